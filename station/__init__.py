@@ -1,0 +1,3 @@
+"""Production-line flashing station for cellular modules."""
+
+__version__ = "0.1.0"

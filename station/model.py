@@ -1,0 +1,348 @@
+"""The nouns of the station. Frozen values, no I/O.
+
+Ids are strings that people can read. Times are integers: microseconds since the epoch, UTC.
+Durations are integers: microseconds on a monotonic clock. No floats where a record is made.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Self
+
+from station.errors import Blame, ConfigError, StationError
+
+# --- places -----------------------------------------------------------------------------------
+
+_PORT_PATH = re.compile(r"(?P<bus>[1-9]\d{0,2})-(?P<chain>[1-9]\d{0,2}(?:\.[1-9]\d{0,2}){0,6})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortPath:
+    """Where a device sits in the USB tree: bus and chain of hub ports, as the kernel names it.
+
+    The only identity that survives a change of mode. ``str`` and ``parse`` round-trip.
+    """
+
+    bus: int
+    chain: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`1-1.4` -> PortPath(1, (1, 4)). Raises ConfigError showing valid examples."""
+        match = _PORT_PATH.fullmatch(text)
+        if match is None:
+            raise ConfigError(f"{text!r} is not a USB port path such as 1-1.4 or 2-3")
+        return cls(int(match["bus"]), tuple(int(port) for port in match["chain"].split(".")))
+
+    def __str__(self) -> str:
+        return f"{self.bus}-{'.'.join(map(str, self.chain))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A named place on the tray and the port paths behind it (USB 2 and USB 3 companions)."""
+
+    name: str
+    ports: frozenset[PortPath]
+    recipe: str | None = None
+
+
+# --- USB devices ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`address` with the direction bit 0x80; `transfer` is the type: 2 bulk, 3 interrupt."""
+
+    address: int
+    transfer: int
+    max_packet_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    number: int
+    usb_class: int
+    usb_subclass: int
+    usb_protocol: int
+    endpoints: tuple[Endpoint, ...]
+
+    @property
+    def bulk_in(self) -> Endpoint | None:
+        return next((e for e in self.endpoints if e.transfer == 2 and e.address & 0x80), None)
+
+    @property
+    def bulk_out(self) -> Endpoint | None:
+        return next((e for e in self.endpoints if e.transfer == 2 and not e.address & 0x80), None)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What enumeration shows without opening the device.
+
+    `generation` differs for each enumeration on a port: a device that left and returned
+    between two scans is another device.
+    """
+
+    path: PortPath
+    vid: int
+    pid: int
+    interfaces: tuple[Interface, ...]
+    generation: int
+
+    @property
+    def usb_id(self) -> str:
+        return f"{self.vid:04x}:{self.pid:04x}"
+
+
+class Mode(Enum):
+    """What a module can do for us right now."""
+
+    ABSENT = "absent"
+    RUNTIME = "runtime"
+    EDL = "edl"
+    DLOAD = "dload"
+    CRASHED = "crashed"
+    FOREIGN = "foreign"
+    UNKNOWN = "unknown"
+
+
+# --- the module -------------------------------------------------------------------------------
+
+
+class IdKind(Enum):
+    """The names a unit goes by. `CHIP` is the chip serial: eight hex digits, lower case."""
+
+    IMEI = "imei"
+    SERIAL = "serial"
+    CHIP = "chip"
+    LABEL = "label"
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """One name of a unit and where it was read: `at`, `sahara`, `usb`, `operator`, `record`."""
+
+    kind: IdKind
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A module as far as it is known; partial is normal."""
+
+    imei: str | None = None
+    serial: str | None = None
+    model: str | None = None
+    sku: str | None = None
+    sku_source: str | None = None
+    chip_serial: str | None = None
+    firmware: str | None = None
+    """The full build the module reports, e.g. `EC25EFAR06A06M4G_01.002.01.002`."""
+    functionality: int | None = None
+    """`AT+CFUN?`: 1 full, 5 factory test mode."""
+
+    @property
+    def tac(self) -> str | None:
+        """Type allocation code: the first eight digits of the IMEI (3GPP TS 23.003)."""
+        return self.imei[:8] if self.imei else None
+
+
+def imei_is_valid(imei: str) -> bool:
+    """15 digits, not all zero, the last one the Luhn check digit (3GPP TS 23.003 annex B)."""
+    if len(imei) != 15 or not imei.isascii() or not imei.isdigit() or not imei.strip("0"):
+        return False
+    doubled = (int(d) * (1 + i % 2) for i, d in enumerate(imei))
+    return sum(d // 10 + d % 10 for d in doubled) % 10 == 0
+
+
+# --- results ----------------------------------------------------------------------------------
+
+
+class Outcome(Enum):
+    """FAIL is about the unit, BLOCKED was refused before the first write, ERROR is the station."""
+
+    PASS = "PASS"
+    NO_CHANGE = "NO_CHANGE"
+    FAIL = "FAIL"
+    BLOCKED = "BLOCKED"
+    ERROR = "ERROR"
+    ABORTED = "ABORTED"
+    INTERRUPTED = "INTERRUPTED"
+
+    @property
+    def is_good(self) -> bool:
+        return self in (Outcome.PASS, Outcome.NO_CHANGE)
+
+
+_OUTCOME_OF = {
+    Blame.UNIT: Outcome.FAIL,
+    Blame.REFUSAL: Outcome.BLOCKED,
+    Blame.STATION: Outcome.ERROR,
+    Blame.PERSON: Outcome.ABORTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the screen, the record and the operator are told."""
+
+    code: str
+    headline: str
+    cause: str
+    remedy: str
+    retryable: bool
+    outcome: Outcome
+
+    @classmethod
+    def of(cls, error: StationError) -> Self:
+        return cls(
+            code=error.code,
+            headline=error.headline,
+            cause=error.cause,
+            remedy=error.remedy,
+            retryable=error.retryable,
+            outcome=_OUTCOME_OF[error.blame],
+        )
+
+
+class StepOutcome(Enum):
+    OK = "OK"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A named part of an attempt, as it ended. `detail` holds facts worth keeping, in words."""
+
+    ordinal: int
+    name: str
+    outcome: StepOutcome
+    duration_us: int
+    retries: int = 0
+    bytes: int = 0
+    detail: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSent:
+    """One image: `sha256_sent` is over the image's own bytes that left through the pipe."""
+
+    name: str
+    sha256_sent: str
+    length_bytes: int
+    bad_blocks: int | None = None
+    """Blocks the module skipped, as seen by the read-back; None when not read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeRef:
+    name: str
+    revision: int
+    sha256: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    path: str
+    sha256: str
+    length_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRef:
+    """`sha256` is the digest of the package's manifest: every path, length and file digest."""
+
+    name: str
+    sha256: str
+    files: tuple[FileRef, ...] = ()
+
+
+class VerifyKind(Enum):
+    READBACK = "readback"
+    VERSION = "version"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOpened:
+    """Committed before the first byte that changes the module."""
+
+    attempt_id: str
+    station: str
+    site: str
+    slot: str
+    port_path: str | None
+    operator: str
+    software_version: str
+    trigger: str
+    started_utc_us: int
+    unit: Unit
+    identifiers: tuple[Identifier, ...] = ()
+    recipe: RecipeRef | None = None
+    package: PackageRef | None = None
+    plan_sha256: str | None = None
+    plan_json: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptClosed:
+    """Committed before any verdict is shown. `readings` are facts read from the module, by name,
+    e.g. `firmware.after`, `functionality.after`; families add their own names."""
+
+    attempt_id: str
+    outcome: Outcome
+    failure: Failure | None
+    ended_utc_us: int
+    duration_us: int
+    verify: VerifyKind
+    unit: Unit
+    firmware_after: str | None
+    final_mode: Mode
+    readings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """Both halves of an attempt with its steps and images: what `--json` and the audit show."""
+
+    opened: AttemptOpened
+    closed: AttemptClosed | None
+    steps: tuple[StepRecord, ...]
+    images: tuple[ImageSent, ...]
+
+
+# --- for eyes: live progress, may be dropped, never the source of a record --------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    slot: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    slot: str
+    step: str
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    slot: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    slot: str
+    record: AttemptRecord
+
+
+Event = StepStarted | Progress | Notice | AttemptEnded

@@ -1,0 +1,1 @@
+"""Simulated modules: a shipped backend, strict by default, with modelled times."""

@@ -1,0 +1,205 @@
+"""A simulated module behind a USB port, without a clock of its own.
+
+`SimPort` knows nothing of trio or threads: every call takes the time (seconds, monotonic) and
+answers with a time, so the same module serves the in-process backend, the fake pyusb backend of
+the tests and, later, USB/IP.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from station.errors import Disconnected
+from station.model import DeviceInfo, Interface, PortPath
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """How a module enumerates in one mode. `superspeed` picks the companion port."""
+
+    vid: int
+    pid: int
+    interfaces: tuple[Interface, ...]
+    product: str | None = None
+    superspeed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """One IN transfer, `after_s` after the module has worked off what it was sent."""
+
+    interface: int
+    data: bytes
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Drop off the bus after `after_s`; return as `face` after `absent_s` more, or never."""
+
+    face: Face | None
+    after_s: float = 0.0
+    absent_s: float = 0.0
+
+
+Reaction = Say | Leave
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one OUT transfer: the module is busy for `busy_s`, then reacts."""
+
+    busy_s: float = 0.0
+    reactions: tuple[Reaction, ...] = ()
+
+
+class Module(Protocol):
+    """The device side. Time passes only as the durations in its answers."""
+
+    def power_on(self) -> tuple[Face, tuple[Reaction, ...]]:
+        """Plugged in: how it shows up first, and what it says unasked."""
+        ...
+
+    def enumerated(self, face: Face) -> tuple[Reaction, ...]:
+        """It is back on the bus as `face` (after a `Leave`); what it says or does unasked."""
+        ...
+
+    def receive(self, interface: int, data: bytes) -> Taken:
+        """One OUT transfer on a bulk endpoint; empty data is a zero-length packet."""
+        ...
+
+    def control(self, request_type: int, request: int, value: int, index: int) -> None:
+        """One control transfer without a data stage, e.g. SET_CONTROL_LINE_STATE."""
+        ...
+
+
+@dataclass(slots=True)
+class _Transfer:
+    due_s: float
+    data: bytes
+
+
+@dataclass(slots=True)
+class SimPort:
+    """One slot's place: `high_speed` path, optional `super_speed` companion, maybe a module."""
+
+    high_speed: PortPath
+    super_speed: PortPath | None = None
+    module: Module | None = None
+    face: Face | None = None
+    generation: int = 0
+    device_s: float = 0.0
+    """Modelled time the module itself spent working; what no station can save."""
+    _busy_until_s: float = 0.0
+    _leave: tuple[float, Leave] | None = None
+    _return: tuple[float, Face] | None = None
+    _in: dict[int, deque[_Transfer]] = field(default_factory=dict)
+
+    def plug(self, module: Module, now_s: float) -> None:
+        self.unplug()
+        self.module = module
+        face, reactions = module.power_on()
+        self._show(face, now_s)
+        self._schedule(reactions, now_s)
+
+    def unplug(self) -> None:
+        self.module = None
+        self.face = None
+        self._leave = self._return = None
+        self._in.clear()
+
+    def device(self, now_s: float) -> DeviceInfo | None:
+        """Who is on the bus at this time."""
+        self._settle(now_s)
+        if self.face is None:
+            return None
+        path = self.super_speed if self.face.superspeed and self.super_speed else self.high_speed
+        return DeviceInfo(path, self.face.vid, self.face.pid, self.face.interfaces, self.generation)
+
+    def next_change_s(self, now_s: float) -> float | None:
+        """When the module will leave or come back by itself, if that is already decided."""
+        self._settle(now_s)
+        if self._leave is not None:
+            return self._leave[0]
+        return self._return[0] if self._return is not None else None
+
+    def write(self, generation: int, interface: int, data: bytes, now_s: float) -> float:
+        """Offer one OUT transfer; answers when the module has taken it (it buffers one).
+
+        Raises Disconnected when that enumeration is gone.
+        """
+        module = self._expect(generation, now_s)
+        started_s = max(now_s, self._busy_until_s)
+        taken = module.receive(interface, data)
+        self._busy_until_s = started_s + taken.busy_s
+        self.device_s += taken.busy_s
+        self._schedule(taken.reactions, self._busy_until_s)
+        return started_s
+
+    def control(
+        self, generation: int, request_type: int, request: int, value: int, index: int, now_s: float
+    ) -> None:
+        self._expect(generation, now_s).control(request_type, request, value, index)
+
+    def read(
+        self, generation: int, interface: int, max_bytes: int, now_s: float
+    ) -> bytes | float | None:
+        """Part of one IN transfer; or the time at which something will be there; or None.
+
+        Raises Disconnected when that enumeration is gone.
+        """
+        self._expect(generation, now_s)
+        queue = self._in.get(interface)
+        if not queue:
+            return None if self._leave is None else self._leave[0]
+        head = queue[0]
+        if head.due_s > now_s:
+            return head.due_s if self._leave is None else min(head.due_s, self._leave[0])
+        data, head.data = head.data[:max_bytes], head.data[max_bytes:]
+        if not head.data:
+            queue.popleft()
+        return data
+
+    def _expect(self, generation: int, now_s: float) -> Module:
+        self._settle(now_s)
+        if self.face is None or self.module is None or generation != self.generation:
+            raise Disconnected(f"the module on {self.high_speed} is gone")
+        return self.module
+
+    def _show(self, face: Face, now_s: float) -> None:
+        self.face = face
+        self.generation += 1
+        self._busy_until_s = now_s
+        self._in.clear()
+
+    def _schedule(self, reactions: tuple[Reaction, ...], base_s: float) -> None:
+        for reaction in reactions:
+            due_s = base_s + reaction.after_s
+            if isinstance(reaction, Leave):
+                self._leave = (due_s, reaction)
+            else:
+                queue = self._in.setdefault(reaction.interface, deque())
+                queue.append(
+                    _Transfer(max(due_s, queue[-1].due_s) if queue else due_s, reaction.data)
+                )
+            self.device_s += reaction.after_s
+
+    def _settle(self, now_s: float) -> None:
+        """Let every departure and return that is due happen, in order."""
+        while True:
+            if self._leave is not None and self._leave[0] <= now_s:
+                at_s, leave = self._leave
+                self._leave = None
+                self.face = None
+                self._in.clear()
+                if leave.face is not None:
+                    self._return = (at_s + leave.absent_s, leave.face)
+                    self.device_s += leave.absent_s
+            elif self._return is not None and self._return[0] <= now_s:
+                at_s, face = self._return
+                self._return = None
+                self._show(face, at_s)
+                if self.module is not None:
+                    self._schedule(self.module.enumerated(face), at_s)
+            else:
+                return

@@ -1,0 +1,1 @@
+"""The world behind a port: real USB here, simulated modules in `station.sim`."""

@@ -1,0 +1,93 @@
+"""What the engine needs from any world of modules: backends, pipes, ports.
+
+`libusb.py` is the real one, `station.sim.backend` the simulated one; both pass the same
+contract test. Every failure is a `station.errors.UsbError`; nothing of pyusb leaks out.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from station.model import DeviceInfo
+from station.protocols.dialogue import Source
+
+SPAN_BYTES = 1 << 20
+"""A span is one trip to the wire: at most this much payload, or about a quarter second."""
+
+
+class Pipe(Protocol):
+    """The two bulk endpoints of one claimed interface. Used by one task at a time."""
+
+    @property
+    def max_packet_bytes(self) -> int: ...
+
+    async def read(self, max_bytes: int, timeout_s: float) -> bytes:
+        """One read: up to `max_bytes` of one transfer; may be empty (zero-length packet).
+
+        `max_bytes` is a multiple of the packet size. Zero `timeout_s` returns only what is
+        there already. Raises Timeout when nothing came, Disconnected, UsbStall, UsbBroken.
+        Cancellation is prompt (a quarter second at most) and loses no byte of later reads.
+        """
+        ...
+
+    async def write(self, data: bytes, *, zlp: bool, timeout_s: float) -> None:
+        """One OUT transfer, whole or an error; `zlp` ends a full last packet with an empty one."""
+        ...
+
+    async def write_span(
+        self,
+        source: Source,
+        offset_bytes: int,
+        length_bytes: int,
+        *,
+        chunk_bytes: int,
+        zlp: bool,
+        timeout_s: float,
+        sent: Callable[[bytes], object] | None,
+    ) -> None:
+        """Payload in transfers of `chunk_bytes`; see `station.protocols.dialogue.SendSpan`.
+
+        `timeout_s` is per chunk. Raises FileChanged if the image got shorter. Cancellation
+        takes effect between spans of at most SPAN_BYTES or about 0.25 s.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give the interface back; never raises for a device that is gone. Idempotent."""
+        ...
+
+
+class Backend(Protocol):
+    """A world of USB devices."""
+
+    async def scan(self) -> tuple[DeviceInfo, ...]:
+        """Every device there is now, nothing opened. Raises UsbUnavailable, UsbAccess."""
+        ...
+
+    async def wait_change(self, timeout_s: float) -> None:
+        """Return when a device may have come or gone, at the latest after `timeout_s`."""
+        ...
+
+    async def open(self, device: DeviceInfo, interface: int, *, line_state: bool) -> Pipe:
+        """Claim one interface of a device that `scan` showed.
+
+        `line_state` sets DTR and RTS first, which the AT and DIAG ports of a running module
+        need. Raises Disconnected when that enumeration is gone, UsbBusy, UsbAccess.
+        """
+        ...
+
+    async def product(self, device: DeviceInfo) -> str | None:
+        """The product string; opens the device, so ask only when it is needed."""
+        ...
+
+
+class Port(Protocol):
+    """Who sits in one slot now; what a flash may know of its place."""
+
+    @property
+    def device(self) -> DeviceInfo | None: ...
+
+    async def wait(
+        self, accept: Callable[[DeviceInfo | None], bool], timeout_s: float
+    ) -> DeviceInfo | None:
+        """The first occupant (or None for empty) that is accepted. Raises Timeout."""
+        ...
