@@ -1,0 +1,1 @@
+"""Tests mirror `station/` one to one."""

@@ -1,0 +1,1 @@
+"""Codecs and dialogues against literal bytes and scripted transcripts."""
