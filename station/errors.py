@@ -26,6 +26,7 @@ class Blame(Enum):
     REFUSAL = "refusal"
     STATION = "station"
     PERSON = "person"
+    NOBODY = "nobody"
 
 
 class StationError(Exception):
@@ -496,3 +497,36 @@ class Aborted(StationError):
     headline = "ABORTED"
     remedy = "Run the module again: a person stopped the work."
     blame = Blame.PERSON
+
+
+class Interrupted(StationError):
+    code = "X903"
+    headline = "CUT SHORT"
+    remedy = "Run the module again: the station stopped in the middle, its state is not known."
+    blame = Blame.NOBODY
+
+
+def page() -> str:
+    """The table of all codes as Markdown: `deploy/errors.md`."""
+    words = {
+        Blame.UNIT: "FAIL",
+        Blame.REFUSAL: "BLOCKED",
+        Blame.STATION: "ERROR",
+        Blame.PERSON: "ABORTED",
+        Blame.NOBODY: "INTERRUPTED",
+    }
+    rows = [
+        f"| {error.code} | {error.headline} | {words[error.blame]} | {error.remedy} |"
+        for error in all_errors()
+    ]
+    head = [
+        "# What the station says and what to do",
+        "",
+        "FAIL is about the module, BLOCKED was refused before the first write, ERROR is the",
+        "station itself, ABORTED was a person, INTERRUPTED is what the next start found open.",
+        "A refusal after the first write counts as FAIL.",
+        "",
+        "| code | screen | verdict | what to do |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) + "\n"

@@ -182,6 +182,7 @@ _OUTCOME_OF = {
     Blame.REFUSAL: Outcome.BLOCKED,
     Blame.STATION: Outcome.ERROR,
     Blame.PERSON: Outcome.ABORTED,
+    Blame.NOBODY: Outcome.INTERRUPTED,
 }
 
 
@@ -234,8 +235,6 @@ class ImageSent:
     name: str
     sha256_sent: str
     length_bytes: int
-    bad_blocks: int | None = None
-    """Blocks the module skipped, as seen by the read-back; None when not read back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,4 +344,12 @@ class AttemptEnded:
     record: AttemptRecord
 
 
-Event = StepStarted | Progress | Notice | AttemptEnded
+@dataclass(frozen=True, slots=True)
+class SlotFailed:
+    """The verdict of this slot could not be committed: there is none."""
+
+    slot: str
+    failure: Failure
+
+
+Event = StepStarted | Progress | Notice | AttemptEnded | SlotFailed

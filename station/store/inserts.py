@@ -1,0 +1,130 @@
+"""What one transaction of the writer does, on its open connection."""
+
+from collections.abc import Collection, Sequence
+
+import sqlalchemy as sa
+
+from station.errors import Interrupted
+from station.model import (
+    AttemptClosed,
+    AttemptOpened,
+    Failure,
+    IdKind,
+    Mode,
+    Outcome,
+    VerifyKind,
+)
+from station.store import schema
+from station.store.rows import Row, closed_row, opened_row, unit_of
+from station.store.units import may_be, names_of, record_names, resolve
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    if rows:
+        connection.execute(sa.insert(table), rows)
+
+
+def _insert_new(connection: sa.Connection, table: sa.Table, row: Row) -> bool:
+    """Insert content that is named by its digest; False if it is there already."""
+    known = connection.scalar(sa.select(table.c.sha256).where(table.c.sha256 == row["sha256"]))
+    if known is None:
+        connection.execute(sa.insert(table), row)
+    return known is None
+
+
+def insert_attempt(connection: sa.Connection, opened: AttemptOpened) -> None:
+    names = (*opened.identifiers, *names_of(opened.unit))
+    unit_id = resolve(connection, names)
+    _insert_contents(connection, opened)
+    insert_rows(connection, schema.attempt_opened, [opened_row(opened, unit_id)])
+    if unit_id is not None:
+        record_names(
+            connection, unit_id, names, opened.attempt_id, seen_utc_us=opened.started_utc_us
+        )
+
+
+def _insert_contents(connection: sa.Connection, opened: AttemptOpened) -> None:
+    """Recipe, plan and package with its files: each digest once."""
+    recipe, package = opened.recipe, opened.package
+    if recipe is not None:
+        row: Row = {"sha256": recipe.sha256, "name": recipe.name}
+        row |= {"revision": recipe.revision, "text": recipe.text}
+        _insert_new(connection, schema.recipe, row)
+    if opened.plan_sha256 is not None:
+        row = {"sha256": opened.plan_sha256, "json": opened.plan_json}
+        _insert_new(connection, schema.plan, row)
+    if package is not None:
+        row = {"sha256": package.sha256, "name": package.name}
+        if _insert_new(connection, schema.package, row):
+            rows = [
+                {
+                    "package_sha256": package.sha256,
+                    "path": file.path,
+                    "sha256": file.sha256,
+                    "length_bytes": file.length_bytes,
+                }
+                for file in package.files
+            ]
+            insert_rows(connection, schema.package_file, rows)
+
+
+def insert_verdict(connection: sa.Connection, closed: AttemptClosed) -> None:
+    names = names_of(closed.unit)
+    unit_id = unit_of_attempt(connection, closed.attempt_id)
+    if unit_id is None:
+        unit_id = resolve(connection, names)
+    elif not may_be(connection, unit_id, names):
+        # Another module answered at the end. The chip serial was read before that.
+        names = tuple(name for name in names if name.kind is not IdKind.CHIP)
+        unit_id = resolve(connection, names)
+    if unit_id is not None:
+        record_names(connection, unit_id, names, closed.attempt_id, seen_utc_us=closed.ended_utc_us)
+    insert_rows(connection, schema.attempt_closed, [closed_row(closed, unit_id)])
+    readings = [
+        {"attempt_id": closed.attempt_id, "name": name, "value": value}
+        for name, value in closed.readings.items()
+    ]
+    insert_rows(connection, schema.reading, readings)
+
+
+def unit_of_attempt(connection: sa.Connection, attempt_id: str) -> str | None:
+    table = schema.attempt_opened
+    unit_id: str | None = connection.scalar(
+        sa.select(table.c.unit_id).where(table.c.id == attempt_id)
+    )
+    return unit_id
+
+
+def open_attempts(
+    connection: sa.Connection, station: str | None, slots: Collection[str] | None
+) -> Sequence[sa.RowMapping]:
+    opened, closed = schema.attempt_opened, schema.attempt_closed
+    query = sa.select(opened).where(~sa.exists().where(closed.c.attempt_id == opened.c.id))
+    if station is not None:
+        query = query.where(opened.c.station == station)
+    if slots is not None:
+        query = query.where(opened.c.slot.in_(slots))
+    return connection.execute(query.order_by(opened.c.id)).mappings().all()
+
+
+def interrupted_row(connection: sa.Connection, opened: sa.RowMapping, now_us: int) -> Row:
+    """The closing row of an attempt nobody ended. It lasted as long as its steps are known to."""
+    spent = schema.step.c.duration_us
+    duration_us = connection.scalar(
+        sa.select(sa.func.coalesce(sa.func.sum(spent), 0)).where(
+            schema.step.c.attempt_id == opened["id"]
+        )
+    )
+    cause = "the station stopped (power, kill or crash) before this attempt ended"
+    closed = AttemptClosed(
+        attempt_id=opened["id"],
+        outcome=Outcome.INTERRUPTED,
+        failure=Failure.of(Interrupted(cause)),
+        ended_utc_us=now_us,
+        duration_us=int(duration_us or 0),
+        verify=VerifyKind.NONE,
+        unit=unit_of(opened, None),
+        firmware_after=None,
+        final_mode=Mode.UNKNOWN,
+    )
+    return closed_row(closed, opened["unit_id"])

@@ -1,0 +1,160 @@
+"""Model objects to rows and back; the only place that knows both."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from station.model import (
+    AttemptClosed,
+    AttemptOpened,
+    Failure,
+    ImageSent,
+    StepRecord,
+    Unit,
+)
+
+Row = dict[str, Any]
+
+Stored = Mapping[Any, Any]
+"""A row as read; SQLAlchemy types its keys wider than str."""
+
+_UNIT_FIELDS = ("imei", "serial", "model", "sku", "sku_source", "chip_serial", "functionality")
+
+
+# --- to rows ----------------------------------------------------------------------------------
+
+
+def opened_row(opened: AttemptOpened, unit_id: str | None) -> Row:
+    return {
+        "id": opened.attempt_id,
+        "station": opened.station,
+        "site": opened.site,
+        "slot": opened.slot,
+        "port_path": opened.port_path,
+        "operator": opened.operator,
+        "software_version": opened.software_version,
+        "trigger": opened.trigger,
+        "started_utc_us": opened.started_utc_us,
+        **_unit_row(opened.unit, unit_id),
+        "firmware_before": opened.unit.firmware,
+        "recipe_sha256": opened.recipe and opened.recipe.sha256,
+        "package_sha256": opened.package and opened.package.sha256,
+        "package_name": opened.package and opened.package.name,
+        "plan_sha256": opened.plan_sha256,
+    }
+
+
+def closed_row(closed: AttemptClosed, unit_id: str | None) -> Row:
+    failure = closed.failure
+    return {
+        "attempt_id": closed.attempt_id,
+        "outcome": closed.outcome,
+        "failure_code": failure and failure.code,
+        "failure_headline": failure and failure.headline,
+        "failure_cause": failure and failure.cause,
+        "failure_remedy": failure and failure.remedy,
+        "retryable": failure and failure.retryable,
+        "ended_utc_us": closed.ended_utc_us,
+        "duration_us": closed.duration_us,
+        "verify": closed.verify,
+        **_unit_row(closed.unit, unit_id),
+        "firmware_after": closed.firmware_after,
+        "final_mode": closed.final_mode,
+    }
+
+
+def _unit_row(unit: Unit, unit_id: str | None) -> Row:
+    return {"unit_id": unit_id, **{name: getattr(unit, name) for name in _UNIT_FIELDS}}
+
+
+def step_row(attempt_id: str, step: StepRecord) -> Row:
+    return {
+        "attempt_id": attempt_id,
+        "ordinal": step.ordinal,
+        "name": step.name,
+        "outcome": step.outcome,
+        "duration_us": step.duration_us,
+        "retries": step.retries,
+        "bytes": step.bytes,
+        "detail": json.dumps(dict(step.detail), sort_keys=True),
+    }
+
+
+def image_row(attempt_id: str, ordinal: int, image: ImageSent) -> Row:
+    return {
+        "attempt_id": attempt_id,
+        "ordinal": ordinal,
+        "name": image.name,
+        "sha256_sent": image.sha256_sent,
+        "length_bytes": image.length_bytes,
+    }
+
+
+# --- from rows --------------------------------------------------------------------------------
+
+
+def unit_of(row: Stored, firmware: str | None) -> Unit:
+    return Unit(firmware=firmware, **{name: row[name] for name in _UNIT_FIELDS})
+
+
+def opened_of(row: Stored, **parts: Any) -> AttemptOpened:  # noqa: ANN401 - the parts are checked by AttemptOpened's own names
+    """`parts`: identifiers, recipe, package, plan_json, which live in tables of their own."""
+    return AttemptOpened(
+        attempt_id=row["id"],
+        station=row["station"],
+        site=row["site"],
+        slot=row["slot"],
+        port_path=row["port_path"],
+        operator=row["operator"],
+        software_version=row["software_version"],
+        trigger=row["trigger"],
+        started_utc_us=row["started_utc_us"],
+        unit=unit_of(row, row["firmware_before"]),
+        plan_sha256=row["plan_sha256"],
+        **parts,
+    )
+
+
+def closed_of(row: Stored, readings: Mapping[str, str]) -> AttemptClosed:
+    """The unit's firmware afterwards is `firmware_after`."""
+    return AttemptClosed(
+        attempt_id=row["attempt_id"],
+        outcome=row["outcome"],
+        failure=_failure_of(row),
+        ended_utc_us=row["ended_utc_us"],
+        duration_us=row["duration_us"],
+        verify=row["verify"],
+        unit=unit_of(row, row["firmware_after"]),
+        firmware_after=row["firmware_after"],
+        final_mode=row["final_mode"],
+        readings=readings,
+    )
+
+
+def _failure_of(row: Stored) -> Failure | None:
+    if row["failure_code"] is None:
+        return None
+    return Failure(
+        code=row["failure_code"],
+        headline=row["failure_headline"],
+        cause=row["failure_cause"],
+        remedy=row["failure_remedy"],
+        retryable=row["retryable"],
+        outcome=row["outcome"],
+    )
+
+
+def step_of(row: Stored) -> StepRecord:
+    return StepRecord(
+        ordinal=row["ordinal"],
+        name=row["name"],
+        outcome=row["outcome"],
+        duration_us=row["duration_us"],
+        retries=row["retries"],
+        bytes=row["bytes"],
+        detail=json.loads(row["detail"]),
+    )
+
+
+def image_of(row: Stored) -> ImageSent:
+    return ImageSent(row["name"], row["sha256_sent"], row["length_bytes"])

@@ -1,0 +1,225 @@
+"""The tables, for SQLite and PostgreSQL alike. Built by `migrations/` and by nothing else.
+
+    unit <-- unit_identifier --> attempt_opened --> recipe, plan, package <-- package_file
+                                   ^   ^   ^   ^
+                      attempt_closed  step reading image_sent
+
+Every row is written once: triggers refuse UPDATE, DELETE and, on SQLite, any INSERT over an
+existing key (`INSERT OR REPLACE` deletes without firing the delete trigger unless the
+connection asks for it). All tables are WITHOUT ROWID, so there is no hidden key to replace by.
+Times and durations are integers in microseconds, times in UTC. Enums are stored by value.
+The view `attempt` joins the two halves of an attempt for people with an SQL prompt.
+"""
+
+from enum import Enum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from station.model import IdKind, Mode, Outcome, StepOutcome, VerifyKind
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def words(text: str) -> str:
+    """Text as every database takes it: NUL and lone surrogates become U+FFFD."""
+    return (
+        text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+    )
+
+
+class Words(TypeDecorator[str]):
+    """Text that a module may have had a hand in; stored as `words` has it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return None if value is None else words(value)
+
+
+def _enum(enum: type[Enum], name: str, *, closed: bool) -> sa.Enum:
+    """`closed`: the values are final and the database checks them; families add to the others."""
+    return sa.Enum(
+        enum,
+        name=name,
+        native_enum=False,
+        create_constraint=closed,
+        length=16,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+_Key = sa.String(36)
+_Sha256 = sa.String(64)
+
+
+def _table(name: str, *parts: Any) -> sa.Table:  # noqa: ANN401 - columns and constraints share no public base
+    return sa.Table(name, metadata, *parts, sqlite_with_rowid=False)
+
+
+def _attempt_id(*, primary_key: bool = True, index: bool = False) -> sa.Column[str]:
+    return sa.Column(
+        "attempt_id",
+        _Key,
+        sa.ForeignKey("attempt_opened.id"),
+        primary_key=primary_key,
+        nullable=False,
+        index=index,
+    )
+
+
+def _unit_columns() -> list[sa.Column[Any]]:
+    """What is known of the unit, the same before and after."""
+    return [
+        sa.Column("unit_id", _Key, sa.ForeignKey("unit.id"), index=True),
+        *(
+            sa.Column(name, Words)
+            for name in ("imei", "serial", "model", "sku", "sku_source", "chip_serial")
+        ),
+        sa.Column("functionality", sa.Integer),
+    ]
+
+
+# --- what is flashed --------------------------------------------------------------------------
+
+recipe = _table(
+    "recipe",
+    sa.Column("sha256", _Sha256, primary_key=True),
+    sa.Column("name", Words, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("text", Words, nullable=False),
+)
+
+plan = _table(
+    "plan",
+    sa.Column("sha256", _Sha256, primary_key=True),
+    sa.Column("json", Words, nullable=False),
+)
+
+package = _table(
+    "package",
+    sa.Column("sha256", _Sha256, primary_key=True),
+    sa.Column("name", Words, nullable=False),
+)
+"""`name` is the first one; the name at the time is `attempt_opened.package_name`."""
+
+package_file = _table(
+    "package_file",
+    sa.Column("package_sha256", _Sha256, sa.ForeignKey("package.sha256"), primary_key=True),
+    sa.Column("path", Words, primary_key=True),
+    sa.Column("sha256", _Sha256, nullable=False),
+    sa.Column("length_bytes", sa.BigInteger, nullable=False),
+)
+
+# --- units ------------------------------------------------------------------------------------
+
+unit = _table("unit", sa.Column("id", _Key, primary_key=True))
+
+unit_identifier = _table(
+    "unit_identifier",
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("unit_id", _Key, sa.ForeignKey("unit.id"), nullable=False),
+    sa.Column("kind", _enum(IdKind, "kind", closed=False), nullable=False),
+    sa.Column("value", Words, nullable=False),
+    sa.Column("source", Words, nullable=False),
+    _attempt_id(primary_key=False, index=True),
+    sa.Column("seen_utc_us", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("unit_id", "kind", "value", "source"),
+    sa.Index(None, "kind", "value"),
+)
+"""Every name a unit was ever seen under, and the attempt which saw it first from that source.
+Two units under one name are kept: a clash is evidence."""
+
+# --- attempts ---------------------------------------------------------------------------------
+
+attempt_opened = _table(
+    "attempt_opened",
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("station", Words, nullable=False),
+    sa.Column("site", Words, nullable=False),
+    sa.Column("slot", Words, nullable=False),
+    sa.Column("port_path", Words),
+    sa.Column("operator", Words, nullable=False),
+    sa.Column("software_version", Words, nullable=False),
+    sa.Column("trigger", Words, nullable=False),
+    sa.Column("started_utc_us", sa.BigInteger, nullable=False, index=True),
+    *_unit_columns(),
+    sa.Column("firmware_before", Words, index=True),
+    sa.Column("recipe_sha256", _Sha256, sa.ForeignKey("recipe.sha256")),
+    sa.Column("package_sha256", _Sha256, sa.ForeignKey("package.sha256"), index=True),
+    sa.Column("package_name", Words),
+    sa.Column("plan_sha256", _Sha256, sa.ForeignKey("plan.sha256")),
+    sa.Index(None, "slot", "started_utc_us"),
+)
+
+_GOOD = "outcome IN ('PASS', 'NO_CHANGE')"
+
+attempt_closed = _table(
+    "attempt_closed",
+    _attempt_id(),
+    sa.Column("outcome", _enum(Outcome, "outcome", closed=True), nullable=False),
+    sa.Column("failure_code", sa.String(8)),
+    sa.Column("failure_headline", Words),
+    sa.Column("failure_cause", Words),
+    sa.Column("failure_remedy", Words),
+    sa.Column("retryable", sa.Boolean),
+    sa.Column("ended_utc_us", sa.BigInteger, nullable=False),
+    sa.Column("duration_us", sa.BigInteger, nullable=False),
+    sa.Column("verify", _enum(VerifyKind, "verify", closed=False), nullable=False),
+    *_unit_columns(),
+    sa.Column("firmware_after", Words, index=True),
+    sa.Column("final_mode", _enum(Mode, "final_mode", closed=False), nullable=False),
+    sa.CheckConstraint(f"(failure_code IS NULL) = ({_GOOD})", name="failure_unless_good"),
+    sa.CheckConstraint(
+        "(failure_code IS NULL) = (failure_headline IS NULL)"
+        " AND (failure_code IS NULL) = (failure_cause IS NULL)"
+        " AND (failure_code IS NULL) = (failure_remedy IS NULL)"
+        " AND (failure_code IS NULL) = (retryable IS NULL)",
+        name="failure_whole",
+    ),
+)
+sa.Index(
+    "ix_attempt_closed_outcome_not_pass",
+    attempt_closed.c.outcome,
+    sqlite_where=sa.text("outcome <> 'PASS'"),
+    postgresql_where=sa.text("outcome <> 'PASS'"),
+)
+
+reading = _table(
+    "reading",
+    _attempt_id(),
+    sa.Column("name", Words, primary_key=True),
+    sa.Column("value", Words, nullable=False),
+)
+"""Facts read from the module by name, e.g. `firmware.after`; families add names, not columns."""
+
+step = _table(
+    "step",
+    _attempt_id(),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("name", Words, nullable=False),
+    sa.Column("outcome", _enum(StepOutcome, "outcome", closed=True), nullable=False),
+    sa.Column("duration_us", sa.BigInteger, nullable=False),
+    sa.Column("retries", sa.Integer, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("detail", Words, nullable=False),
+)
+
+image_sent = _table(
+    "image_sent",
+    _attempt_id(),
+    sa.Column("ordinal", sa.Integer, primary_key=True),
+    sa.Column("name", Words, nullable=False),
+    sa.Column("sha256_sent", _Sha256, nullable=False),
+    sa.Column("length_bytes", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,141 @@
+"""The one writer. Each call is one transaction in one thread hop and returns after COMMIT.
+
+Frozen model objects go in, nothing of SQLAlchemy comes out. A call that has begun is never cut
+by cancellation: trio waits for the thread, so a commit happens wholly or not at all; a call
+cancelled before it began has written nothing. `close_attempt` runs even in a cancelled scope.
+Whatever goes wrong in the database or on its disk is a `DatabaseError`.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import sqlalchemy as sa
+import trio
+
+from station.model import (
+    AttemptClosed,
+    AttemptOpened,
+    Identifier,
+    ImageSent,
+    StepRecord,
+    Unit,
+)
+from station.store import queries, schema
+from station.store.database import database_errors, writer_engine
+from station.store.inserts import (
+    insert_attempt,
+    insert_rows,
+    insert_verdict,
+    interrupted_row,
+    open_attempts,
+    unit_of_attempt,
+)
+from station.store.migrate import check
+from station.store.rows import image_row, step_row
+from station.store.units import record_names, resolve
+
+T = TypeVar("T")
+
+
+def now_utc_us() -> int:
+    return time.time_ns() // 1000
+
+
+@asynccontextmanager
+async def open_store(url: str, *, clock: Callable[[], int] = now_utc_us) -> AsyncIterator["Store"]:
+    """The record, ready for writing. The database must exist at the right revision: raises
+    DatabaseError, SchemaOutdated, SchemaTooNew. `clock`: microseconds since the epoch, UTC."""
+    limiter = trio.CapacityLimiter(1)
+    await trio.to_thread.run_sync(check, url, limiter=limiter)
+    engine = writer_engine(url)
+    try:
+        yield Store(url, engine, limiter, clock)
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(engine.dispose, limiter=limiter)
+
+
+class Store:
+    """Made by `open_store`."""
+
+    def __init__(
+        self, url: str, engine: sa.Engine, limiter: trio.CapacityLimiter, clock: Callable[[], int]
+    ) -> None:
+        self._url = url
+        self._engine = engine
+        self._limiter = limiter
+        self._clock = clock
+
+    async def open_attempt(self, opened: AttemptOpened, steps: Sequence[StepRecord] = ()) -> None:
+        """Commit an attempt with the steps so far, before the module is changed."""
+
+        def work(connection: sa.Connection) -> None:
+            insert_attempt(connection, opened)
+            insert_rows(connection, schema.step, [step_row(opened.attempt_id, s) for s in steps])
+
+        await self._commit(work)
+
+    async def add_step(self, attempt_id: str, step: StepRecord) -> None:
+        await self._commit(lambda c: insert_rows(c, schema.step, [step_row(attempt_id, step)]))
+
+    async def add_image(self, attempt_id: str, ordinal: int, image: ImageSent) -> None:
+        row = image_row(attempt_id, ordinal, image)
+        await self._commit(lambda c: insert_rows(c, schema.image_sent, [row]))
+
+    async def add_identifiers(self, attempt_id: str, identifiers: Iterable[Identifier]) -> None:
+        """Commit names read during the attempt. They belong to its unit; an attempt opened
+        without one finds or makes a unit by them."""
+        names, seen_utc_us = tuple(identifiers), self._clock()
+
+        def work(connection: sa.Connection) -> None:
+            unit_id = unit_of_attempt(connection, attempt_id) or resolve(connection, names)
+            if unit_id is not None:
+                record_names(connection, unit_id, names, attempt_id, seen_utc_us=seen_utc_us)
+
+        await self._commit(work)
+
+    async def close_attempt(self, closed: AttemptClosed, steps: Sequence[StepRecord] = ()) -> None:
+        """Commit the verdict and the steps not yet added; only then may it be shown."""
+
+        def work(connection: sa.Connection) -> None:
+            rows = [step_row(closed.attempt_id, step) for step in steps]
+            insert_rows(connection, schema.step, rows)
+            insert_verdict(connection, closed)
+
+        with trio.CancelScope(shield=True):
+            await self._commit(work)
+
+    async def close_interrupted(
+        self, *, station: str | None = None, slots: Collection[str] | None = None
+    ) -> int:
+        """Close what a dead engine left open as INTERRUPTED (X903); returns how many.
+
+        On a database shared by stations name the `station`, and the `slots` if several engines
+        run there: an attempt that is still running elsewhere must stay open.
+        """
+        now_us = self._clock()
+
+        def work(connection: sa.Connection) -> int:
+            left_open = open_attempts(connection, station, slots)
+            for row in left_open:
+                insert_rows(
+                    connection, schema.attempt_closed, [interrupted_row(connection, row, now_us)]
+                )
+            return len(left_open)
+
+        return await self._commit(work)
+
+    async def unit_by_chip(self, chip_serial: str) -> Unit | None:
+        """`queries.unit_by_chip`, off the trio thread."""
+        return await trio.to_thread.run_sync(
+            queries.unit_by_chip, self._url, chip_serial, limiter=self._limiter
+        )
+
+    async def _commit(self, work: Callable[[sa.Connection], T]) -> T:
+        def transaction_blocking() -> T:
+            with database_errors(self._url), self._engine.begin() as connection:
+                return work(connection)
+
+        return await trio.to_thread.run_sync(transaction_blocking, limiter=self._limiter)

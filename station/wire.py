@@ -1,0 +1,135 @@
+"""An attempt as other programs get it: one JSON line, or one row of CSV. Pure.
+
+The keys and their meaning are a contract: names stay, nothing is taken away.
+
+    attempt_id, slot, port_path, outcome, failure{code,cause,remedy}|null,
+    unit{imei,serial,model,sku,sku_source,chip_serial,fw_before,fw_after},
+    recipe{name,revision,sha256}|null, package{name,sha256}|null,
+    verify "readback"|"version"|"none", images[{name,sha256_sent,bytes}],
+    started_utc RFC 3339, duration_s, steps[{name,outcome,duration_s,bytes}]
+
+An attempt that is still open has `outcome` and `duration_s` null.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from station.model import AttemptRecord, Unit, VerifyKind
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def attempt_json(record: AttemptRecord) -> dict[str, object]:
+    """The attempt with exactly the keys of the contract, in their order."""
+    opened, closed = record.opened, record.closed
+    failure = closed.failure if closed else None
+    return {
+        "attempt_id": opened.attempt_id,
+        "slot": opened.slot,
+        "port_path": opened.port_path,
+        "outcome": closed.outcome.value if closed else None,
+        "failure": failure
+        and {"code": failure.code, "cause": failure.cause, "remedy": failure.remedy},
+        "unit": _unit_json(record),
+        "recipe": opened.recipe
+        and {
+            "name": opened.recipe.name,
+            "revision": opened.recipe.revision,
+            "sha256": opened.recipe.sha256,
+        },
+        "package": opened.package
+        and {"name": opened.package.name, "sha256": opened.package.sha256},
+        "verify": (closed.verify if closed else VerifyKind.NONE).value,
+        "images": [
+            {"name": image.name, "sha256_sent": image.sha256_sent, "bytes": image.length_bytes}
+            for image in record.images
+        ],
+        "started_utc": _rfc3339(opened.started_utc_us),
+        "duration_s": _seconds(closed.duration_us) if closed else None,
+        "steps": [
+            {
+                "name": step.name,
+                "outcome": step.outcome.value,
+                "duration_s": _seconds(step.duration_us),
+                "bytes": step.bytes,
+            }
+            for step in record.steps
+        ],
+    }
+
+
+def attempt_line(record: AttemptRecord) -> str:
+    """The attempt as one line of ASCII JSON, without the line end."""
+    return json.dumps(attempt_json(record))
+
+
+def _unit_json(record: AttemptRecord) -> dict[str, object]:
+    """The unit the attempt began with; what was learned on the way fills its gaps."""
+    before = record.opened.unit
+    after = record.closed.unit if record.closed else Unit()
+    return {
+        "imei": before.imei or after.imei,
+        "serial": before.serial or after.serial,
+        "model": before.model or after.model,
+        "sku": before.sku or after.sku,
+        "sku_source": before.sku_source if before.sku else after.sku_source,
+        "chip_serial": before.chip_serial or after.chip_serial,
+        "fw_before": before.firmware,
+        "fw_after": record.closed.firmware_after if record.closed else None,
+    }
+
+
+def _seconds(duration_us: int) -> float:
+    return duration_us / 1_000_000
+
+
+def _rfc3339(utc_us: int) -> str:
+    moment = _EPOCH + timedelta(microseconds=utc_us)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+# --- CSV --------------------------------------------------------------------------------------
+
+ATTEMPT_COLUMNS = (
+    "attempt_id",
+    "started_utc",
+    "duration_s",
+    "slot",
+    "port_path",
+    "outcome",
+    "failure_code",
+    "failure_cause",
+    "failure_remedy",
+    "imei",
+    "serial",
+    "model",
+    "sku",
+    "sku_source",
+    "chip_serial",
+    "fw_before",
+    "fw_after",
+    "recipe_name",
+    "recipe_revision",
+    "recipe_sha256",
+    "package_name",
+    "package_sha256",
+    "verify",
+)
+
+
+def attempt_row(record: AttemptRecord) -> list[str]:
+    """The cells under `ATTEMPT_COLUMNS`; null is empty. Images and steps are in the JSON only."""
+    flat: dict[str, object] = {}
+    for key, value in attempt_json(record).items():
+        if isinstance(value, dict):
+            prefix = "" if key == "unit" else f"{key}_"
+            flat |= {f"{prefix}{name}": inner for name, inner in value.items()}
+        else:
+            flat[key] = value
+    return [_cell(flat.get(column)) for column in ATTEMPT_COLUMNS]
+
+
+def _cell(value: object) -> str:
+    """Text which a module had a hand in must not become a formula in a spreadsheet."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

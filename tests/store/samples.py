@@ -1,0 +1,148 @@
+"""Values as the engine makes them, and a plain sqlite3 connection as a stranger has it."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import trio
+
+from station.errors import Nak
+from station.model import (
+    AttemptClosed,
+    AttemptOpened,
+    Failure,
+    FileRef,
+    Identifier,
+    IdKind,
+    ImageSent,
+    Mode,
+    Outcome,
+    PackageRef,
+    RecipeRef,
+    StepOutcome,
+    StepRecord,
+    Unit,
+    VerifyKind,
+)
+from station.store.database import sqlite_path
+from station.store.ids import new_id
+from station.store.writer import Store, open_store
+
+IMEI = "864266050000011"
+SERIAL = "MPA23HB12000001"
+CHIP = "1f0a2b3c"
+BEFORE = "EC25EFAR06A04M4G_01.001.01.001"
+AFTER = "EC25EFAR06A06M4G_01.002.01.002"
+UNIT = Unit(
+    imei=IMEI,
+    serial=SERIAL,
+    model="EC25",
+    sku="EC25EFA",
+    sku_source="module",
+    firmware=BEFORE,
+    functionality=1,
+)
+READ_BY_AT = (Identifier(IdKind.IMEI, IMEI, "at"), Identifier(IdKind.SERIAL, SERIAL, "at"))
+READ_BY_SAHARA = Identifier(IdKind.CHIP, CHIP, "sahara")
+RECIPE = RecipeRef("ec25-efa", 3, "aa" * 32, "name: ec25-efa\n")
+PACKAGE = PackageRef("EC25EFAR06A06M4G", "bb" * 32, (FileRef("update/boot.mbn", "cc" * 32, 4096),))
+NOON_US = 1_790_000_000_123_456
+IDENTIFY = StepRecord(1, "identify", StepOutcome.OK, 1_500_000)
+PROGRAM = StepRecord(
+    2, "program", StepOutcome.OK, 6_250_000, 1, 26_500_000, {"bad_blocks": 0, "note": "é"}
+)
+BOOT = ImageSent("boot.mbn", "dd" * 32, 4096)
+
+
+def attempt(**changes: Any) -> AttemptOpened:  # noqa: ANN401 - any field
+    full = AttemptOpened(
+        attempt_id=new_id(),
+        station="line-1",
+        site="graz",
+        slot="A1",
+        port_path="1-1.1",
+        operator="worker",
+        software_version="0.1.0",
+        trigger="once",
+        started_utc_us=NOON_US,
+        unit=UNIT,
+        identifiers=READ_BY_AT,
+        recipe=RECIPE,
+        package=PACKAGE,
+        plan_sha256="ee" * 32,
+        plan_json='{"erase": []}',
+    )
+    return replace(full, **changes)
+
+
+def verdict(opened: AttemptOpened, **changes: Any) -> AttemptClosed:  # noqa: ANN401 - any field
+    full = AttemptClosed(
+        attempt_id=opened.attempt_id,
+        outcome=Outcome.PASS,
+        failure=None,
+        ended_utc_us=opened.started_utc_us + 20_000_000,
+        duration_us=20_000_001,
+        verify=VerifyKind.READBACK,
+        unit=replace(opened.unit, chip_serial=CHIP, firmware=AFTER),
+        firmware_after=AFTER,
+        final_mode=Mode.RUNTIME,
+        readings={"firmware.after": AFTER, "functionality.after": "1"},
+    )
+    return replace(full, **changes)
+
+
+def failed(opened: AttemptOpened, **changes: Any) -> AttemptClosed:  # noqa: ANN401 - any field
+    failure = Failure.of(Nak("programming boot.mbn: NAK"))
+    return verdict(
+        opened, **{"outcome": Outcome.FAIL, "failure": failure, "firmware_after": None} | changes
+    )
+
+
+def written(url: str, work: Callable[[Store], Awaitable[Any]]) -> Any:  # noqa: ANN401 - what the work returns
+    """Run `work` with the store open."""
+
+    async def main() -> Any:  # noqa: ANN401 - as above
+        async with open_store(url, clock=lambda: NOON_US + 1) as store:
+            return await work(store)
+
+    return trio.run(main)
+
+
+def begun(url: str, opened: AttemptOpened, *steps: StepRecord) -> None:
+    written(url, lambda store: store.open_attempt(opened, steps))
+
+
+def ended(url: str, closed: AttemptClosed) -> None:
+    written(url, lambda store: store.close_attempt(closed))
+
+
+def flashed(url: str, opened: AttemptOpened, closed: AttemptClosed | None = None) -> None:
+    """One whole attempt as the engine records it."""
+
+    async def work(store: Store) -> None:
+        await store.open_attempt(opened, [IDENTIFY])
+        await store.add_identifiers(opened.attempt_id, [READ_BY_SAHARA])
+        await store.add_step(opened.attempt_id, PROGRAM)
+        await store.add_image(opened.attempt_id, 1, BOOT)
+        await store.close_attempt(closed or verdict(opened))
+
+    written(url, work)
+
+
+@contextmanager
+def stranger(url: str) -> Iterator[sqlite3.Connection]:
+    """Somebody else's connection: no pragmas of ours."""
+    path = sqlite_path(url)
+    assert path is not None
+    connection = sqlite3.connect(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
+    with stranger(url) as connection:
+        return connection.execute(sql).fetchall()
