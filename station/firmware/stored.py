@@ -1,0 +1,154 @@
+"""A package of the store, opened: verified once, then read by all slots at the same time.
+
+Files are read with pread and never mapped: a file that is cut short gives short answers, which
+fail one attempt, where a mapping would kill the process.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from station.errors import Bug, DiskTrouble, FileChanged, PackageHostile
+from station.firmware.manifest import Manifest
+from station.firmware.paths import Paths
+from station.firmware.release import CHUNK_BYTES
+from station.model import FileRef
+
+
+def open_object(place: Path, file: FileRef) -> int:
+    """A descriptor of the stored file, every byte of it verified.
+
+    Raises FileChanged if it is missing, no plain file, or other bytes; DiskTrouble.
+    """
+    try:
+        file_fd = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileChanged(f"{file.path}: its copy {place} is missing") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise FileChanged(f"{file.path}: its copy {place} is a symbolic link") from None
+        raise DiskTrouble(f"{place}: {error.strerror}") from error
+    try:
+        _verify(file_fd, place, file)
+    except OSError as error:
+        os.close(file_fd)
+        raise DiskTrouble(f"{place}: {error.strerror}") from error
+    except BaseException:
+        os.close(file_fd)
+        raise
+    return file_fd
+
+
+def _verify(file_fd: int, place: Path, file: FileRef) -> None:
+    state = os.fstat(file_fd)
+    if not stat.S_ISREG(state.st_mode) or state.st_size != file.length_bytes:
+        raise FileChanged(
+            f"{file.path}: its copy {place} has {state.st_size} bytes, not {file.length_bytes}"
+        )
+    sha256 = hashlib.sha256()
+    for offset_bytes in range(0, file.length_bytes, CHUNK_BYTES):
+        sha256.update(os.pread(file_fd, CHUNK_BYTES, offset_bytes))
+    if sha256.hexdigest() != file.sha256:
+        raise FileChanged(f"{file.path}: the bytes of its copy {place} are not those stored")
+
+
+class StoredFile:
+    """An image in the store; has the shape of `station.protocols.dialogue.Source`."""
+
+    def __init__(self, file: FileRef, file_fd: int) -> None:
+        self._file = file
+        self._fd = file_fd
+        self._is_open = True
+
+    @property
+    def name(self) -> str:
+        return self._file.path
+
+    @property
+    def length_bytes(self) -> int:
+        return self._file.length_bytes
+
+    @property
+    def sha256(self) -> str:
+        return self._file.sha256
+
+    def pread(self, offset_bytes: int, length_bytes: int) -> bytes:
+        """Up to `length_bytes` from `offset_bytes`; fewer at the end, or if the file was cut.
+
+        From any thread, except while the package is being closed. Raises DiskTrouble.
+        """
+        if not self._is_open:
+            raise Bug(f"{self.name} was read after its package was closed")
+        wanted_bytes = min(length_bytes, self.length_bytes - offset_bytes)
+        if offset_bytes < 0 or wanted_bytes <= 0:
+            return b""
+        try:
+            return os.pread(self._fd, wanted_bytes, offset_bytes)
+        except OSError as error:
+            raise DiskTrouble(f"{self.name}: {error.strerror}") from error
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            with suppress(OSError):  # of a file that was only read: nothing is lost
+                os.close(self._fd)
+
+
+class StoredPackage:
+    """Every file of a package, open. A context manager; close it after its last reader."""
+
+    def __init__(self, manifest: Manifest, places: Mapping[str, Path]) -> None:
+        self.manifest = manifest
+        self._files: dict[str, StoredFile] = {}
+        try:
+            for file in manifest.files:
+                file_fd = open_object(places[file.path], file)
+                self._files[file.path] = StoredFile(file, file_fd)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def paths(self) -> Paths:
+        return self.manifest.paths
+
+    def source(self, path: str) -> StoredFile:
+        """The file meant by a package path. Raises PackageIncomplete if there is none."""
+        return self._files[self.manifest.file(path).path]
+
+    def read(self, path: str, limit_bytes: int) -> bytes:
+        """The whole of a small file. Raises PackageIncomplete, PackageHostile (above the limit),
+        FileChanged, DiskTrouble."""
+        source = self.source(path)
+        if source.length_bytes > limit_bytes:
+            raise PackageHostile(f"{path} has {source.length_bytes} bytes, too many")
+        data = source.pread(0, source.length_bytes)
+        if len(data) != source.length_bytes:
+            raise FileChanged(f"{path}: wanted {source.length_bytes} bytes, got {len(data)}")
+        return data
+
+    def close(self) -> None:
+        """Idempotent."""
+        for file in self._files.values():
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

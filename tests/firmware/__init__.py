@@ -1,0 +1,1 @@
+"""Packages, their files, the store."""
