@@ -1,0 +1,45 @@
+"""Settings, families and recipes as people write them: YAML in, frozen models out.
+
+Every complaint is a `ConfigError` whose cause has a line per problem:
+``file:line: key 'x.y': what is wrong (nearest key: 'z')``.
+"""
+
+from station.config.families import Families, Family, load_families
+from station.config.recipes import (
+    Firmware,
+    Limits,
+    LoadedRecipe,
+    Match,
+    QuectelEdlRecipe,
+    QuectelFirmware,
+    Recipe,
+    RecipeBase,
+    check_recipes,
+    load_recipe,
+    load_recipes,
+)
+from station.config.settings import Settings, StationSection, find_config, load_settings
+from station.config.strict import Strict, nearest
+
+__all__ = [
+    "Families",
+    "Family",
+    "Firmware",
+    "Limits",
+    "LoadedRecipe",
+    "Match",
+    "QuectelEdlRecipe",
+    "QuectelFirmware",
+    "Recipe",
+    "RecipeBase",
+    "Settings",
+    "StationSection",
+    "Strict",
+    "check_recipes",
+    "find_config",
+    "load_families",
+    "load_recipe",
+    "load_recipes",
+    "load_settings",
+    "nearest",
+]

@@ -1,0 +1,161 @@
+"""station.yaml: the name of the station, its slots, and where its data lives."""
+
+import os.path
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from station.config.strict import Strict, Text, read_model
+from station.config.yaml_lines import Document, read_document, refuse
+from station.errors import ConfigError
+from station.model import PortPath, Slot
+
+DEFAULT_PLACES = (Path("config/station.yaml"), Path("/etc/station/station.yaml"))
+
+_SLOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
+
+
+def _slot_name(text: str) -> str:
+    if _SLOT_NAME.fullmatch(text) is None:
+        raise ValueError("a slot name has 1 to 16 letters, digits, - or _, such as A1")
+    return text
+
+
+def _port_path(text: str) -> str:
+    try:
+        PortPath.parse(text)
+    except ConfigError as error:
+        raise ValueError(error.cause) from error
+    return text
+
+
+def _database(text: str) -> str:
+    if text.startswith("sqlite:///") and not text.startswith("sqlite:////"):
+        raise ValueError("this URL is relative to where a command is started; write a plain path")
+    return text
+
+
+class StationSection(Strict):
+    """How the station signs its records."""
+
+    name: Text
+    site: Text
+
+
+class SlotSection(Strict):
+    """One place on the tray: its USB ports by kernel name (USB 2 and USB 3 companion)."""
+
+    ports: Annotated[
+        tuple[Annotated[str, AfterValidator(_port_path)], ...], Field(min_length=1, max_length=4)
+    ]
+    recipe: Text | None = None
+
+
+class StationFile(Strict):
+    """The file as written."""
+
+    station: StationSection
+    database: Annotated[Text, AfterValidator(_database)]
+    store: Text
+    recipes: Text
+    slots: Annotated[
+        dict[Annotated[str, AfterValidator(_slot_name)], SlotSection],
+        Field(min_length=1, max_length=256),
+    ]
+    families: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The file as understood: paths absolute, slots in file order.
+
+    `database` is a SQLAlchemy URL; a path in the file becomes `sqlite:///` and that path.
+    `families` is None for the table that comes with the station.
+    """
+
+    path: Path
+    station: StationSection
+    database: str
+    store: Path
+    recipes: Path
+    slots: tuple[Slot, ...]
+    families: Path | None = None
+
+    def slot(self, name: str) -> Slot | None:
+        return next((slot for slot in self.slots if slot.name == name), None)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a station.yaml. Relative paths are relative to the file. Raises ConfigError."""
+    document = read_document(path)
+    read = read_model(document, StationFile)
+    problems = _shared_ports(document, read)
+    if problems:
+        raise refuse(problems)
+    base = path.absolute().parent
+
+    def place(text: str) -> Path:
+        return Path(os.path.normpath(base / text))
+
+    return Settings(
+        path=path.absolute(),
+        station=read.station,
+        database=read.database if "://" in read.database else f"sqlite:///{place(read.database)}",
+        store=place(read.store),
+        recipes=place(read.recipes),
+        slots=tuple(
+            Slot(name, frozenset(map(PortPath.parse, section.ports)), section.recipe)
+            for name, section in read.slots.items()
+        ),
+        families=None if read.families is None else place(read.families),
+    )
+
+
+def _shared_ports(document: Document, read: StationFile) -> list[str]:
+    """A USB port belongs to one slot, once."""
+    owner: dict[str, str] = {}
+    problems = []
+    for name, section in read.slots.items():
+        for place, port in enumerate(section.ports):
+            first = owner.setdefault(port, name)
+            where = ("slots", name, "ports", place)
+            if first != name:
+                problems.append(document.problem(where, f"port {port} is in slot {first} too"))
+            elif port in section.ports[:place]:
+                problems.append(document.problem(where, f"port {port} is listed twice"))
+    return problems
+
+
+def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
+    """The settings file to use: `--config`, `$STATION_CONFIG`, then the default places.
+
+    A file that was named must exist; raises ConfigError with every place looked at.
+    """
+    if explicit is not None:
+        return _named(explicit, "--config")
+    if environ.get("STATION_CONFIG"):
+        return _named(Path(environ["STATION_CONFIG"]), "$STATION_CONFIG")
+    for place in DEFAULT_PLACES:
+        if _exists(place):
+            return place
+    looked = ", ".join(str(place) for place in DEFAULT_PLACES)
+    raise ConfigError(
+        f"no settings file: neither --config nor $STATION_CONFIG is given, looked for {looked}"
+    )
+
+
+def _named(path: Path, by: str) -> Path:
+    if not _exists(path):
+        raise ConfigError(f"{path}: there is no such file (named by {by})")
+    return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

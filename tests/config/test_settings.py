@@ -1,0 +1,181 @@
+"""station.yaml into settings."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from station.config import find_config, load_settings
+from station.config.settings import DEFAULT_PLACES, StationFile
+from station.config.strict import read_model
+from station.config.yaml_lines import parse_document
+from station.errors import ConfigError
+from station.model import PortPath, Slot
+
+GOOD = """\
+station: {name: line-1, site: Main hall}
+database: ../var/station.db
+store: packages
+recipes: /srv/recipes
+slots:
+  B2: {ports: ["1-1.2", "2-1.2"], recipe: ec25}
+  A1: {ports: ["1-1.1"]}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "station.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    path = write(folder, text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    return [line.removeprefix(f"{path}:") for line in caught.value.cause.splitlines()]
+
+
+def test_settings_as_written(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, GOOD))
+    assert (settings.station.name, settings.station.site) == ("line-1", "Main hall")
+    assert settings.database == f"sqlite:///{tmp_path.parent / 'var/station.db'}"
+    assert settings.store == tmp_path / "packages"
+    assert settings.recipes == Path("/srv/recipes")
+    assert settings.families is None
+    assert settings.slots == (
+        Slot("B2", frozenset({PortPath(1, (1, 2)), PortPath(2, (1, 2))}), "ec25"),
+        Slot("A1", frozenset({PortPath(1, (1, 1))})),
+    )
+    assert settings.slot("A1") == settings.slots[1]
+    assert settings.slot("a1") is None
+
+
+def test_a_database_url_is_left_as_it_is(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://station@db/line"
+    text = GOOD.replace("../var/station.db", url) + "families: f.yaml\n"
+    settings = load_settings(write(tmp_path, text))
+    assert settings.database == url
+    assert settings.families == tmp_path / "f.yaml"
+
+
+def test_all_problems_at_once_with_line_and_nearest_key(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace("site:", "sight:")
+        .replace("recipe: ec25", "recipie: ec25")
+        .replace('"1-1.1"', "1-0")
+        .replace("database: ../var/station.db", "database: no")
+    )
+    assert problems(tmp_path, text) == [
+        "1: key 'station.site': is missing",
+        "1: key 'station.sight': is not known here (nearest key: 'site')",
+        "2: key 'database': unquoted no is read as a truth value (false); write it in quotes: "
+        '"no"',
+        "6: key 'slots.B2.recipie': is not known here (nearest key: 'recipe')",
+        "7: key 'slots.A1.ports[0]': '1-0' is not a USB port path such as 1-1.4 or 2-3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('"1-1.1"', '"2-1.2"', "7: key 'slots.A1.ports[0]': port 2-1.2 is in slot B2 too"),
+        ('"2-1.2"', '"1-1.2"', "6: key 'slots.B2.ports[1]': port 1-1.2 is listed twice"),
+        ('["1-1.1"]', "[]", "7: key 'slots.A1.ports': needs at least 1 entry"),
+        ('["1-1.1"]', "1-1.1", "7: key 'slots.A1.ports': must be a list such as [a, b], not 1-1.1"),
+        ("A1:", '"A 1":', "7: key 'slots.A 1': a slot name has 1 to 16 letters"),
+        ("A1:", '"' + "A" * 17 + '":', "7: key 'slots.AAAAAAAAAAAAAAAAA': a slot name has"),
+        ("A1:", "12:", "7: key 'slots': holds a key, unquoted 12 is read as a number"),
+        ("A1:", "B2:", "7: key 'slots.B2': is in line 6 already"),
+        ("line-1", '""', "1: key 'station.name': must be printable text, not empty"),
+        ("line-1", '"a\\nb"', "1: key 'station.name': must be printable text, not empty"),
+        ("../var/station.db", "sqlite:///x.db", "2: key 'database': this URL is relative to"),
+        ("packages", "[a]", "3: key 'store': must be text, not a list"),
+        ("packages", "{a: b}", "3: key 'store': must be text, not a group of keys"),
+        ("packages", "x" * 257, "3: key 'store': may be at most 256 characters long"),
+        (
+            '["1-1.1"]',
+            str([f"1-{n}" for n in range(1, 6)]),
+            "7: key 'slots.A1.ports': may have at most 4 entries",
+        ),
+        ("packages", "", "3: key 'store': has no value"),
+        ("{name: line-1, site: Main hall}", "x", "1: key 'station': must be a group of keys"),
+    ],
+)
+def test_one_problem(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    assert old in GOOD
+    (found,) = problems(tmp_path, GOOD.replace(old, new, 1))
+    assert found.startswith(problem)
+
+
+@pytest.mark.parametrize("text", ["- a\n", "just text\n", "12\n"])
+def test_a_file_that_is_something_else(tmp_path: Path, text: str) -> None:
+    (found,) = problems(tmp_path, text)
+    assert found.startswith("1: must be a group of keys")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 99) | st.text("ab1-.:*", max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "site", "ports", "A1", "x"]), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["station", "database", "store", "recipes", "slots", "families", "y"]),
+        values,
+    )
+)
+def test_any_shape_is_settings_or_sentences(value: dict[str, object]) -> None:
+    document = parse_document(Path("s.yaml"), json.dumps(value).encode())  # JSON is YAML
+    try:
+        read_model(document, StationFile)
+        lines = []
+    except ConfigError as error:
+        lines = error.cause.splitlines()
+    assert all(line.startswith("s.yaml:1:") for line in lines)
+
+
+# --- which file -------------------------------------------------------------------------------
+
+
+def test_the_caller_wins_then_the_environment(tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine.yaml", tmp_path / "other.yaml"
+    mine.touch()
+    other.touch()
+    assert find_config(mine, {"STATION_CONFIG": str(other)}) == mine
+    assert find_config(None, {"STATION_CONFIG": str(other)}) == other
+
+
+def test_then_the_default_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert str(DEFAULT_PLACES[-1]) == "/etc/station/station.yaml"
+    here = Path("config/station.yaml")
+    here.parent.mkdir()
+    here.touch()
+    assert find_config(None, {"STATION_CONFIG": ""}) == here
+
+
+@pytest.mark.skipif(DEFAULT_PLACES[-1].exists(), reason="this machine is a station")
+def test_nothing_found_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        find_config(None, {})
+    for place in ("--config", "$STATION_CONFIG", "config/station.yaml", "/etc/station/"):
+        assert place in caught.value.cause
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    missing = tmp_path / "no.yaml"
+    with pytest.raises(ConfigError, match=r"no\.yaml.*named by --config"):
+        find_config(missing, {})
+    with pytest.raises(ConfigError, match=r"named by \$STATION_CONFIG"):
+        find_config(None, {"STATION_CONFIG": "x" * 5000})
