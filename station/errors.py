@@ -337,6 +337,13 @@ class ConfigError(RecipeError):
     blame = Blame.STATION
 
 
+class UsageError(RecipeError):
+    code = "R309"
+    headline = "BAD COMMAND"
+    remedy = "Correct the command; `--help` behind it explains what it takes."
+    blame = Blame.STATION
+
+
 class NoRecipe(RecipeError):
     code = "R302"
     headline = "NO RECIPE"

@@ -20,6 +20,7 @@ from station.errors import (
     ImeiInvalid,
     LabelMismatch,
     NoRecipe,
+    UsageError,
     VersionUnknown,
     WrongVariant,
 )
@@ -111,12 +112,12 @@ def match_recipe(
 
 
 def recipe_named(recipes: Sequence[LoadedRecipe], name: str) -> LoadedRecipe:
-    """The recipe of this name. Raises NoRecipe naming the nearest."""
+    """The recipe of this name. Raises UsageError naming the nearest."""
     for loaded in recipes:
         if loaded.recipe.name == name:
             return loaded
     close = nearest(name, (loaded.recipe.name for loaded in recipes))
-    raise NoRecipe(
+    raise UsageError(
         f"there is no recipe {name[:64]!r}" + (f" (nearest: {close!r})" if close else "")
     )
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from station.errors import AmbiguousRecipe, NoRecipe
+from station.errors import AmbiguousRecipe, NoRecipe, UsageError
 from station.selection import Explanation, explain_match, match_recipe, recipe_named, sku_of
 from tests.selection.recipes import UNIT, recipe
 
@@ -72,9 +72,9 @@ def test_a_named_recipe_must_fit_too() -> None:
 
 
 def test_a_name_that_is_not_there() -> None:
-    with pytest.raises(NoRecipe, match=r"no recipe 'ec25-ef' \(nearest: 'ec25-efa'\)"):
+    with pytest.raises(UsageError, match=r"no recipe 'ec25-ef' \(nearest: 'ec25-efa'\)"):
         match_recipe((EFA, AFA), MODULE, only="ec25-ef")
-    with pytest.raises(NoRecipe, match=r"no recipe 'zzz'$"):
+    with pytest.raises(UsageError, match=r"no recipe 'zzz'$"):
         recipe_named((EFA,), "zzz")
     assert recipe_named((EFA, AFA), "ec25-afa") is AFA
 
