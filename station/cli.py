@@ -1,5 +1,266 @@
-"""The command line: the composition root."""
+"""The command line: arguments in, exit code out; the one place that picks a backend."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station import __version__
+from station.commands import audit, demo, flash, inspect
+from station.commands.exits import Exit, leave, station_errors
+from station.config import Settings, find_config, load_settings
+from station.engine.world import now_utc_us
+from station.errors import UsageError
+from station.model import Unit
+from station.sim.layouts import layout_of
+from station.sim.package import write_package
+from station.transport.libusb import LibusbBackend
+
+app = typer.Typer(
+    help="Flashing station for cellular modules.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+recipe_app = typer.Typer(help="Check recipes, ask which one a unit gets.", no_args_is_help=True)
+package_app = typer.Typer(help="Firmware packages and their store.", no_args_is_help=True)
+audit_app = typer.Typer(help="Which serial got which firmware.", no_args_is_help=True)
+db_app = typer.Typer(help="The database and its schema.", no_args_is_help=True)
+sim_app = typer.Typer(help="Things to rehearse with.", no_args_is_help=True)
+for name, group in (
+    ("recipe", recipe_app),
+    ("package", package_app),
+    ("audit", audit_app),
+    ("db", db_app),
+    ("sim", sim_app),
+):
+    app.add_typer(group, name=name)
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Settings file. Default: $STATION_CONFIG, ./config/station.yaml, "
+        "/etc/station/station.yaml.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON line per attempt on stdout.")]
 
 
 def main() -> None:
     """Entry point of `station`."""
+    app()
+
+
+def _settings(config: Path | None) -> Settings:
+    return load_settings(find_config(config, os.environ))
+
+
+def _show(text: str) -> None:
+    if text:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        _show(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _station(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Flashing station for cellular modules."""
+
+
+@app.command("demo")
+def _demo(
+    slots: Annotated[int, typer.Option(help="Simulated modules on the tray.")] = 8,
+    once: Annotated[bool, typer.Option("--once", help="One tray, then exit.")] = False,
+    json: Json = False,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same modules.")] = None,
+    speed: Annotated[float, typer.Option(help="How much faster than real time.")] = 1.0,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="SLOT=NAME, e.g. A3=nak; may be repeated.")
+    ] = None,
+    list_faults: Annotated[
+        bool, typer.Option("--list-faults", help="Show the faults and exit.")
+    ] = False,
+    data: Annotated[Path | None, typer.Option(help="Folder for settings and records.")] = None,
+) -> None:
+    """Flash a tray of simulated modules; no hardware needed."""
+    if list_faults:
+        _show(demo.list_faults())
+        return
+    with station_errors():
+        faults = flash.parse_pairs(fault or [], "--fault")
+        leave(demo.run_demo(demo.DemoRequest(slots, once, json, seed, speed, faults, data)))
+
+
+@app.command("flash")
+def _flash(
+    once: Annotated[
+        bool, typer.Option("--once", help="Give every selected slot one attempt, then exit.")
+    ] = False,
+    slot: Annotated[list[str] | None, typer.Option(help="A slot; may be repeated.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Use this recipe only.")] = None,
+    sku: Annotated[
+        list[str] | None,
+        typer.Option(help="Label scanned or typed: VALUE for the tray, SLOT=VALUE for a slot."),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait until all selected slots are occupied.", min=0)
+    ] = 0.0,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Flash what is plugged in now, without a screen."""
+    with station_errors():
+        if not once:
+            raise UsageError("say `station flash --once`: every selected slot gets one attempt")
+        labels = [text for text in sku or [] if "=" in text]
+        tray = [text for text in sku or [] if "=" not in text]
+        if len(tray) > 1:
+            raise UsageError(f"one tray has one label, not {len(tray)}: {', '.join(tray)}")
+        request = flash.FlashRequest(
+            slots=tuple(slot or ()),
+            recipe=recipe,
+            labels=flash.parse_pairs(labels, "--sku"),
+            tray_label=tray[0] if tray else None,
+            wait_s=wait,
+            json=json,
+        )
+        leave(flash.run_flash(_settings(config), request, LibusbBackend()))
+
+
+@app.command("plan")
+def _plan(
+    recipe: Annotated[str, typer.Option(help="Name of the recipe.")],
+    json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
+    config: Config = None,
+) -> None:
+    """Show what a recipe would write, in order, without any module."""
+    with station_errors():
+        _answer(inspect.plan(_settings(config), recipe, as_json=json))
+
+
+@recipe_app.command("check")
+def _recipe_check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Recipe files or folders.")] = None,
+    config: Config = None,
+) -> None:
+    """Explain everything that is wrong with recipes; default: those of the settings."""
+    with station_errors():
+        _answer(inspect.recipe_check(paths or [_settings(config).recipes]))
+
+
+@recipe_app.command("match")
+def _recipe_match(
+    imei: Annotated[str, typer.Option(help="IMEI of the unit.")],
+    sku: Annotated[str | None, typer.Option(help="Label, as scanned or typed.")] = None,
+    firmware: Annotated[str | None, typer.Option(help="Build that the unit reports.")] = None,
+    config: Config = None,
+) -> None:
+    """Explain which recipe a unit would get."""
+    with station_errors():
+        unit = Unit(imei=imei, firmware=firmware)
+        _answer(inspect.recipe_match(_settings(config), unit, sku))
+
+
+@package_app.command("add")
+def _package_add(path: Path, config: Config = None) -> None:
+    """Check a package (folder or zip) and copy it into the store."""
+    with station_errors():
+        _answer(inspect.package_add(_settings(config), path))
+
+
+@package_app.command("check")
+def _package_check(
+    path: Path,
+    config: Config = None,  # noqa: ARG001 - --config is accepted everywhere
+) -> None:
+    """Check a package without storing it."""
+    with station_errors():
+        _answer(inspect.package_check(path))
+
+
+@package_app.command("list")
+def _package_list(config: Config = None) -> None:
+    """The packages in the store."""
+    with station_errors():
+        _answer(inspect.package_list(_settings(config)))
+
+
+@audit_app.command("find")
+def _audit_find(
+    imei: Annotated[str | None, typer.Option()] = None,
+    serial: Annotated[str | None, typer.Option()] = None,
+    chip: Annotated[str | None, typer.Option(help="Chip serial, 8 hex digits.")] = None,
+    firmware: Annotated[
+        str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
+    ] = None,
+    package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
+    slot: Annotated[str | None, typer.Option()] = None,
+    since: Annotated[
+        str | None, typer.Option(help="2026-11-20, 2026-11-20T08:00 (UTC), 8h, 3d or 2w.")
+    ] = None,
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
+    config: Config = None,
+) -> None:
+    """Every attempt that fits all that is asked; nothing found is an empty answer."""
+    with station_errors():
+        if json and csv:
+            raise UsageError("--json and --csv exclude each other")
+        question = audit.Question(
+            imei=imei,
+            serial=serial,
+            chip=chip,
+            firmware=firmware,
+            package=package,
+            slot=slot,
+            since_utc_us=None if since is None else audit.parse_since(since, now_utc_us()),
+        )
+        if question == audit.Question():
+            raise UsageError("ask for something: --imei, --serial, --chip, --since, …")
+        form = "json" if json else "csv" if csv else "table"
+        _show(audit.find(_settings(config), question, form))
+
+
+@db_app.command("upgrade")
+def _db_upgrade(config: Config = None) -> None:
+    """Create the database or bring it to this software's schema, after a backup."""
+    with station_errors():
+        _answer(inspect.database_upgrade(_settings(config)))
+
+
+@db_app.command("check")
+def _db_check(config: Config = None) -> None:
+    """Is the database's schema the one this software needs?"""
+    with station_errors():
+        _answer(inspect.database_check(_settings(config)))
+
+
+@sim_app.command("package")
+def _sim_package(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")],
+    size: Annotated[int, typer.Option(help="Image bytes, in MB.", min=1, max=1024)] = 6,
+    family: Annotated[str, typer.Option(help="ec25 or rm500q.")] = "ec25",
+    config: Config = None,  # noqa: ARG001 - --config is accepted everywhere
+) -> None:
+    """Write a synthetic package to rehearse with."""
+    with station_errors():
+        version = layout_of(family).newer_version
+        write_package(folder, family=family, version=version, size_mb=size)
+        _show(str(folder))
+
+
+def _answer(answer: inspect.Answer) -> None:
+    _show(answer.text)
+    if answer.code is not Exit.GOOD:
+        leave(answer.code)

@@ -1,0 +1,1 @@
+"""One file per command of `station`. stdout is data, stderr is narration."""

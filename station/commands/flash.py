@@ -1,0 +1,154 @@
+"""`station flash --once`: every selected slot gets one attempt."""
+
+import os
+import pwd
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import trio
+from rich.console import Console
+
+from station.commands.exits import Exit, say
+from station.commands.reporter import Reporter, results_table
+from station.config import LoadedRecipe, Settings, load_families, load_recipes
+from station.engine.lock import own
+from station.engine.once import Tally, flash_once
+from station.engine.shelf import Shelf
+from station.engine.world import Order, World
+from station.errors import UsageError
+from station.firmware.package_store import PackageStore
+from station.model import Slot
+from station.selection import recipe_named
+from station.store.database import sqlite_path
+from station.store.migrate import create_if_missing
+from station.store.writer import open_store
+from station.transport.base import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class FlashRequest:
+    """What the caller chose; empty `slots` means all."""
+
+    slots: tuple[str, ...] = ()
+    recipe: str | None = None
+    labels: Mapping[str, str] | None = None
+    tray_label: str | None = None
+    wait_s: float = 0.0
+    json: bool = False
+    trigger: str = "flash"
+
+
+def choose_slots(settings: Settings, names: tuple[str, ...]) -> tuple[Slot, ...]:
+    """The slots of these names, all if none is given. Raises UsageError naming the unknown."""
+    known = {slot.name: slot for slot in settings.slots}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"there is no slot {', '.join(unknown)}; the slots are {', '.join(known)}")
+    return tuple(known[name] for name in dict.fromkeys(names)) if names else settings.slots
+
+
+def run_flash(
+    settings: Settings,
+    request: FlashRequest,
+    backend: Backend,
+    *,
+    own_ports: bool = True,
+    clock: trio.abc.Clock | None = None,
+    started: Callable[[], None] = lambda: None,
+) -> Exit:
+    """Flash once and report. Raises StationError for what keeps the tray from starting.
+
+    `started` is called when the engine's clock runs.
+    """
+    slots = choose_slots(settings, request.slots)
+    recipes = load_recipes(settings.recipes)
+    for name in (request.recipe, *(slot.recipe for slot in slots)):
+        if name is not None:
+            recipe_named(recipes, name)
+    ports = [path for slot in slots for path in slot.ports] if own_ports else []
+    reporter = Reporter(json=request.json)
+    with own(sqlite_path(settings.database), ports):
+        create_if_missing(settings.database)
+        reporter.start(slots)
+        try:
+            tally = trio.run(
+                _flash, settings, recipes, slots, request, backend, reporter, started, clock=clock
+            )
+        finally:
+            reporter.stop()
+    if not request.json:
+        Console(width=None).print(results_table(tally.records, tally.lost))
+    return _exit(tally, slots)
+
+
+def _exit(tally: Tally, slots: tuple[Slot, ...]) -> Exit:
+    if tally.lost:
+        return Exit.STATION
+    good = [r for r in tally.records if r.closed is not None and r.closed.outcome.is_good]
+    return Exit.GOOD if len(good) == len(slots) else Exit.VERDICT
+
+
+async def _flash(
+    settings: Settings,
+    recipes: tuple[LoadedRecipe, ...],
+    slots: tuple[Slot, ...],
+    request: FlashRequest,
+    backend: Backend,
+    reporter: Reporter,
+    started: Callable[[], None],
+) -> Tally:
+    started()
+    shelf = Shelf(PackageStore(settings.store))
+    abort = trio.Event()
+    try:
+        async with open_store(settings.database) as store, trio.open_nursery() as nursery:
+            nursery.start_soon(_abort_on_signal, abort)
+            await store.close_interrupted(station=settings.station.name)
+            world = World(
+                settings=settings,
+                families=load_families(settings.families),
+                recipes=recipes,
+                backend=backend,
+                store=store,
+                shelf=shelf,
+                operator=operator(),
+                tell=reporter.tell,
+            )
+            orders = {slot.name: _order(request, slot.name) for slot in slots}
+            tally = await flash_once(world, slots, orders, wait_s=request.wait_s, abort=abort)
+            nursery.cancel_scope.cancel()
+        return tally
+    finally:
+        shelf.close()
+
+
+def _order(request: FlashRequest, slot: str) -> Order:
+    label = (request.labels or {}).get(slot, request.tray_label)
+    return Order(request.trigger, label, request.recipe, names_slot=bool(request.slots))
+
+
+async def _abort_on_signal(abort: trio.Event) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            say("stopping: running slots are brought to an end and recorded")
+            abort.set()
+
+
+def operator() -> str:
+    """Who works here: the user of the operating system, not an environment variable."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def parse_pairs(texts: list[str], what: str) -> dict[str, str]:
+    """`A1=VALUE` arguments as a mapping. Raises UsageError showing the form."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        slot, equals, value = text.partition("=")
+        if not (slot and equals and value):
+            raise UsageError(f"{what} {text!r} is not of the form SLOT=VALUE, e.g. A1=nak")
+        pairs[slot] = value
+    return pairs

@@ -1,0 +1,104 @@
+"""Commands with a short answer: plan, recipe, package, db."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from station.commands.exits import Exit, say
+from station.config import Settings, load_recipes
+from station.config import check_recipes as lint_recipes
+from station.engine.shelf import prepare_blocking
+from station.errors import StationError
+from station.firmware.manifest import Manifest
+from station.firmware.package import check
+from station.firmware.package_store import PackageStore
+from station.model import Unit
+from station.selection import decide, explain_match, recipe_named, sku_of
+from station.store import migrate
+from station.store.database import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes to stdout, and the exit code."""
+
+    text: str
+    code: Exit = Exit.GOOD
+
+
+def plan(settings: Settings, recipe_name: str, *, as_json: bool) -> Answer:
+    """The plan of a recipe, made from its package. Raises RecipeError, PackageError."""
+    recipe = recipe_named(load_recipes(settings.recipes), recipe_name)
+    prepared = prepare_blocking(PackageStore(settings.store), recipe)
+    with closing(prepared.package):
+        return Answer(prepared.plan.to_json() if as_json else prepared.plan.describe())
+
+
+def recipe_check(paths: list[Path]) -> Answer:
+    """Every problem of every recipe file, in words."""
+    problems = lint_recipes(paths)
+    if problems:
+        return Answer("\n".join(problems), Exit.VERDICT)
+    return Answer("no problems found")
+
+
+def recipe_match(settings: Settings, unit: Unit, label: str | None) -> Answer:
+    """Which recipe a unit of this identity would get, and why not the others."""
+    recipes = load_recipes(settings.recipes)
+    lines: list[str] = []
+    try:
+        unit = sku_of(unit, label)
+    except StationError as error:
+        return Answer(f"BLOCKED {error.code}: {error.cause}", Exit.VERDICT)
+    matching: list[str] = []
+    for recipe, matched, reasons in explain_match(recipes, unit):
+        lines.append(f"{'+' if matched else '-'} {recipe}: {'; '.join(reasons)}")
+        if matched:
+            matching.append(recipe)
+    if len(matching) != 1:
+        lines.append(f"BLOCKED: {len(matching)} recipes match, exactly one must")
+        return Answer("\n".join(lines), Exit.VERDICT)
+    try:
+        decision = decide(recipe_named(recipes, matching[0]), unit)
+        lines.append(f"{matching[0]}: {decision.value}")
+    except StationError as error:
+        lines.append(f"BLOCKED {error.code}: {error.cause}")
+        return Answer("\n".join(lines), Exit.VERDICT)
+    return Answer("\n".join(lines))
+
+
+def package_add(settings: Settings, path: Path) -> Answer:
+    manifest = PackageStore(settings.store).add(path)
+    return Answer(_package_line(manifest))
+
+
+def package_check(path: Path) -> Answer:
+    """Check a package without storing it; extra files are told on stderr."""
+    report = check(path)
+    for warning in report.warnings:
+        say(f"note: {warning}")
+    return Answer(_package_line(report.manifest))
+
+
+def package_list(settings: Settings) -> Answer:
+    return Answer("\n".join(map(_package_line, PackageStore(settings.store).list())))
+
+
+def _package_line(manifest: Manifest) -> str:
+    size = sum(file.length_bytes for file in manifest.files)
+    return f"{manifest.sha256}  {size:>12}  {len(manifest.files):>4} files  {manifest.name}"
+
+
+def database_upgrade(settings: Settings) -> Answer:
+    """Create the database or bring it to this software's schema, after a backup."""
+    done = migrate.upgrade(settings.database)
+    if done.before == done.after:
+        return Answer(f"{shown(settings.database)}: schema {done.after} already")
+    backup = "" if done.backup is None else f"; the old one is kept as {done.backup}"
+    before = done.before or "nothing"
+    return Answer(f"{shown(settings.database)}: schema {before} -> {done.after}{backup}")
+
+
+def database_check(settings: Settings) -> Answer:
+    revisions = migrate.check(settings.database)
+    return Answer(f"{shown(settings.database)}: schema {revisions.current}, as it must be")

@@ -1,0 +1,275 @@
+"""One attempt on one slot: the failure boundary.
+
+Whatever happens between the first look at the module and the verdict, the attempt ends with an
+outcome in the database, and no other slot notices.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import trio
+
+from station import __version__
+from station.config import LoadedRecipe
+from station.engine.journal import Journal
+from station.engine.ports import SlotPort
+from station.engine.select import select
+from station.engine.world import Order, World
+from station.errors import Aborted, Bug, Disconnected, NoUsb, PulledOut, StationError, Timeout
+from station.flash.confirm import give_back
+from station.flash.identify import identify
+from station.flash.procedures import PROCEDURES
+from station.flash.runner import StepRunner
+from station.flash.session import Session, Step, StepResult
+from station.model import (
+    AttemptClosed,
+    AttemptOpened,
+    AttemptRecord,
+    Failure,
+    Identifier,
+    IdKind,
+    Mode,
+    Notice,
+    Outcome,
+    PackageRef,
+    Progress,
+    StepStarted,
+    Unit,
+    VerifyKind,
+)
+from station.protocols import dialogue
+from station.selection import Decision
+from station.store.ids import new_id
+
+IDENTIFY_S = 30.0
+"""No recipe is known yet, so the limit is the station's: a module that boots answers by then."""
+
+SELECT_S = 10.0
+PREFLIGHT_S = 600.0
+"""The first unit of a recipe waits for its package to be hashed and copied."""
+
+GIVE_BACK_S = 60.0
+"""How long a module that was switched but not written may take to be itself again."""
+
+GONE_S = 2.0
+"""A module lost for so long was pulled out; one that is back sooner had a bad contact."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """Runs one attempt and records it."""
+
+    world: World
+    port: SlotPort
+    order: Order
+    journal: Journal = field(init=False)
+    session: Session = field(init=False)
+    runner: StepRunner = field(init=False)
+    recipe: LoadedRecipe | None = None
+    package: PackageRef | None = None
+    verify: VerifyKind = VerifyKind.NONE
+    began: float = 0.0
+    started_utc_us: int = 0
+    step: str = ""
+    record: AttemptRecord | None = None
+    """Set when the verdict is committed, and only then."""
+
+    def __post_init__(self) -> None:
+        self.began = trio.current_time()
+        self.started_utc_us = self.world.clock()
+        self.journal = Journal(self.world.store, new_id())
+        self.session = Session(
+            backend=self.world.backend,
+            port=self.port,
+            families=self.world.families,
+            recorder=self.journal,
+            watch=self._watch,
+        )
+        self.runner = StepRunner(self.session, self._step_started)
+
+    async def run(self) -> None:
+        """From the first look to the committed verdict.
+
+        Raises StoreError only if the verdict could not be committed. Cancelled, it gives an
+        untouched module back, records ABORTED and lets the cancellation go on.
+        """
+        try:
+            outcome = await self._work()
+        except trio.Cancelled:
+            with trio.move_on_after(GIVE_BACK_S + 10, shield=True):
+                await self._end_failed(Aborted("a person stopped the station"))
+            raise
+        except StationError as error:
+            await self._end_failed(await self._blamed(error))
+        except Exception as error:  # noqa: BLE001 - the failure boundary: no slot harms another
+            await self._end_failed(Bug(f"{type(error).__name__}: {error}"))
+        else:
+            await self._end(outcome, None)
+
+    async def _work(self) -> Outcome:
+        if self.port.device is None:
+            raise NoUsb(f"no module on the USB port of slot {self.port.slot.name}")
+        await self.runner.run(Step("identify", identify), limit_s=IDENTIFY_S)
+        decision = await self._select()
+        if decision is not Decision.FLASH:
+            self.session.after = self.session.unit
+            if decision is Decision.VERIFY_ONLY:
+                self.verify = VerifyKind.VERSION
+            return Outcome.NO_CHANGE
+        await self.runner.run(Step("preflight", self._preflight), limit_s=PREFLIGHT_S)
+        await self._open()
+        await self._flash()
+        return Outcome.PASS
+
+    async def _select(self) -> Decision:
+        decision = Decision.SKIP
+
+        async def choose(session: Session) -> StepResult:
+            nonlocal decision
+            self.world.claims.claim(self.port.slot.name, session.unit)
+            selection = await select(
+                self.world, self.order, self.port.slot.recipe, session.mode, session.unit
+            )
+            session.unit, self.recipe = selection.unit, selection.recipe
+            session.recipe = selection.recipe.recipe
+            decision = selection.decision
+            return StepResult(
+                detail={"recipe": selection.recipe.recipe.name, "decision": decision.value}
+            )
+
+        await self.runner.run(Step("select", choose), limit_s=SELECT_S)
+        return decision
+
+    async def _preflight(self, session: Session) -> StepResult:
+        if self.recipe is None:
+            raise Bug("preflight before a recipe was chosen")
+        prepared = await self.world.shelf.prepare(self.recipe)
+        session.plan, session.package = prepared.plan, prepared.package
+        self.package = prepared.ref
+        return StepResult(detail={"plan": prepared.plan.sha256})
+
+    async def _flash(self) -> None:
+        recipe = self.session.recipe
+        if recipe is None:
+            raise Bug("a flash without a recipe")
+        for step in PROCEDURES[recipe.procedure]:
+            limit_s: float = getattr(recipe.limits, step.name)
+            result = await self.runner.run(step, limit_s=limit_s, retries=recipe.retries)
+            if step.name == "verify" and not result.skipped:
+                self.verify = VerifyKind.READBACK
+        if self.verify is VerifyKind.NONE:
+            self.verify = VerifyKind.VERSION
+
+    # --- how it ends -----------------------------------------------------------------------
+
+    async def _blamed(self, error: StationError) -> StationError:
+        """A device lost for good was pulled out; the operator must be told just that."""
+        if not isinstance(error, Disconnected):
+            return error
+        lost = self.session.device
+        try:
+            await self.port.wait(lambda device: device not in (None, lost), GONE_S)
+        except Timeout:
+            if self.port.device is None:
+                return PulledOut(f"the module left slot {self.port.slot.name} during {self.step}")
+        return error
+
+    async def _end_failed(self, error: StationError) -> None:
+        failure = Failure.of(error)
+        if self.session.touched and failure.outcome is Outcome.BLOCKED:
+            failure = replace(failure, outcome=Outcome.FAIL)
+        if self._must_give_back(error):
+            try:
+                await self.runner.run(Step("give_back", give_back), limit_s=GIVE_BACK_S)
+            except StationError as trouble:
+                self.world.tell(Notice(self.port.slot.name, f"not given back: {trouble.cause}"))
+        await self._end(failure.outcome, failure)
+
+    def _must_give_back(self, error: StationError) -> bool:
+        """Switched to EDL by us and not written: it must not stay there."""
+        return (
+            self.journal.opened is not None
+            and not self.session.touched
+            and not isinstance(error, PulledOut)
+            and self.session.mode is not Mode.RUNTIME
+        )
+
+    async def _open(self) -> None:
+        session = self.session
+        device = self.port.device
+        recipe, plan = self.recipe, session.plan
+        await self.journal.open(
+            AttemptOpened(
+                attempt_id=self.journal.attempt_id,
+                station=self.world.settings.station.name,
+                site=self.world.settings.station.site,
+                slot=self.port.slot.name,
+                port_path=None if device is None else str(device.path),
+                operator=self.world.operator,
+                software_version=__version__,
+                trigger=self.order.trigger,
+                started_utc_us=self.started_utc_us,
+                unit=session.unit,
+                identifiers=_identifiers(session.unit, self.order.label),
+                recipe=None if recipe is None else recipe.ref,
+                package=self.package,
+                plan_sha256=None if plan is None else plan.sha256,
+                plan_json=None if plan is None else plan.to_json(),
+            )
+        )
+
+    async def _end(self, outcome: Outcome, failure: Failure | None) -> None:
+        await self.session.close()
+        if self.journal.opened is None:
+            await self._open()
+        after = self.session.after
+        self.record = await self.journal.close(
+            AttemptClosed(
+                attempt_id=self.journal.attempt_id,
+                outcome=outcome,
+                failure=failure,
+                ended_utc_us=self.world.clock(),
+                duration_us=round((trio.current_time() - self.began) * 1_000_000),
+                verify=self.verify,
+                unit=self.session.unit,
+                firmware_after=None if after is None else after.firmware,
+                final_mode=self.session.mode,
+                readings=_readings(after),
+            )
+        )
+
+    # --- for eyes ----------------------------------------------------------------------------
+
+    def _step_started(self, name: str) -> None:
+        self.step = name
+        self.world.tell(StepStarted(self.port.slot.name, name))
+
+    def _watch(self, seen: dialogue.Progress | dialogue.Notice) -> None:
+        slot = self.port.slot.name
+        if isinstance(seen, dialogue.Progress):
+            self.world.tell(Progress(slot, self.step, seen.done_bytes, seen.total_bytes))
+        else:
+            self.world.tell(Notice(slot, seen.text))
+
+
+def _identifiers(unit: Unit, label: str | None) -> tuple[Identifier, ...]:
+    """Every name the unit is known by, each with its source."""
+    named = (
+        (IdKind.IMEI, unit.imei, "at"),
+        (IdKind.SERIAL, unit.serial, "at"),
+        (IdKind.CHIP, unit.chip_serial, "sahara"),
+        (IdKind.LABEL, label, "operator"),
+    )
+    return tuple(Identifier(kind, value, source) for kind, value, source in named if value)
+
+
+def _readings(after: Unit | None) -> dict[str, str]:
+    """What the module said at the end, by name; other families add their own names."""
+    if after is None:
+        return {}
+    values = {
+        "imei": after.imei,
+        "serial": after.serial,
+        "firmware": after.firmware,
+        "functionality": None if after.functionality is None else str(after.functionality),
+    }
+    return {name: value for name, value in values.items() if value is not None}

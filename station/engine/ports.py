@@ -1,0 +1,78 @@
+"""Who sits in which slot: scan as truth, changes as wake-ups.
+
+A slot owns a set of port paths because a USB 3 socket is two ports; the module may be on one of
+them in normal mode and on the other in EDL.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import trio
+
+from station.errors import Timeout, UsbError
+from station.model import DeviceInfo, Slot
+from station.transport.base import Backend
+
+WAKE_S = 1.0
+"""The longest time between two scans, whatever the backend says about changes."""
+
+
+class SlotPort:
+    """The occupant of one slot, and a way to wait for another."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+        self._device: DeviceInfo | None = None
+        self._changed = trio.Event()
+
+    @property
+    def device(self) -> DeviceInfo | None:
+        return self._device
+
+    def occupy(self, device: DeviceInfo | None) -> None:
+        if device != self._device:
+            self._device = device
+            self._changed.set()
+            self._changed = trio.Event()
+
+    async def wait(
+        self, accept: Callable[[DeviceInfo | None], bool], timeout_s: float
+    ) -> DeviceInfo | None:
+        """The first occupant (None for empty) that is accepted. Raises Timeout."""
+        with trio.move_on_after(max(0.0, timeout_s)):
+            while not accept(self._device):
+                await self._changed.wait()
+            return self._device
+        seen = "empty" if self._device is None else f"showing {self._device.usb_id}"
+        raise Timeout(f"slot {self.slot.name} was {seen} for {max(0.0, timeout_s):.0f} s")
+
+
+class PortBoard:
+    """Keeps every slot's occupant up to date while `watch` runs."""
+
+    def __init__(self, backend: Backend, slots: Iterable[Slot]) -> None:
+        self._backend = backend
+        slots = tuple(slots)
+        self._ports = {slot.name: SlotPort(slot) for slot in slots}
+        self._slot_of = {path: slot.name for slot in slots for path in slot.ports}
+
+    def __getitem__(self, slot_name: str) -> SlotPort:
+        return self._ports[slot_name]
+
+    async def watch(self) -> None:
+        """Follow what comes and goes, for ever. A scan that fails changes nothing: who sits
+        where is then as it was, and the next scan tells."""
+        while True:
+            await self._backend.wait_change(WAKE_S)
+            with suppress(UsbError):
+                await self.refresh()
+
+    async def refresh(self) -> None:
+        """Scan once. Raises what `Backend.scan` raises."""
+        found: dict[str, DeviceInfo] = {}
+        for device in sorted(await self._backend.scan(), key=lambda device: device.path):
+            name = self._slot_of.get(device.path)
+            if name is not None:
+                found.setdefault(name, device)
+        for name, port in self._ports.items():
+            port.occupy(found.get(name))

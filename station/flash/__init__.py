@@ -1,0 +1,1 @@
+"""How ONE unit is flashed. Knows no slots and no database."""

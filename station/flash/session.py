@@ -1,0 +1,156 @@
+"""One unit in one slot while it is worked on: the claimed device, what is known, what was done."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import trio
+
+from station.config import Families, Family, QuectelEdlRecipe
+from station.errors import Bug, Disconnected, Timeout, UsbAccess, UsbBusy
+from station.flash.pump import Watch, pump
+from station.model import DeviceInfo, Identifier, ImageSent, Mode, StepRecord, Unit
+from station.plan import FlashPlan
+from station.protocols import sahara
+from station.protocols.dialogue import Dialogue, Source
+from station.protocols.firehose import Firehose, Profile
+from station.transport.base import Backend, Pipe, Port
+
+T = TypeVar("T")
+
+OPEN_PATIENCE_S = 3.0
+"""How long a device that just enumerated may be busy or closed to us: udev and kernel drivers
+have it first."""
+
+
+class Recorder(Protocol):
+    """Where facts go as they become true. Each call returns when the fact is safe."""
+
+    async def step(self, record: StepRecord) -> None: ...
+
+    async def image(self, image: ImageSent) -> None: ...
+
+    async def identifiers(self, identifiers: tuple[Identifier, ...]) -> None: ...
+
+
+class Package(Protocol):
+    """An opened, checked package: images by their path in the package."""
+
+    def source(self, path: str) -> Source: ...
+
+
+@dataclass(slots=True)
+class Session:
+    """What the steps of a procedure share. Used by one task."""
+
+    backend: Backend
+    port: Port
+    families: Families
+    recorder: Recorder
+    watch: Watch
+    unit: Unit = field(default_factory=Unit)
+    family: Family | None = None
+    device: DeviceInfo | None = None
+    pipe: Pipe | None = None
+    recipe: QuectelEdlRecipe | None = None
+    plan: FlashPlan | None = None
+    package: Package | None = None
+    greeting: sahara.Greeting | None = None
+    firehose: Firehose | None = None
+    touched: bool = False
+    """The first command that changes the flash memory was sent."""
+    after: Unit | None = None
+    """What the module said of itself once it was back in normal mode."""
+    readings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def mode(self) -> Mode:
+        device = self.port.device
+        return Mode.ABSENT if device is None else self.families.mode_of(device)
+
+    @property
+    def edl_profile(self) -> Profile:
+        """How this module's programmer wants to be spoken to."""
+        family = self.family or self.families.edl_default
+        return family.firehose
+
+    @property
+    def asks_chip_identity(self) -> bool:
+        return (self.family or self.families.edl_default).chip_identity
+
+    def job(self) -> tuple[FlashPlan, Package]:
+        """Plan and package; steps that write are never run without them."""
+        if self.plan is None or self.package is None:
+            raise Bug("a step that writes was run without a plan")
+        return self.plan, self.package
+
+    def greeted(self) -> sahara.Greeting:
+        if self.greeting is None:
+            raise Bug("a programmer is loaded before the boot ROM was greeted")
+        return self.greeting
+
+    def programmer(self) -> Firehose:
+        if self.firehose is None:
+            raise Bug("a step that needs the programmer was run without one")
+        return self.firehose
+
+    async def open(self, device: DeviceInfo, interface: int, *, line_state: bool) -> None:
+        """Claim an interface, letting go of the one before."""
+        await self.close()
+        with trio.move_on_after(OPEN_PATIENCE_S):
+            while self.pipe is None:
+                try:
+                    self.pipe = await self.backend.open(device, interface, line_state=line_state)
+                except (UsbBusy, UsbAccess):
+                    await self.backend.wait_change(0.25)
+        if self.pipe is None:
+            self.pipe = await self.backend.open(device, interface, line_state=line_state)
+        self.device = device
+
+    async def close(self) -> None:
+        pipe, self.pipe = self.pipe, None
+        if pipe is not None:
+            with trio.move_on_after(5, shield=True):
+                await pipe.aclose()
+
+    async def run(self, dialogue: Dialogue[T]) -> T:
+        """Run a dialogue on the open pipe."""
+        if self.pipe is None:
+            dialogue.close()
+            raise Disconnected("the module is not open")
+        return await pump(dialogue, self.pipe, self.watch)
+
+    async def await_mode(self, *modes: Mode, timeout_s: float) -> DeviceInfo:
+        """The device in this slot once it is in one of these modes. Raises Timeout."""
+
+        def accept(device: DeviceInfo | None) -> bool:
+            return device is not None and self.families.mode_of(device) in modes
+
+        device = await self.port.wait(accept, timeout_s)
+        if device is None:
+            raise Timeout("the slot is empty")
+        return device
+
+
+StepDetail = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step tells the record: payload bytes moved, facts in words, whether it was skipped."""
+
+    bytes: int = 0
+    detail: StepDetail = field(default_factory=dict)
+    skipped: bool = False
+
+
+StepFunction = Callable[[Session], Awaitable[StepResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A named part of a procedure. `repeatable`: safe to do again after a retryable failure."""
+
+    name: str
+    run: StepFunction
+    repeatable: bool = False

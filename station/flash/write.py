@@ -1,0 +1,96 @@
+"""Erase, program, read back: the steps that change the module."""
+
+from typing import assert_never
+
+from station.errors import FileChanged
+from station.flash.readback import Readback
+from station.flash.session import Session, StepResult
+from station.model import ImageSent
+from station.plan import Erase, Program, VendorLine
+
+ERASE_TIMEOUT_S = 30.0
+"""For one erase; "8+8" chips and SDX55 need more than the 6 s of older tools."""
+
+
+async def erase(session: Session) -> StepResult:
+    """Every erase of the plan, the boot loader's first: from here on the module needs us."""
+    plan, _ = session.job()
+    firehose = session.programmer()
+    count = 0
+    for operation in plan.operations:
+        match operation:
+            case Erase():
+                session.touched = True
+                await session.run(
+                    firehose.erase(
+                        operation.start_sector,
+                        operation.num_sectors,
+                        plan.geometry,
+                        timeout_s=ERASE_TIMEOUT_S,
+                    )
+                )
+                count += 1
+            case VendorLine(line):
+                session.touched = True
+                await session.run(firehose.forward(line))
+                count += 1
+            case Program():
+                pass
+            case _:
+                assert_never(operation)
+    return StepResult(detail={"erases": count})
+
+
+async def program(session: Session) -> StepResult:
+    """Every image, the boot loader last. The digest of the bytes sent must be the package's."""
+    plan, package = session.job()
+    firehose = session.programmer()
+    images = sent_bytes = 0
+    for operation in plan.operations:
+        if not isinstance(operation, Program):
+            continue
+        image = operation.image
+        result = await session.run(
+            firehose.program(
+                package.source(image.path),
+                operation.start_sector,
+                operation.num_sectors,
+                plan.geometry,
+                label=operation.label,
+                filename=image.path.rpartition("/")[2],
+            )
+        )
+        sent = ImageSent(image.path, result.sha256, result.length_bytes)
+        await session.recorder.image(sent)
+        images, sent_bytes = images + 1, sent_bytes + sent.length_bytes
+        if sent.sha256_sent != image.sha256:
+            raise FileChanged(f"{image.path}: the bytes sent are not those that were checked")
+    return StepResult(bytes=sent_bytes, detail={"images": images})
+
+
+async def verify(session: Session) -> StepResult:
+    """Read every image back and compare, skipped bad blocks allowed for."""
+    plan, package = session.job()
+    if session.recipe is not None and session.recipe.verify == "version":
+        return StepResult(detail={"readback": "not asked for by the recipe"}, skipped=True)
+    firehose = session.programmer()
+    read_bytes = 0
+    bad_blocks: dict[str, str | int] = {}
+    for operation in plan.operations:
+        if not isinstance(operation, Program):
+            continue
+        readback = Readback(
+            package.source(operation.image.path),
+            plan.geometry.sector_size_bytes,
+            plan.geometry.block_size_bytes,
+        )
+        while readback.missing_blocks:
+            start = operation.start_sector + readback.next_block * plan.geometry.pages_per_block
+            count = readback.missing_blocks * plan.geometry.pages_per_block
+            await session.run(
+                firehose.read(start, count, plan.geometry, readback.feed, timeout_s=10.0)
+            )
+            read_bytes += count * plan.geometry.sector_size_bytes
+        if found := readback.finish():
+            bad_blocks[f"bad blocks in {operation.label or operation.image.path}"] = found
+    return StepResult(bytes=read_bytes, detail=bad_blocks)

@@ -1,0 +1,228 @@
+"""The commands in a process of their own, as a person or a script starts them."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from station.commands.demo import write_demo_files
+from station.engine.lock import own
+from station.sim.layouts import layout_of
+
+OLD = layout_of("ec25").older_version
+NEW = layout_of("ec25").newer_version
+
+
+def station(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "station", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, object]]]:
+    """One demo tray with one bad module, flashed through the command line."""
+    data = tmp_path_factory.mktemp("demo")
+    done = station(
+        *("demo", "--slots", "3", "--once", "--json", "--seed", "7", "--speed", "4"),
+        *("--fault", "A2=wrong-programmer", "--data", data),
+        cwd=data,
+    )
+    assert done.returncode == 1, done.stderr
+    assert f"--config {data}/station.yaml" in done.stderr
+    return data, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_line_has_the_keys_of_the_contract(
+    demo: tuple[Path, list[dict[str, object]]],
+) -> None:
+    _, lines = demo
+    assert sorted(str(line["slot"]) for line in lines) == ["A1", "A2", "A3"]
+    for line in lines:
+        assert list(line) == [
+            *("attempt_id", "slot", "port_path", "outcome", "failure", "unit", "recipe"),
+            *("package", "verify", "images", "started_utc", "duration_s", "steps"),
+        ]
+    by_slot = {line["slot"]: line for line in lines}
+    assert by_slot["A1"]["outcome"] == by_slot["A3"]["outcome"] == "PASS"
+    failure = by_slot["A2"]["failure"]
+    assert isinstance(failure, dict)
+    assert failure["code"] == "D203"
+
+
+def test_find_answers_by_every_name_in_every_form(
+    demo: tuple[Path, list[dict[str, object]]],
+) -> None:
+    data, lines = demo
+    config = data / "station.yaml"
+    for line in lines:
+        unit = line["unit"]
+        assert isinstance(unit, dict)
+        asked = [("--imei", unit["imei"]), ("--serial", unit["serial"]), ("--slot", line["slot"])]
+        asked += [("--chip", unit["chip_serial"])] if unit["chip_serial"] else []
+        for option, value in asked:
+            found = station(
+                *("audit", "find", option, str(value), "--json", "--config", config), cwd=data
+            )
+            assert (found.returncode, json.loads(found.stdout)) == (0, line)
+    table = station("audit", "find", "--firmware", NEW, "--config", config, cwd=data)
+    assert table.stdout.count("PASS") == 2
+    rows = station("audit", "find", "--since", "1h", "--csv", "--config", config, cwd=data)
+    assert len(list(csv.DictReader(rows.stdout.splitlines()))) == 3
+
+
+def test_nothing_found_is_an_empty_answer(demo: tuple[Path, list[dict[str, object]]]) -> None:
+    data, _ = demo
+    for form in (["--json"], []):
+        done = station(
+            *("audit", "find", "--imei", "1", *form, "--config", data / "station.yaml"), cwd=data
+        )
+        assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_flash_on_a_machine_without_modules_says_no_usb(tmp_path: Path) -> None:
+    config = write_demo_files(tmp_path, ["A1"])
+    done = station("flash", "--once", "--json", "--config", config, cwd=tmp_path)
+    assert done.returncode in (1, 3), done.stderr
+    if done.returncode == 3:  # no libusb access at all in this sandbox: told as the station's fault
+        assert "U1" in done.stderr
+        return
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert (line["outcome"], line["failure"]["code"]) == ("BLOCKED", "U101")
+    assert line["unit"]["imei"] is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["flash"],
+        ["flash", "--once", "--slot", "Z9"],
+        ["flash", "--once", "--recipe", "nobody"],
+        ["flash", "--once", "--sku", "A1="],
+        ["flash", "--once", "--wait", "-1"],
+        ["plan", "--recipe", "nobody"],
+        ["audit", "find"],
+        ["audit", "find", "--since", "yesterday"],
+        ["audit", "find", "--json", "--csv", "--slot", "A1"],
+        ["frobnicate"],
+    ],
+)
+def test_wrong_usage_is_two_with_words_and_no_traceback(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    config = write_demo_files(tmp_path, ["A1"])
+    extra = [] if arguments == ["frobnicate"] else ["--config", str(config)]
+    done = station(*arguments, *extra, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["demo", "--once", "--fault", "A1"],
+        ["demo", "--once", "--fault", "A99=nak"],
+        ["demo", "--once", "--fault", "A1=gremlins"],
+        ["demo", "--once", "--slots", "0"],
+        ["demo", "--once", "--speed", "0"],
+        ["sim", "package", "x", "--family", "toaster"],
+        ["flash", "--once", "--config", "nowhere.yaml"],
+        ["package", "list"],
+    ],
+)
+def test_wrong_usage_without_settings(tmp_path: Path, arguments: list[str]) -> None:
+    done = station(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_none_is_the_stations_failure(tmp_path: Path) -> None:
+    config = write_demo_files(tmp_path, ["A1"])
+    (tmp_path / "station.sqlite").write_bytes(b"this is not a database" * 100)
+    for arguments in (["flash", "--once"], ["audit", "find", "--slot", "A1"], ["db", "check"]):
+        done = station(*arguments, "--config", config, cwd=tmp_path)
+        assert done.returncode == 3, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_plan_prints_what_would_be_written(tmp_path: Path) -> None:
+    config = write_demo_files(tmp_path, ["A1"])
+    shown = station("plan", "--recipe", "ec25-efa-demo", "--config", config, cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    lines = shown.stdout.splitlines()
+    operations = [line.split()[1:3] for line in lines if line.strip()[:1].isdigit()]
+    assert operations[0] == ["erase", "SBL"]
+    assert operations[-1] == ["program", "SBL"]
+    as_json = station(
+        *("plan", "--recipe", "ec25-efa-demo", "--json", "--config", config), cwd=tmp_path
+    )
+    assert json.loads(as_json.stdout)["version"] == NEW
+
+
+def test_recipe_commands_explain(tmp_path: Path) -> None:
+    config = write_demo_files(tmp_path, ["A1"])
+    good = station("recipe", "check", "--config", config, cwd=tmp_path)
+    assert good.returncode == 0
+    match = station(
+        *("recipe", "match", "--imei", "866866040520923", "--firmware", OLD, "--config", config),
+        cwd=tmp_path,
+    )
+    assert match.returncode == 0, match.stdout
+    assert "ec25-efa-demo: flash" in match.stdout
+    other = station(
+        *("recipe", "match", "--imei", "866866040520923", "--sku", "RM500Q"),
+        *("--firmware", OLD, "--config", config),
+        cwd=tmp_path,
+    )
+    assert (other.returncode, "R304" in other.stdout) == (1, True)
+    path = tmp_path / "recipes" / "ec25-efa-demo.yaml"
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    recipe["allow_fron"] = recipe.pop("allow_from")
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    bad = station("recipe", "check", "--config", config, cwd=tmp_path)
+    assert bad.returncode == 1
+    assert "ec25-efa-demo.yaml:" in bad.stdout
+    assert "allow_from" in bad.stdout
+
+
+def test_packages_are_written_checked_added_and_listed(tmp_path: Path) -> None:
+    config = write_demo_files(tmp_path, ["A1"])
+    package = tmp_path / "rm500q"
+    made = station("sim", "package", package, "--family", "rm500q", "--size", "4", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    checked = station("package", "check", package, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    digest = checked.stdout.split()[0]
+    assert station("package", "add", package, "--config", config, cwd=tmp_path).returncode == 0
+    assert digest in station("package", "list", "--config", config, cwd=tmp_path).stdout
+    (package / "update" / "firehose").joinpath("extra.txt").write_text("x", encoding="utf-8")
+    (package / "md5.txt").unlink()
+    broken = station("package", "check", package, cwd=tmp_path)
+    assert broken.returncode == 1
+    assert "md5.txt" in broken.stderr
+
+
+def test_two_engines_on_one_database_are_refused(tmp_path: Path) -> None:
+    config = write_demo_files(tmp_path, ["A1"])
+    with own(tmp_path / "station.sqlite", []):
+        done = station("flash", "--once", "--config", config, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "S504" in done.stderr
+
+
+def test_list_faults_names_the_eight_of_the_contract(tmp_path: Path) -> None:
+    done = station("demo", "--list-faults", cwd=tmp_path)
+    names = {line.split()[0] for line in done.stdout.splitlines()}
+    wanted = "nak wrong-programmer unplug silent-sahara no-return old-version other-imei ftm"
+    assert set(wanted.split()) <= names

@@ -1,0 +1,1 @@
+"""Many slots, whole attempts, real database files."""

@@ -1,0 +1,134 @@
+"""A whole tray for tests: simulated modules, real settings, real packages, a real database."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+import yaml
+
+from station.commands.demo import FAMILY, SIZE_MB, write_demo_files
+from station.config import load_families, load_recipes, load_settings
+from station.engine.once import Tally, flash_once
+from station.engine.shelf import Shelf
+from station.engine.world import Order, World
+from station.firmware.package_store import PackageStore
+from station.model import AttemptRecord, Event, StepRecord
+from station.sim.backend import SimBackend
+from station.sim.layouts import layout_of
+from station.sim.tray import SimTray, make_tray
+from station.store.migrate import create_if_missing
+from station.store.queries import find_attempts
+from station.store.writer import open_store
+
+
+@dataclass
+class Line:
+    """A line to flash on: change `recipe` before the first run, plug and unplug as you like."""
+
+    folder: Path
+    tray: SimTray
+    backend: SimBackend
+    plugged: bool = False
+    """The modules are in their slots."""
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "station.yaml"
+
+    def edit_recipe(self, **changes: object) -> None:
+        path = self.folder / "recipes" / "ec25-efa-demo.yaml"
+        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+        recipe.update(changes)
+        path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+
+    async def flash(
+        self,
+        *slots: str,
+        order: Order | None = None,
+        wait_s: float = 0.0,
+        abort: trio.Event | None = None,
+    ) -> Tally:
+        if not self.plugged:
+            self.tray.plug(trio.current_time())
+            self.plugged = True
+        settings = load_settings(self.config)
+        create_if_missing(settings.database)
+        shelf = Shelf(PackageStore(settings.store))
+        order = order or Order("test")
+        chosen = [slot for slot in settings.slots if not slots or slot.name in slots]
+        try:
+            async with open_store(settings.database) as store:
+                await store.close_interrupted(station=settings.station.name)
+                world = World(
+                    settings=settings,
+                    families=load_families(settings.families),
+                    recipes=load_recipes(settings.recipes),
+                    backend=self.backend,
+                    store=store,
+                    shelf=shelf,
+                    operator="tester",
+                    tell=self.events.append,
+                )
+                orders = {slot.name: order for slot in chosen}
+                return await flash_once(
+                    world, chosen, orders, wait_s=wait_s, abort=abort or trio.Event()
+                )
+        finally:
+            shelf.close()
+
+    def unplug(self, slot: str) -> None:
+        self.plugged = True
+        self.backend.unplug(self.tray.ports[slot])
+
+    def recorded(
+        self,
+        *,
+        imei: str | None = None,
+        serial: str | None = None,
+        chip: str | None = None,
+        slot: str | None = None,
+    ) -> list[AttemptRecord]:
+        """What an auditor reads, from the database file."""
+        database = load_settings(self.config).database
+        return find_attempts(database, imei=imei, serial=serial, chip=chip, slot=slot)
+
+
+def make_line(
+    folder: Path, slots: int = 1, faults: Mapping[str, str] | None = None, *, seed: int = 1
+) -> Line:
+    names = [f"A{number}" for number in range(1, slots + 1)]
+    config = write_demo_files(folder, names)
+    tray = make_tray(
+        load_settings(config).slots,
+        family=FAMILY,
+        version=layout_of(FAMILY).older_version,
+        seed=seed,
+        faults=faults or {},
+        size_mb=SIZE_MB,
+    )
+    return Line(folder, tray, SimBackend(tuple(tray.ports.values())))
+
+
+def by_slot(tally: Tally) -> dict[str, AttemptRecord]:
+    return {record.opened.slot: record for record in tally.records}
+
+
+def code_of(record: AttemptRecord) -> str | None:
+    assert record.closed is not None
+    return record.closed.failure.code if record.closed.failure else None
+
+
+def step_named(record: AttemptRecord, name: str) -> StepRecord:
+    return next(step for step in record.steps if step.name == name)
+
+
+@contextmanager
+def no_breaches(tray: SimTray, *except_slots: str) -> Iterator[None]:
+    """The strict modules of these slots saw nothing they object to."""
+    yield
+    for slot, module in tray.modules.items():
+        if slot not in except_slots:
+            assert module.breaches == [], slot
