@@ -6,8 +6,9 @@ the tests and, later, USB/IP.
 """
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from station.errors import Disconnected
 from station.model import DeviceInfo, Interface, PortPath
@@ -26,11 +27,33 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """One IN transfer, `after_s` after the module has worked off what it was sent."""
+    """One IN transfer, `after_s` after the module has worked off what it was sent.
+
+    `on_read` is called when the host has taken all of it.
+    """
 
     interface: int
     data: bytes
     after_s: float = 0.0
+    on_read: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Many IN transfers, made one at a time as the host takes them, `bytes_per_s` at best."""
+
+    interface: int
+    transfers: Iterator[bytes]
+    bytes_per_s: float
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What the module does by itself after `after_s`, unless it leaves the bus before."""
+
+    act: Callable[[], "tuple[Reaction, ...]"]
+    after_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +65,7 @@ class Leave:
     absent_s: float = 0.0
 
 
-Reaction = Say | Leave
+Reaction = Say | Stream | Later | Leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +98,13 @@ class Module(Protocol):
 
 @dataclass(slots=True)
 class _Transfer:
+    """The head of an IN queue: what is left of `data`, then what `rest` will make."""
+
     due_s: float
     data: bytes
+    on_read: Callable[[], None] | None = None
+    rest: Iterator[bytes] | None = None
+    bytes_per_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -93,6 +121,7 @@ class SimPort:
     _busy_until_s: float = 0.0
     _leave: tuple[float, Leave] | None = None
     _return: tuple[float, Face] | None = None
+    _later: list[tuple[float, Later]] = field(default_factory=list)
     _in: dict[int, deque[_Transfer]] = field(default_factory=dict)
 
     def plug(self, module: Module, now_s: float) -> None:
@@ -104,9 +133,8 @@ class SimPort:
 
     def unplug(self) -> None:
         self.module = None
-        self.face = None
-        self._leave = self._return = None
-        self._in.clear()
+        self._return = None
+        self._vanish()
 
     def device(self, now_s: float) -> DeviceInfo | None:
         """Who is on the bus at this time."""
@@ -123,10 +151,17 @@ class SimPort:
             return self._leave[0]
         return self._return[0] if self._return is not None else None
 
+    def ready_s(self, now_s: float) -> float:
+        """When the module takes the next transfer, or leaves; never before `now_s`."""
+        self._settle(now_s)
+        free_s = max(now_s, self._busy_until_s)
+        return free_s if self._leave is None else min(free_s, self._leave[0])
+
     def write(self, generation: int, interface: int, data: bytes, now_s: float) -> float:
         """Offer one OUT transfer; answers when the module has taken it (it buffers one).
 
-        Raises Disconnected when that enumeration is gone.
+        A zero-length packet needs no room and is taken at once. Raises Disconnected when that
+        enumeration is gone.
         """
         module = self._expect(generation, now_s)
         started_s = max(now_s, self._busy_until_s)
@@ -134,7 +169,7 @@ class SimPort:
         self._busy_until_s = started_s + taken.busy_s
         self.device_s += taken.busy_s
         self._schedule(taken.reactions, self._busy_until_s)
-        return started_s
+        return started_s if data else now_s
 
     def control(
         self, generation: int, request_type: int, request: int, value: int, index: int, now_s: float
@@ -150,15 +185,40 @@ class SimPort:
         """
         self._expect(generation, now_s)
         queue = self._in.get(interface)
-        if not queue:
-            return None if self._leave is None else self._leave[0]
+        if queue and queue[0].due_s <= now_s:
+            return self._take(queue, max_bytes, now_s)
+        times_s = [at_s for at_s, _ in self._later]
+        if queue:
+            times_s.append(queue[0].due_s)
+        if self._leave is not None:
+            times_s.append(self._leave[0])
+        return min(times_s, default=None)
+
+    def _take(self, queue: deque[_Transfer], max_bytes: int, now_s: float) -> bytes:
         head = queue[0]
-        if head.due_s > now_s:
-            return head.due_s if self._leave is None else min(head.due_s, self._leave[0])
         data, head.data = head.data[:max_bytes], head.data[max_bytes:]
-        if not head.data:
-            queue.popleft()
+        if head.data:
+            return data
+        following = next(head.rest, None) if head.rest is not None else None
+        if following is not None:
+            # One transfer is prepared while the host takes the one before.
+            self._prepare(head, following, max(head.due_s, now_s - self._pace_s(head, following)))
+            return data
+        queue.popleft()
+        if queue:
+            queue[0].due_s = max(queue[0].due_s, head.due_s)
+        if head.on_read is not None:
+            head.on_read()
         return data
+
+    @staticmethod
+    def _pace_s(head: _Transfer, data: bytes) -> float:
+        return len(data) / head.bytes_per_s
+
+    def _prepare(self, head: _Transfer, data: bytes, start_s: float) -> None:
+        pace_s = self._pace_s(head, data)
+        head.data, head.due_s = data, start_s + pace_s
+        self.device_s += pace_s
 
     def _expect(self, generation: int, now_s: float) -> Module:
         self._settle(now_s)
@@ -172,26 +232,48 @@ class SimPort:
         self._busy_until_s = now_s
         self._in.clear()
 
+    def _vanish(self) -> None:
+        self.face = None
+        self._leave = None
+        self._later.clear()
+        self._in.clear()
+
     def _schedule(self, reactions: tuple[Reaction, ...], base_s: float) -> None:
         for reaction in reactions:
             due_s = base_s + reaction.after_s
-            if isinstance(reaction, Leave):
-                self._leave = (due_s, reaction)
-            else:
-                queue = self._in.setdefault(reaction.interface, deque())
-                queue.append(
-                    _Transfer(max(due_s, queue[-1].due_s) if queue else due_s, reaction.data)
-                )
-            self.device_s += reaction.after_s
+            match reaction:
+                case Say(interface, data, _, on_read):
+                    self._queue(interface, _Transfer(due_s, data, on_read))
+                case Stream(interface, transfers, bytes_per_s):
+                    head = _Transfer(due_s, b"", rest=transfers, bytes_per_s=bytes_per_s)
+                    if (first := next(transfers, None)) is not None:
+                        self._prepare(head, first, due_s)
+                        self._queue(interface, head)
+                case Later():
+                    self._later.append((due_s, reaction))
+                case Leave():
+                    self._leave = (due_s, reaction)
+                case _:
+                    assert_never(reaction)
+        self.device_s += max((reaction.after_s for reaction in reactions), default=0.0)
+
+    def _queue(self, interface: int, transfer: _Transfer) -> None:
+        queue = self._in.setdefault(interface, deque())
+        if queue:
+            transfer.due_s = max(transfer.due_s, queue[-1].due_s)
+        queue.append(transfer)
 
     def _settle(self, now_s: float) -> None:
-        """Let every departure and return that is due happen, in order."""
+        """Let every departure, return and deed that is due happen, in order."""
         while True:
-            if self._leave is not None and self._leave[0] <= now_s:
+            later = min(self._later, key=lambda entry: entry[0], default=None)
+            leave_s = self._leave[0] if self._leave is not None else None
+            if later is not None and later[0] <= now_s and (leave_s is None or later[0] < leave_s):
+                self._later.remove(later)
+                self._schedule(later[1].act(), later[0])
+            elif self._leave is not None and self._leave[0] <= now_s:
                 at_s, leave = self._leave
-                self._leave = None
-                self.face = None
-                self._in.clear()
+                self._vanish()
                 if leave.face is not None:
                     self._return = (at_s + leave.absent_s, leave.face)
                     self.device_s += leave.absent_s

@@ -1,0 +1,132 @@
+"""What may be odd about a simulated module, and the named faults made of it.
+
+A fault is a set of traits: one table, applied when a module is built. Programs are counted
+from 1 in the order they arrive.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+
+from station.errors import ConfigError
+from station.protocols.sahara import Status
+
+
+class Arrival(Enum):
+    """How a module shows up when it is plugged in."""
+
+    FLASH = "flash"
+    """As its flash content makes it boot."""
+    EDL = "edl"
+    PROGRAMMER = "programmer"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """The defaults are a healthy module."""
+
+    arrival: Arrival = Arrival.FLASH
+    boot_usb_s: float | None = None
+    noisy_at: bool = False
+    other_variant: bool = False
+
+    echoes_switch: bool = True
+    reaches_edl: bool = True
+    serial_in_product: bool = True
+
+    sahara_version: int = 2
+    sahara_silent: bool = False
+    sahara_greets: bool = True
+    answers_commands: bool = True
+    refuses_with: Status | None = None
+    done_status: int = 1
+    wide_reads: bool = False
+
+    bad_blocks: bool = False
+    raw_reads: bool = False
+    zlp_after_read: bool = False
+    other_geometry: bool = False
+    efs_moved: bool = False
+
+    nak_program: int | None = None
+    nak_early_program: int | None = None
+    spoils_program: int | None = None
+    unplug_after_bytes: int | None = None
+
+    returns_after_flash: bool = True
+    keeps_version: bool = False
+    other_imei: bool = False
+    functionality_after_flash: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A named way to be broken; `description` is one line for `--list-faults`."""
+
+    description: str
+    traits: Traits
+
+
+FAULTS = {
+    "nak": Fault("refuses the second image after its data", Traits(nak_program=2)),
+    "wrong-programmer": Fault(
+        "its boot ROM rejects every programmer (status 0x21)",
+        Traits(refuses_with=Status.HASH_TABLE_AUTHENTICATION_FAILURE),
+    ),
+    "unplug": Fault(
+        "vanishes while it is programmed and stays away", Traits(unplug_after_bytes=100_000)
+    ),
+    "silent-sahara": Fault("comes up in EDL but never says a word", Traits(sahara_silent=True)),
+    "no-return": Fault("never comes back after the reset", Traits(returns_after_flash=False)),
+    "old-version": Fault("reports the old version after the flash", Traits(keeps_version=True)),
+    "other-imei": Fault("reports another IMEI after the flash", Traits(other_imei=True)),
+    "ftm": Fault(
+        "comes back in factory test mode (CFUN 5)", Traits(functionality_after_flash=5)
+    ),
+    "early-nak": Fault("refuses the second image amid its data", Traits(nak_early_program=2)),
+    "slow-boot": Fault("takes 40 s to come back after the reset", Traits(boot_usb_s=40.0)),
+    "arrives-in-edl": Fault("is in EDL when it is plugged in", Traits(arrival=Arrival.EDL)),
+    "arrives-programmer-running": Fault(
+        "is in EDL with a programmer running when it is plugged in",
+        Traits(arrival=Arrival.PROGRAMMER),
+    ),
+    "arrives-900e": Fault(
+        "is in memory-dump mode when it is plugged in", Traits(arrival=Arrival.CRASHED)
+    ),
+    "bad-blocks": Fault("has bad blocks inside two images", Traits(bad_blocks=True)),
+    "bad-blocks-raw": Fault(
+        "has bad blocks and reads by physical address", Traits(bad_blocks=True, raw_reads=True)
+    ),
+    "corrupt-write": Fault("flips a bit in the second image", Traits(spoils_program=2)),
+    "mibib-moved": Fault("keeps EFS2 where the package puts another partition",
+                         Traits(efs_moved=True)),
+    "wrong-geometry": Fault("has flash with pages of twice the size", Traits(other_geometry=True)),
+    "mute-command-mode": Fault(
+        "never answers in Sahara command mode", Traits(answers_commands=False)
+    ),
+    "missed-hello": Fault(
+        "somebody else swallowed its Sahara HELLO", Traits(sahara_greets=False)
+    ),
+    "no-serial-string": Fault(
+        "has no serial in its EDL product string", Traits(serial_in_product=False)
+    ),
+    "no-echo": Fault("leaves for EDL without the DIAG echo", Traits(echoes_switch=False)),
+    "no-edl": Fault("leaves for EDL and never gets there", Traits(reaches_edl=False)),
+    "at-echo-urc-noise": Fault(
+        "echoes always and mixes unsolicited lines into replies", Traits(noisy_at=True)
+    ),
+    "wrong-variant": Fault("is another hardware variant", Traits(other_variant=True)),
+    "read-zlp": Fault(
+        "ends each read with a zero-length packet", Traits(zlp_after_read=True)
+    ),
+}  # fmt: skip
+
+
+def fault_named(name: str) -> Fault:
+    """Raises ConfigError with the nearest name."""
+    if (fault := FAULTS.get(name)) is not None:
+        return fault
+    near = get_close_matches(name, FAULTS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FAULTS)}"
+    raise ConfigError(f"no fault is called {name!r}; {hint}")

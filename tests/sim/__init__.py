@@ -1,0 +1,1 @@
+"""The simulated module and its in-process backend."""
