@@ -1,0 +1,196 @@
+"""The two bulk endpoints of one claimed interface, over synchronous pyusb in worker threads.
+
+Transfers go straight to pyusb's documented backend seam (`usb.backend.IBackend`): the generic
+`Device.write` looks up endpoint and claim anew for each of some 16000 calls a second of a tray.
+
+A call that is under way in a thread is never abandoned: it would still own the device. So reads
+are sliced and payload travels in spans, which makes cancellation prompt without losing a byte
+(on a time-out libusb hands over what had arrived).
+"""
+
+import contextlib
+import math
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeVar
+
+import trio
+import usb.backend
+import usb.core
+
+from station.errors import Timeout, UsbBroken, UsbClosed
+from station.model import Endpoint
+from station.protocols.dialogue import Source, read_exact
+from station.transport.base import SPAN_BYTES
+from station.transport.usb_errors import usb_error
+
+HOP_S = 0.25
+"""The longest one thread call is meant to take, so that cancellation is prompt."""
+
+_EMPTY = array("B")
+
+T = TypeVar("T")
+
+
+class LibusbPipe:
+    """A `station.transport.base.Pipe`; `sent` of `write_span` is called in the worker thread."""
+
+    def __init__(
+        self,
+        backend: usb.backend.IBackend,
+        handle: object,
+        interface: int,
+        bulk_in: Endpoint,
+        bulk_out: Endpoint,
+        place: str,
+    ) -> None:
+        self._backend = backend
+        self._handle = handle
+        self._interface = interface
+        self._in = bulk_in
+        self._out = bulk_out
+        self._place = place
+        self._in_buffer = _EMPTY
+        self._limiter = trio.CapacityLimiter(1)
+        self._in_use = False
+        self._closed = False
+
+    @property
+    def max_packet_bytes(self) -> int:
+        return self._out.max_packet_bytes
+
+    async def read(self, max_bytes: int, timeout_s: float) -> bytes:
+        if max_bytes <= 0 or max_bytes % self._in.max_packet_bytes:
+            raise ValueError(f"{max_bytes} is not a multiple of {self._in.max_packet_bytes}")
+        deadline_s = time.monotonic() + timeout_s
+        with self._alone():
+            while True:
+                left_s = deadline_s - time.monotonic()
+                slice_s = min(max(left_s, 0.0), HOP_S)
+                data = await self._hop("read", partial(self._read, max_bytes, slice_s))
+                if data is not None:
+                    return data
+                if left_s <= slice_s:
+                    raise Timeout(f"read on {self._place}: nothing came within {timeout_s:g} s")
+
+    async def write(self, data: bytes, *, zlp: bool, timeout_s: float) -> None:
+        with self._alone():
+            await self._hop("write", partial(self._write, data, zlp, _milliseconds(timeout_s)))
+
+    async def write_span(
+        self,
+        source: Source,
+        offset_bytes: int,
+        length_bytes: int,
+        *,
+        chunk_bytes: int,
+        zlp: bool,
+        timeout_s: float,
+        sent: Callable[[bytes], object] | None,
+    ) -> None:
+        if chunk_bytes <= 0 or length_bytes < 0:
+            raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
+        at = offset_bytes
+        end = offset_bytes + length_bytes
+        timeout_ms = _milliseconds(timeout_s)
+        with self._alone():
+            while at < end:
+                span = partial(
+                    self._write_chunks, source, at, end, chunk_bytes, zlp, timeout_ms, sent
+                )
+                at = await self._hop("write", span)
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(self._give_back, limiter=self._limiter)
+
+    # --- in the trio thread -------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._in_use:
+            raise trio.BusyResourceError(f"two tasks use the pipe {self._place} at once")
+        self._in_use = True
+        try:
+            yield
+        finally:
+            self._in_use = False
+
+    async def _hop(self, doing: str, work: Callable[[], T]) -> T:
+        """One trip to the worker thread. A cancellation waits until the trip is over."""
+        if self._closed:
+            raise UsbClosed(f"{doing} on {self._place}: the pipe is already closed")
+        try:
+            return await trio.to_thread.run_sync(work, limiter=self._limiter)
+        except (usb.core.USBError, NotImplementedError) as error:
+            raise usb_error(error, f"{doing} on {self._place}") from error
+
+    # --- in the worker thread -----------------------------------------------------------------
+
+    def _read(self, max_bytes: int, timeout_s: float) -> bytes | None:
+        if len(self._in_buffer) != max_bytes:
+            self._in_buffer = array("B", bytes(max_bytes))
+        try:
+            got = self._backend.bulk_read(
+                self._handle,
+                self._in.address,
+                self._interface,
+                self._in_buffer,
+                _milliseconds(timeout_s),
+            )
+        except usb.core.USBTimeoutError:
+            return None
+        return self._in_buffer[:got].tobytes()
+
+    def _write(self, data: bytes, zlp: bool, timeout_ms: int) -> None:
+        taken = self._backend.bulk_write(
+            self._handle, self._out.address, self._interface, array("B", data), timeout_ms
+        )
+        if taken != len(data):
+            raise UsbBroken(f"write on {self._place}: {taken} of {len(data)} bytes were taken")
+        if zlp and data and len(data) % self._out.max_packet_bytes == 0:
+            self._backend.bulk_write(
+                self._handle, self._out.address, self._interface, _EMPTY, timeout_ms
+            )
+
+    def _write_chunks(
+        self,
+        source: Source,
+        at: int,
+        end: int,
+        chunk_bytes: int,
+        zlp: bool,
+        timeout_ms: int,
+        sent: Callable[[bytes], object] | None,
+    ) -> int:
+        """Chunks from `at` until a span is full or its time is up; returns how far it came."""
+        stop = min(end, at + SPAN_BYTES)
+        stop_s = time.monotonic() + HOP_S
+        while at < stop:
+            length_bytes = min(chunk_bytes, end - at)
+            own_bytes = max(0, min(length_bytes, source.length_bytes - at))
+            data = read_exact(source, at, own_bytes) if own_bytes else b""
+            self._write(data.ljust(length_bytes, b"\0"), zlp, timeout_ms)
+            if sent is not None and data:
+                sent(data)
+            at += length_bytes
+            if time.monotonic() >= stop_s:
+                break
+        return at
+
+    def _give_back(self) -> None:
+        """Release and close; a device that is gone has nothing left to give back."""
+        with contextlib.suppress(usb.core.USBError, NotImplementedError):
+            self._backend.release_interface(self._handle, self._interface)
+        with contextlib.suppress(usb.core.USBError, NotImplementedError):
+            self._backend.close_device(self._handle)
+
+
+def _milliseconds(timeout_s: float) -> int:
+    """libusb's time-out; never 0, which means for ever there."""
+    return max(1, math.ceil(timeout_s * 1000))
