@@ -1,14 +1,12 @@
 """`station audit find`: which serial got which firmware. Reads only; works while an engine runs."""
 
 import csv
-import io
 import re
+import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from rich.console import Console
-
-from station.commands.reporter import results_table
+from station.commands.reporter import print_results
 from station.config import Settings
 from station.errors import UsageError
 from station.store.queries import find_attempts
@@ -49,20 +47,14 @@ def parse_since(text: str, now_us: int) -> int:
     return int(moment.timestamp()) * 1_000_000
 
 
-def find(settings: Settings, question: Question, form: str) -> str:
-    """The attempts that answer the question, oldest first, as `json`, `csv` or `table`."""
+def find(settings: Settings, question: Question, form: str) -> None:
+    """Print the attempts that answer the question, oldest first: `json`, `csv` or `table`."""
     records = find_attempts(settings.database, **asdict(question))
     if form == "json":
-        return "".join(attempt_line(record) + "\n" for record in records)
-    if form == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        sys.stdout.writelines(attempt_line(record) + "\n" for record in records)
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(ATTEMPT_COLUMNS)
         writer.writerows(attempt_row(record) for record in records)
-        return text.getvalue()
-    if not records:
-        return ""
-    console = Console(file=io.StringIO(), width=160)
-    console.print(results_table(list(records), {}))
-    shown = console.file
-    return shown.getvalue() if isinstance(shown, io.StringIO) else ""
+    elif records:
+        print_results(records, {})

@@ -90,12 +90,12 @@ def list_faults() -> str:
     return "\n".join(f"{name:<{width}}  {fault.description}" for name, fault in FAULTS.items())
 
 
-def write_demo_files(folder: Path, slot_names: list[str]) -> Path:
+def write_demo_files(folder: Path, slot_names: list[str], size_mb: int = SIZE_MB) -> Path:
     """Settings, recipe and package; the path of the settings."""
     version = layout_of(FAMILY).newer_version
     package = folder / "packages" / version
     if not package.is_dir():
-        write_package(package, family=FAMILY, version=version, size_mb=SIZE_MB)
+        write_package(package, family=FAMILY, version=version, size_mb=size_mb)
     manifest = PackageStore(folder / "store").add(package)
     recipe = {
         "name": "ec25-efa-demo",

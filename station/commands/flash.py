@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import trio
-from rich.console import Console
 
 from station.commands.exits import Exit, say
-from station.commands.reporter import Reporter, results_table
+from station.commands.reporter import Reporter, print_results
 from station.config import LoadedRecipe, Settings, load_families, load_recipes
 from station.engine.lock import own
 from station.engine.once import Tally, flash_once
@@ -78,7 +77,7 @@ def run_flash(
         finally:
             reporter.stop()
     if not request.json:
-        Console(width=None).print(results_table(tally.records, tally.lost))
+        print_results(tally.records, tally.lost)
     return _exit(tally, slots)
 
 

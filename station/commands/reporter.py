@@ -96,10 +96,20 @@ def verdict(record: AttemptRecord) -> str:
     return f"{outcome} {failure.headline} ({failure.code}): {failure.cause} -> {failure.remedy}"
 
 
-def results_table(records: list[AttemptRecord], lost: dict[str, Failure]) -> Table:
-    """The tray as a person reads it."""
-    table = Table("slot", "verdict", "IMEI", "serial", "before", "after", "s")
-    for record in sorted(records, key=lambda record: record.opened.slot):
+def print_results(records: list[AttemptRecord], lost: dict[str, Failure]) -> None:
+    """The tray as a person reads it; wide where nobody's window is in the way."""
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(_results(records, lost))
+
+
+def _results(records: list[AttemptRecord], lost: dict[str, Failure]) -> Table:
+    table = Table("slot", "verdict")
+    for name in ("IMEI", "serial"):
+        table.add_column(name, no_wrap=True)
+    for name in ("before", "after"):
+        table.add_column(name, overflow="fold")
+    table.add_column("s", justify="right", no_wrap=True)
+    for record in sorted(records, key=lambda record: record.opened.started_utc_us):
         closed, unit = record.closed, record.opened.unit
         if closed is None:
             continue

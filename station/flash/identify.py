@@ -21,6 +21,10 @@ from station.protocols import sahara
 from station.protocols.at import AtChannel, read_identity
 from station.protocols.firehose import Firehose
 
+PING_S = 0.1
+"""A port that is not up yet is asked this often; an answer that comes later is waited for by the
+next question."""
+
 SETTLE_S = 15.0
 LAST_WORD_S = 1.0
 """Give up so long before the deadline, with the error that was seen: it says more than "too
@@ -89,7 +93,7 @@ async def _converse(session: Session) -> Unit:
     channel = AtChannel()
     while True:
         try:
-            await session.run(channel.synchronise(timeout_s=0.3))
+            await session.run(channel.synchronise(timeout_s=PING_S))
             break
         except AtSilent:
             if time_left_s() < LAST_WORD_S:
