@@ -229,7 +229,7 @@ def _audit_find(
         if question == audit.Question():
             raise UsageError("ask for something: --imei, --serial, --chip, --since, …")
         form = "json" if json else "csv" if csv else "table"
-        _show(audit.find(_settings(config), question, form))
+        audit.find(_settings(config), question, form)
 
 
 @db_app.command("upgrade")

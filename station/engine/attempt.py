@@ -185,13 +185,11 @@ class Attempt:
         await self._end(failure.outcome, failure)
 
     def _must_give_back(self, error: StationError) -> bool:
-        """Switched to EDL by us and not written: it must not stay there."""
-        return (
-            self.journal.opened is not None
-            and not self.session.touched
-            and not isinstance(error, PulledOut)
-            and self.session.mode is not Mode.RUNTIME
-        )
+        """Switched to EDL and not written: it must not stay there. A module that arrived in EDL
+        is tried, too, once we talked to it for a flash."""
+        session = self.session
+        began = session.switched or (self.journal.opened is not None and session.mode is Mode.EDL)
+        return began and not session.touched and not isinstance(error, PulledOut)
 
     async def _open(self) -> None:
         session = self.session

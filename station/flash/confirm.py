@@ -1,5 +1,7 @@
 """Back to normal mode, and what the module says of itself there."""
 
+from contextlib import suppress
+
 from station.errors import (
     AtError,
     AtSilent,
@@ -8,13 +10,21 @@ from station.errors import (
     FactoryTestMode,
     IdentityChanged,
     NoReturn,
+    StationError,
     Timeout,
     WrongVersionAfter,
 )
-from station.flash.identify import ask_by_at, time_left_s
+from station.flash.identify import ask_by_at, open_edl, time_left_s
 from station.flash.session import Session, StepResult
 from station.model import Mode, Unit
 from station.protocols import sahara
+
+GIVE_BACK_TRIES = 2
+RESTART_S = 20.0
+"""From a reset to the first sign of normal mode; a module that takes longer is asked again."""
+
+SWITCH_S = 10.0
+"""From the switch frame to EDL."""
 
 FACTORY_TEST_MODE = 5
 """`AT+CFUN?` value of a module that lost its radio data."""
@@ -46,15 +56,37 @@ async def confirm(session: Session) -> StepResult:
 
 async def give_back(session: Session) -> StepResult:
     """Nothing was written: bring the module back to normal mode and look at it once more."""
-    if session.pipe is not None:
+    for _ in range(GIVE_BACK_TRIES):
+        with suppress(StationError):
+            await _restart(session)
+        try:
+            await session.await_mode(Mode.RUNTIME, Mode.CRASHED, timeout_s=RESTART_S)
+            break
+        except Timeout:
+            continue
+    session.after = await _return(session)
+    _check_identity(session.unit, session.after)
+    return StepResult(detail={"unchanged": "yes", "firmware": session.after.firmware or ""})
+
+
+async def _restart(session: Session) -> None:
+    """Reset whatever listens, boot ROM or programmer; a session that was cut off in the middle
+    may need a second go."""
+    if session.mode is Mode.RUNTIME:  # the switch was sent, but the module has not left yet
+        still_here = session.device
+        await session.port.wait(lambda device: device not in (None, still_here), SWITCH_S)
+    if session.mode is not Mode.EDL:
+        return
+    if session.pipe is None:
+        await open_edl(session)
+    try:
         if session.firehose is not None:
             await session.run(session.firehose.power("reset", delay_s=1))
         else:
             await session.run(sahara.reset(timeout_s=1.0))
+    finally:
         await session.close()
-    session.after = await _return(session)
-    _check_identity(session.unit, session.after)
-    return StepResult(detail={"unchanged": "yes", "firmware": session.after.firmware or ""})
+        session.firehose = session.greeting = None
 
 
 async def _return(session: Session) -> Unit:

@@ -28,6 +28,7 @@ async def enter_edl(session: Session) -> StepResult:
     if family is None:
         raise NoDownloadMode(f"no DIAG port is known for {device.usb_id}")
     await session.open(device, family.diag_interface, line_state=True)
+    session.switched = True
     try:
         echoed = await session.run(diag.switch_to_edl(timeout_s=10.0))
     except DiagError as error:

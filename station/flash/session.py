@@ -57,6 +57,8 @@ class Session:
     package: Package | None = None
     greeting: sahara.Greeting | None = None
     firehose: Firehose | None = None
+    switched: bool = False
+    """The module was told to leave normal mode."""
     touched: bool = False
     """The first command that changes the flash memory was sent."""
     after: Unit | None = None

@@ -72,7 +72,7 @@ def test_find_answers_by_every_name_in_every_form(
         asked += [("--chip", unit["chip_serial"])] if unit["chip_serial"] else []
         for option, value in asked:
             found = station(
-                *("audit", "find", option, str(value), "--json", "--config", config), cwd=data
+                *("audit", "find", option, str(value), "--json", "--config", str(config)), cwd=data
             )
             assert (found.returncode, json.loads(found.stdout)) == (0, line)
     table = station("audit", "find", "--firmware", NEW, "--config", config, cwd=data)

@@ -1,6 +1,6 @@
 """A whole tray for tests: simulated modules, real settings, real packages, a real database."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,8 @@ class Line:
     backend: SimBackend
     plugged: bool = False
     """The modules are in their slots."""
-    events: list[Event] = field(default_factory=list)
+    tell: Callable[[Event], None] = lambda _: None
+    abort: trio.Event = field(default_factory=trio.Event)
 
     @property
     def config(self) -> Path:
@@ -49,7 +50,6 @@ class Line:
         *slots: str,
         order: Order | None = None,
         wait_s: float = 0.0,
-        abort: trio.Event | None = None,
     ) -> Tally:
         if not self.plugged:
             self.tray.plug(trio.current_time())
@@ -58,6 +58,7 @@ class Line:
         create_if_missing(settings.database)
         shelf = Shelf(PackageStore(settings.store))
         order = order or Order("test")
+        self.abort = trio.Event()
         chosen = [slot for slot in settings.slots if not slots or slot.name in slots]
         try:
             async with open_store(settings.database) as store:
@@ -70,14 +71,17 @@ class Line:
                     store=store,
                     shelf=shelf,
                     operator="tester",
-                    tell=self.events.append,
+                    tell=lambda event: self.tell(event),
                 )
                 orders = {slot.name: order for slot in chosen}
-                return await flash_once(
-                    world, chosen, orders, wait_s=wait_s, abort=abort or trio.Event()
-                )
+                return await flash_once(world, chosen, orders, wait_s=wait_s, abort=self.abort)
         finally:
             shelf.close()
+
+    def fingerprint(self, slot: str) -> bytes:
+        """Of all that is in the module's flash memory."""
+        module = self.tray.modules[slot]
+        return module.nand.fingerprint(0, module.layout.total_blocks)
 
     def unplug(self, slot: str) -> None:
         self.plugged = True

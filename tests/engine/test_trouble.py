@@ -1,0 +1,167 @@
+"""People who stop things, databases that fail, modules that are pulled."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from station.engine.once import Tally
+from station.errors import DatabaseError
+from station.model import AttemptClosed, Mode, Outcome, StepStarted
+from station.store.writer import Store
+from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
+
+
+async def flash_until(line: Line, step: str, then: Callable[[], None]) -> Tally:
+    """Flash, and do something the moment slot A1 begins this step."""
+    done = False
+
+    def watch(event: object) -> None:
+        nonlocal done
+        if not done and isinstance(event, StepStarted) and (event.slot, event.step) == ("A1", step):
+            done = True
+            then()
+
+    line.tell = watch
+    return await line.flash()
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("step", ["identify", "preflight", "load_programmer", "partition_table"])
+async def test_an_abort_before_the_first_erase_gives_the_module_back(
+    tmp_path: Path, tray_clock: object, step: str
+) -> None:
+    line = make_line(tmp_path, slots=2)
+    flash_before = line.fingerprint("A1")
+    with no_breaches(line.tray):
+        records = by_slot(await flash_until(line, step, lambda: line.abort.set()))
+    for record in records.values():
+        assert record.closed is not None
+        assert (record.closed.outcome, code_of(record)) == (Outcome.ABORTED, "X902")
+        assert record.closed.final_mode is Mode.RUNTIME, step
+    assert line.fingerprint("A1") == flash_before
+    assert len(line.recorded(slot="A1")) == 1
+
+
+@pytest.mark.trio
+async def test_an_abort_in_mid_flash_is_recorded_with_the_mode_it_left(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    record = by_slot(await flash_until(line, "program", lambda: line.abort.set()))["A1"]
+    assert record.closed is not None
+    assert record.closed.outcome is Outcome.ABORTED
+    assert record.closed.final_mode is Mode.EDL
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("step", ["identify", "enter_edl", "erase", "verify", "confirm"])
+async def test_a_pulled_module_ends_its_own_attempt_only(
+    tmp_path: Path, tray_clock: object, step: str
+) -> None:
+    line = make_line(tmp_path, slots=2)
+    records = by_slot(await flash_until(line, step, lambda: line.unplug("A1")))
+    assert records["A1"].closed is not None
+    assert records["A1"].closed.outcome in (Outcome.FAIL, Outcome.BLOCKED)
+    assert records["A1"].closed.final_mode is Mode.ABSENT
+    assert code_of(records["A2"]) is None
+
+
+@pytest.mark.trio
+async def test_a_verdict_that_cannot_be_saved_is_none(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path, slots=2)
+    close: Callable[[Store, AttemptClosed], Awaitable[None]] = Store.close_attempt
+
+    async def refuse_first(self: Store, closed: AttemptClosed) -> None:
+        if not refused:
+            refused.append(closed)
+            raise DatabaseError("the disk is full")
+        await close(self, closed)
+
+    refused: list[AttemptClosed] = []
+    monkeypatch.setattr(Store, "close_attempt", refuse_first)
+    tally = await line.flash()
+    assert len(tally.records) == len(tally.lost) == 1
+    (failure,) = tally.lost.values()
+    assert failure.code == "S501"
+    (slot,) = tally.lost
+    (row,) = line.recorded(slot=slot)
+    assert row.closed is None
+    monkeypatch.undo()
+
+
+@pytest.mark.trio
+async def test_a_database_that_fails_in_mid_write_costs_no_module(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps that could not be saved while the module was half written come with the verdict."""
+    line = make_line(tmp_path)
+    add_step, add_image = Store.add_step, Store.add_image
+    failing = trio.Event()
+
+    async def step(self: Store, *arguments: object) -> None:
+        if failing.is_set():
+            raise DatabaseError("locked")
+        await add_step(self, *arguments)  # type: ignore[arg-type]  # passed on as it came
+
+    async def image(self: Store, *arguments: object) -> None:
+        if failing.is_set():
+            raise DatabaseError("locked")
+        await add_image(self, *arguments)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(Store, "add_step", step)
+    monkeypatch.setattr(Store, "add_image", image)
+
+    def watch(event: object) -> None:
+        nonlocal failing
+        if isinstance(event, StepStarted) and event.step == "erase":
+            failing.set()
+        if isinstance(event, StepStarted) and event.step == "confirm":
+            failing = trio.Event()
+
+    line.tell = watch
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) is None
+    (row,) = line.recorded(slot="A1")
+    assert [s.name for s in row.steps] == [s.name for s in record.steps]
+    assert row.images == record.images
+    assert len(row.images) > 5
+
+
+@pytest.mark.trio
+async def test_an_attempt_left_open_by_a_dead_engine_is_closed_as_interrupted(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path)
+
+    async def die(self: Store, closed: AttemptClosed) -> None:
+        raise DatabaseError("the process is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "close_attempt", die)
+        await flash_until(line, "program", lambda: line.abort.set())
+    (row,) = line.recorded(slot="A1")
+    assert row.closed is None
+    await line.flash("A2")
+    (row,) = line.recorded(slot="A1")
+    assert row.closed is not None
+    assert (row.closed.outcome, code_of(row)) == (Outcome.INTERRUPTED, "X903")
+    assert "enter_edl" in [step.name for step in row.steps]
+
+
+@pytest.mark.trio
+async def test_a_bug_in_one_slot_is_an_error_there_and_nowhere_else(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path, slots=2)
+    module = line.tray.modules["A1"]
+    monkeypatch.setattr(module, "receive", lambda *_: 1 / 0)
+    records = by_slot(await line.flash())
+    assert code_of(records["A1"]) == "X901"
+    assert records["A1"].closed is not None
+    assert records["A1"].closed.outcome is Outcome.ERROR
+    assert code_of(records["A2"]) is None
+    assert step_named(records["A1"], "identify").outcome.value == "FAILED"
