@@ -68,9 +68,10 @@ def test_find_answers_by_every_name_in_every_form(
     for line in lines:
         unit = line["unit"]
         assert isinstance(unit, dict)
-        asked = [("--imei", unit["imei"]), ("--serial", unit["serial"]), ("--slot", line["slot"])]
-        asked += [("--chip", unit["chip_serial"])] if unit["chip_serial"] else []
-        for option, value in asked:
+        asked = {"--imei": unit["imei"], "--serial": unit["serial"], "--slot": line["slot"]}
+        if unit["chip_serial"]:
+            asked["--chip"] = unit["chip_serial"]
+        for option, value in asked.items():
             found = station(
                 *("audit", "find", option, str(value), "--json", "--config", str(config)), cwd=data
             )
@@ -85,7 +86,8 @@ def test_nothing_found_is_an_empty_answer(demo: tuple[Path, list[dict[str, objec
     data, _ = demo
     for form in (["--json"], []):
         done = station(
-            *("audit", "find", "--imei", "1", *form, "--config", data / "station.yaml"), cwd=data
+            *("audit", "find", "--imei", "1", *form, "--config", str(data / "station.yaml")),
+            cwd=data,
         )
         assert (done.returncode, done.stdout) == (0, "")
 
