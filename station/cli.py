@@ -1,7 +1,6 @@
 """The command line: arguments in, exit code out; the one place that picks a backend."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +8,13 @@ import typer
 
 from station import __version__
 from station.commands import audit, demo, flash, inspect
-from station.commands.exits import Exit, leave, station_errors
+from station.commands.exits import Exit, leave, show, station_errors
 from station.config import Settings, find_config, load_settings
-from station.engine.world import now_utc_us
 from station.errors import UsageError
 from station.model import Unit
 from station.sim.layouts import layout_of
 from station.sim.package import write_package
+from station.store.writer import now_utc_us
 from station.transport.libusb import LibusbBackend
 
 app = typer.Typer(
@@ -58,14 +57,9 @@ def _settings(config: Path | None) -> Settings:
     return load_settings(find_config(config, os.environ))
 
 
-def _show(text: str) -> None:
-    if text:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
-
-
 def _version(wanted: bool) -> None:
     if wanted:
-        _show(__version__)
+        show(__version__)
         raise typer.Exit
 
 
@@ -95,10 +89,10 @@ def _demo(
 ) -> None:
     """Flash a tray of simulated modules; no hardware needed."""
     if list_faults:
-        _show(demo.list_faults())
+        show(demo.list_faults())
         return
     with station_errors():
-        faults = flash.parse_pairs(fault or [], "--fault")
+        faults = flash.parse_pairs(fault or [], "--fault", "A1=nak")
         leave(demo.run_demo(demo.DemoRequest(slots, once, json, seed, speed, faults, data)))
 
 
@@ -125,17 +119,19 @@ def _flash(
             raise UsageError("say `station flash --once`: every selected slot gets one attempt")
         labels = [text for text in sku or [] if "=" in text]
         tray = [text for text in sku or [] if "=" not in text]
+        if not all(text.strip() for text in tray):
+            raise UsageError("--sku is empty")
         if len(tray) > 1:
             raise UsageError(f"one tray has one label, not {len(tray)}: {', '.join(tray)}")
         request = flash.FlashRequest(
             slots=tuple(slot or ()),
             recipe=recipe,
-            labels=flash.parse_pairs(labels, "--sku"),
+            labels=flash.parse_pairs(labels, "--sku", "A1=EC25EFA"),
             tray_label=tray[0] if tray else None,
             wait_s=wait,
             json=json,
         )
-        leave(flash.run_flash(_settings(config), request, LibusbBackend()))
+        leave(flash.run_flash(_settings(config), request, LibusbBackend()).code)
 
 
 @app.command("plan")
@@ -168,7 +164,7 @@ def _recipe_match(
 ) -> None:
     """Explain which recipe a unit would get."""
     with station_errors():
-        unit = Unit(imei=imei, firmware=firmware)
+        unit = Unit(imei=imei, firmware=firmware, functionality=1)
         _answer(inspect.recipe_match(_settings(config), unit, sku))
 
 
@@ -226,8 +222,7 @@ def _audit_find(
             slot=slot,
             since_utc_us=None if since is None else audit.parse_since(since, now_utc_us()),
         )
-        if question == audit.Question():
-            raise UsageError("ask for something: --imei, --serial, --chip, --since, …")
+        audit.check(question)
         form = "json" if json else "csv" if csv else "table"
         audit.find(_settings(config), question, form)
 
@@ -257,10 +252,10 @@ def _sim_package(
     with station_errors():
         version = layout_of(family).newer_version
         write_package(folder, family=family, version=version, size_mb=size)
-        _show(str(folder))
+        show(str(folder))
 
 
 def _answer(answer: inspect.Answer) -> None:
-    _show(answer.text)
+    show(answer.text)
     if answer.code is not Exit.GOOD:
         leave(answer.code)

@@ -296,7 +296,7 @@ class WrongFamily(DeviceError):
 class IdentityUnreadable(DeviceError):
     code = "D214"
     headline = "NO IDENTITY"
-    remedy = "Put the module aside: without an IMEI and a version the station does not flash it."
+    remedy = "Put the module aside: it does not tell who it is, what it runs or how it is."
     blame = Blame.REFUSAL
 
 
@@ -318,6 +318,13 @@ class ArrivedInTestMode(DeviceError):
     code = "D217"
     headline = "RADIO LOST"
     remedy = "Put the module aside for repair: it arrived in factory test mode."
+    blame = Blame.REFUSAL
+
+
+class Swapped(DeviceError):
+    code = "D218"
+    headline = "SWAPPED"
+    remedy = "Leave one module in the slot and run it again: it was changed while it was checked."
     blame = Blame.REFUSAL
 
 
@@ -443,6 +450,12 @@ class PackageDigestMismatch(PackageError):
     remedy = "Check package and sha256 in the recipe: the bytes are not those it names."
 
 
+class NoReadback(PackageError):
+    code = "F410"
+    headline = "NO READ-BACK"
+    remedy = "Let the line engineer set `verify: version`, or use a programmer that can read."
+
+
 class FileChanged(PackageError):
     code = "F409"
     headline = "FILE CHANGED"
@@ -477,6 +490,18 @@ class SchemaTooNew(StoreError):
     remedy = "Install the station software that wrote this database; older software must not."
 
 
+class StationOverdue(StoreError):
+    code = "S506"
+    headline = "STATION SLOW"
+    remedy = "Check disk and load of the station, then run the module again."
+
+
+class NoDatabase(StoreError):
+    code = "S507"
+    headline = "NO DATABASE"
+    remedy = "Check the database in the settings, or create it with `station db upgrade`."
+
+
 class EngineRunning(StoreError):
     code = "S504"
     headline = "IN USE"
@@ -502,7 +527,7 @@ class Bug(StationError):
 class Aborted(StationError):
     code = "X902"
     headline = "ABORTED"
-    remedy = "Run the module again: a person stopped the work."
+    remedy = "Run the module again."
     blame = Blame.PERSON
 
 

@@ -108,6 +108,10 @@ class Mode(Enum):
     UNKNOWN = "unknown"
 
 
+FACTORY_TEST_MODE = 5
+"""`AT+CFUN?` of a module that lost its radio data."""
+
+
 # --- the module -------------------------------------------------------------------------------
 
 

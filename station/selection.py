@@ -25,10 +25,7 @@ from station.errors import (
     WrongVariant,
 )
 from station.firmware.version import FirmwareVersion, Order, compare, same_hardware
-from station.model import Unit, imei_is_valid
-
-FACTORY_TEST_MODE = 5
-"""`AT+CFUN?` of a module that lost its radio data."""
+from station.model import FACTORY_TEST_MODE, Unit, imei_is_valid
 
 LABEL_MIN, LABEL_MAX = 4, 64
 
@@ -198,6 +195,8 @@ def check_unit(unit: Unit) -> None:
         raise IdentityUnreadable("the module does not tell its IMEI")
     if not imei_is_valid(unit.imei):
         raise ImeiInvalid(f"the module says its IMEI is {unit.imei[:32]!r}, which cannot be one")
+    if unit.functionality is None:
+        raise IdentityUnreadable("the module does not answer AT+CFUN?")
     if unit.functionality == FACTORY_TEST_MODE:
         raise ArrivedInTestMode("the module answers AT+CFUN? with 5, factory test mode")
 
@@ -212,6 +211,13 @@ def check_variant(loaded: LoadedRecipe, unit: Unit) -> None:
         raise WrongVariant(
             f"the module is {before.hardware}, recipe {loaded.recipe.name} is for {after.hardware}"
         )
+
+
+def check_label(loaded: LoadedRecipe, unit: Unit) -> None:
+    """A recipe that was named must be one for the label. Raises LabelMismatch."""
+    fits, reason = _check_sku(loaded.recipe.match.sku, unit.sku)
+    if not fits:
+        raise LabelMismatch(f"recipe {loaded.recipe.name} is not for this label: {reason}")
 
 
 def check_from_version(loaded: LoadedRecipe, unit: Unit) -> None:

@@ -1,12 +1,13 @@
 """`station audit find`: which serial got which firmware. Reads only; works while an engine runs."""
 
 import csv
+import io
 import re
-import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from station.commands.reporter import print_results
+from station.commands.exits import show
+from station.commands.reporter import print_history
 from station.config import Settings
 from station.errors import UsageError
 from station.store.queries import find_attempts
@@ -27,6 +28,19 @@ class Question:
     package: str | None = None
     slot: str | None = None
     since_utc_us: int | None = None
+
+
+def check(question: Question) -> None:
+    """An empty question would be answered with everything: an unset variable in a script.
+
+    Raises UsageError.
+    """
+    asked = {name: value for name, value in asdict(question).items() if value is not None}
+    if not asked:
+        raise UsageError("ask for something: --imei, --serial, --chip, --since, …")
+    for name, value in asked.items():
+        if value == "":
+            raise UsageError(f"--{name} is empty")
 
 
 def parse_since(text: str, now_us: int) -> int:
@@ -51,10 +65,13 @@ def find(settings: Settings, question: Question, form: str) -> None:
     """Print the attempts that answer the question, oldest first: `json`, `csv` or `table`."""
     records = find_attempts(settings.database, **asdict(question))
     if form == "json":
-        sys.stdout.writelines(attempt_line(record) + "\n" for record in records)
+        for record in records:
+            show(attempt_line(record))
     elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
         writer.writerow(ATTEMPT_COLUMNS)
         writer.writerows(attempt_row(record) for record in records)
+        show(text.getvalue())
     elif records:
-        print_results(records, {})
+        print_history(records)

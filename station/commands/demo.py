@@ -4,17 +4,19 @@ Everything lies in a data folder of its own: settings, a recipe, a synthetic pac
 store and database, so that the other commands can be tried on it afterwards.
 """
 
+import os
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import platformdirs
 import trio
 import yaml
 
 from station.commands.exits import Exit, say
-from station.commands.flash import FlashRequest, run_flash
+from station.commands.flash import Flashed, FlashRequest, run_flash
 from station.config import Settings, load_settings
 from station.errors import UsageError
 from station.firmware.package_store import PackageStore
@@ -30,6 +32,9 @@ SIZE_MB = 6
 """Synthetic image bytes per module: about 20 s per tray with the modelled times."""
 
 MAX_SLOTS = 32
+
+MARK = ".station-demo"
+"""Lies in every folder a demo may write to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +63,14 @@ def run_demo(request: DemoRequest) -> Exit:
     say(f"for later commands: --config {config}")
     settings = load_settings(config)
     while True:
-        result = _flash_tray(settings, request, seed)
-        if request.once:
-            return result
+        flashed = _flash_tray(settings, request, seed)
+        if request.once or flashed.aborted:
+            return flashed.code
         seed += 1
         say("next tray; Ctrl-C ends the demo")
 
 
-def _flash_tray(settings: Settings, request: DemoRequest, seed: int) -> Exit:
+def _flash_tray(settings: Settings, request: DemoRequest, seed: int) -> Flashed:
     tray = make_tray(
         settings.slots,
         family=FAMILY,
@@ -91,11 +96,25 @@ def list_faults() -> str:
 
 
 def write_demo_files(folder: Path, slot_names: list[str], size_mb: int = SIZE_MB) -> Path:
-    """Settings, recipe and package; the path of the settings."""
+    """Settings, recipe and package; the path of the settings. Raises UsageError, PackageError."""
+    try:
+        return _write_files(folder, slot_names, size_mb)
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder}: {error.strerror}") from error
+
+
+def _write_files(folder: Path, slot_names: list[str], size_mb: int) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()) and not (folder / MARK).exists():
+        raise UsageError(f"{folder} is not empty and not the folder of a demo")
+    (folder / MARK).touch()
     version = layout_of(FAMILY).newer_version
     package = folder / "packages" / version
     if not package.is_dir():
-        write_package(package, family=FAMILY, version=version, size_mb=size_mb)
+        with TemporaryDirectory(dir=folder) as draft:  # never half a package under its name
+            write_package(Path(draft) / version, family=FAMILY, version=version, size_mb=size_mb)
+            package.parent.mkdir(exist_ok=True)
+            (Path(draft) / version).rename(package)
     manifest = PackageStore(folder / "store").add(package)
     recipe = {
         "name": "ec25-efa-demo",
@@ -131,13 +150,9 @@ def _write_yaml(path: Path, value: object) -> None:
 
 def _data_folder(given: Path | None) -> Path:
     if given is None:
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        given = platformdirs.user_data_path("flashing-station") / f"demo-{stamp}"
-    try:
-        given.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--data {given}: {error.strerror}") from error
-    return given.resolve()
+        name = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
+        given = platformdirs.user_data_path("flashing-station") / name
+    return given.absolute()
 
 
 def _check_faults(faults: dict[str, str], slots: list[str]) -> None:

@@ -1,10 +1,11 @@
-"""Exit codes, the same for every command."""
+"""Exit codes, and the two streams: stdout is data, stderr is narration."""
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from station.errors import (
     ConfigError,
@@ -12,8 +13,12 @@ from station.errors import (
     StationError,
     StoreError,
     UsageError,
+    UsbAccess,
+    UsbBusy,
     UsbError,
+    UsbUnavailable,
 )
+from station.model import Failure
 
 
 class Exit(IntEnum):
@@ -24,7 +29,7 @@ class Exit(IntEnum):
     USAGE = 2
     """Wrong arguments, wrong configuration, or an engine already owns the slots."""
     STATION = 3
-    """The station failed: database, USB access, disk."""
+    """The station failed: database, USB access, disk, an output nobody takes."""
 
 
 def exit_of(error: StationError) -> Exit:
@@ -35,9 +40,38 @@ def exit_of(error: StationError) -> Exit:
     return Exit.VERDICT
 
 
+def is_stations_fault(failure: Failure) -> bool:
+    """A verdict that says more of the station than of any module: no access, no database."""
+    no_access = {UsbBusy.code, UsbAccess.code, UsbUnavailable.code}
+    return failure.code in no_access or failure.code.startswith("S")
+
+
+# --- streams ----------------------------------------------------------------------------------
+
+
+def put(text: str, stream: TextIO | None = None) -> bool:
+    """Write and flush; False if nobody takes it any more. Never raises: a closed terminal or a
+    full disk behind a pipe must not stop a tray."""
+    stream = stream or sys.stdout
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):  # so that the interpreter's own flush finds a home
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
+
+
+def show(text: str) -> None:
+    """An answer on stdout, whole or exit code 3."""
+    if text and not put(text if text.endswith("\n") else text + "\n"):
+        leave(Exit.STATION)
+
+
 def say(text: str) -> None:
     """One line of narration."""
-    sys.stderr.write(text + "\n")
+    put(text + "\n", sys.stderr)
 
 
 def complain(error: StationError) -> None:

@@ -4,11 +4,12 @@ import os
 import pwd
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import trio
 
-from station.commands.exits import Exit, say
+from station.commands.exits import Exit, is_stations_fault, say
 from station.commands.reporter import Reporter, print_results
 from station.config import LoadedRecipe, Settings, load_families, load_recipes
 from station.engine.lock import own
@@ -31,11 +32,17 @@ class FlashRequest:
 
     slots: tuple[str, ...] = ()
     recipe: str | None = None
-    labels: Mapping[str, str] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
     tray_label: str | None = None
     wait_s: float = 0.0
     json: bool = False
     trigger: str = "flash"
+
+
+class Flashed(NamedTuple):
+    code: Exit
+    aborted: bool
+    """A person stopped it."""
 
 
 def choose_slots(settings: Settings, names: tuple[str, ...]) -> tuple[Slot, ...]:
@@ -55,12 +62,14 @@ def run_flash(
     own_ports: bool = True,
     clock: trio.abc.Clock | None = None,
     started: Callable[[], None] = lambda: None,
-) -> Exit:
+) -> Flashed:
     """Flash once and report. Raises StationError for what keeps the tray from starting.
 
     `started` is called when the engine's clock runs.
     """
     slots = choose_slots(settings, request.slots)
+    if strangers := set(request.labels) - {slot.name for slot in slots}:
+        raise UsageError(f"a label is given for {min(strangers)}, which is not among the slots")
     recipes = load_recipes(settings.recipes)
     for name in (request.recipe, *(slot.recipe for slot in slots)):
         if name is not None:
@@ -78,13 +87,14 @@ def run_flash(
             reporter.stop()
     if not request.json:
         print_results(tally.records, tally.lost)
-    return _exit(tally, slots)
+    return Flashed(_exit(tally, slots) if reporter.heard else Exit.STATION, tally.aborted)
 
 
 def _exit(tally: Tally, slots: tuple[Slot, ...]) -> Exit:
-    if tally.lost:
+    closed = [record.closed for record in tally.records if record.closed is not None]
+    if tally.lost or any(c.failure and is_stations_fault(c.failure) for c in closed):
         return Exit.STATION
-    good = [r for r in tally.records if r.closed is not None and r.closed.outcome.is_good]
+    good = [c for c in closed if c.outcome.is_good]
     return Exit.GOOD if len(good) == len(slots) else Exit.VERDICT
 
 
@@ -123,12 +133,13 @@ async def _flash(
 
 
 def _order(request: FlashRequest, slot: str) -> Order:
-    label = (request.labels or {}).get(slot, request.tray_label)
+    label = request.labels.get(slot, request.tray_label)
     return Order(request.trigger, label, request.recipe, names_slot=bool(request.slots))
 
 
 async def _abort_on_signal(abort: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    """Ctrl-C, `kill`, and a terminal that was closed."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async for _ in signals:
             say("stopping: running slots are brought to an end and recorded")
             abort.set()
@@ -142,12 +153,12 @@ def operator() -> str:
         return str(os.getuid())
 
 
-def parse_pairs(texts: list[str], what: str) -> dict[str, str]:
+def parse_pairs(texts: list[str], what: str, example: str) -> dict[str, str]:
     """`A1=VALUE` arguments as a mapping. Raises UsageError showing the form."""
     pairs: dict[str, str] = {}
     for text in texts:
         slot, equals, value = text.partition("=")
         if not (slot and equals and value):
-            raise UsageError(f"{what} {text!r} is not of the form SLOT=VALUE, e.g. A1=nak")
+            raise UsageError(f"{what} {text!r} is not of the form SLOT=VALUE, e.g. {example}")
         pairs[slot] = value
     return pairs

@@ -12,7 +12,7 @@ from station.errors import StationError
 from station.firmware.manifest import Manifest
 from station.firmware.package import check
 from station.firmware.package_store import PackageStore
-from station.model import Unit
+from station.model import Unit, imei_is_valid
 from station.selection import decide, explain_match, recipe_named, sku_of
 from station.store import migrate
 from station.store.database import shown
@@ -46,6 +46,8 @@ def recipe_match(settings: Settings, unit: Unit, label: str | None) -> Answer:
     """Which recipe a unit of this identity would get, and why not the others."""
     recipes = load_recipes(settings.recipes)
     lines: list[str] = []
+    if not imei_is_valid(unit.imei or ""):
+        return Answer(f"BLOCKED: {unit.imei!r} is not an IMEI", Exit.VERDICT)
     try:
         unit = sku_of(unit, label)
     except StationError as error:
@@ -68,7 +70,7 @@ def recipe_match(settings: Settings, unit: Unit, label: str | None) -> Answer:
 
 
 def package_add(settings: Settings, path: Path) -> Answer:
-    manifest = PackageStore(settings.store).add(path)
+    manifest = PackageStore(settings.store).add(path, _note)
     return Answer(_package_line(manifest))
 
 
@@ -76,12 +78,16 @@ def package_check(path: Path) -> Answer:
     """Check a package without storing it; extra files are told on stderr."""
     report = check(path)
     for warning in report.warnings:
-        say(f"note: {warning}")
+        _note(warning)
     return Answer(_package_line(report.manifest))
 
 
 def package_list(settings: Settings) -> Answer:
     return Answer("\n".join(map(_package_line, PackageStore(settings.store).list())))
+
+
+def _note(text: str) -> None:
+    say(f"note: {text}")
 
 
 def _package_line(manifest: Manifest) -> str:

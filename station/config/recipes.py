@@ -100,7 +100,6 @@ class QuectelFirmware(Firmware):
 class Limits(Strict):
     """Seconds each step may take."""
 
-    identify: Seconds = 30.0
     enter_edl: Seconds = 30.0
     load_programmer: Seconds = 30.0
     configure: Seconds = 15.0

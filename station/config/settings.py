@@ -85,9 +85,6 @@ class Settings:
     slots: tuple[Slot, ...]
     families: Path | None = None
 
-    def slot(self, name: str) -> Slot | None:
-        return next((slot for slot in self.slots if slot.name == name), None)
-
 
 def load_settings(path: Path) -> Settings:
     """Read a station.yaml. Relative paths are relative to the file. Raises ConfigError."""

@@ -14,7 +14,16 @@ from station.engine.journal import Journal
 from station.engine.ports import SlotPort
 from station.engine.select import select
 from station.engine.world import Order, World
-from station.errors import Aborted, Bug, Disconnected, NoUsb, PulledOut, StationError, Timeout
+from station.errors import (
+    Aborted,
+    Bug,
+    Disconnected,
+    NoUsb,
+    PulledOut,
+    StationError,
+    StationOverdue,
+    Timeout,
+)
 from station.flash.confirm import give_back
 from station.flash.identify import identify
 from station.flash.procedures import PROCEDURES
@@ -69,6 +78,7 @@ class Attempt:
     verify: VerifyKind = VerifyKind.NONE
     began: float = 0.0
     started_utc_us: int = 0
+    port_path: str | None = None
     step: str = ""
     record: AttemptRecord | None = None
     """Set when the verdict is committed, and only then."""
@@ -85,6 +95,9 @@ class Attempt:
             watch=self._watch,
         )
         self.runner = StepRunner(self.session, self._step_started)
+        if self.order.label:
+            label = Identifier(IdKind.LABEL, self.order.label, "operator")
+            self.session.identifiers.append(label)
 
     async def run(self) -> None:
         """From the first look to the committed verdict.
@@ -93,21 +106,21 @@ class Attempt:
         untouched module back, records ABORTED and lets the cancellation go on.
         """
         try:
-            outcome = await self._work()
+            ending: Outcome | StationError = await self._work()
         except trio.Cancelled:
-            with trio.move_on_after(GIVE_BACK_S + 10, shield=True):
-                await self._end_failed(Aborted("a person stopped the station"))
+            await self._end(Aborted("a person stopped the station"))
             raise
         except StationError as error:
-            await self._end_failed(await self._blamed(error))
+            ending = error
         except Exception as error:  # noqa: BLE001 - the failure boundary: no slot harms another
-            await self._end_failed(Bug(f"{type(error).__name__}: {error}"))
-        else:
-            await self._end(outcome, None)
+            ending = Bug(f"{type(error).__name__}: {error}")
+        await self._end(ending)
 
     async def _work(self) -> Outcome:
-        if self.port.device is None:
+        device = self.port.device
+        if device is None:
             raise NoUsb(f"no module on the USB port of slot {self.port.slot.name}")
+        self.port_path = str(device.path)
         await self.runner.run(Step("identify", identify), limit_s=IDENTIFY_S)
         decision = await self._select()
         if decision is not Decision.FLASH:
@@ -115,7 +128,8 @@ class Attempt:
             if decision is Decision.VERIFY_ONLY:
                 self.verify = VerifyKind.VERSION
             return Outcome.NO_CHANGE
-        await self.runner.run(Step("preflight", self._preflight), limit_s=PREFLIGHT_S)
+        preflight = Step("preflight", self._preflight, late=StationOverdue)
+        await self.runner.run(preflight, limit_s=PREFLIGHT_S)
         await self._open()
         await self._flash()
         return Outcome.PASS
@@ -130,13 +144,14 @@ class Attempt:
                 self.world, self.order, self.port.slot.recipe, session.mode, session.unit
             )
             session.unit, self.recipe = selection.unit, selection.recipe
+            session.identifiers += selection.remembered
             session.recipe = selection.recipe.recipe
             decision = selection.decision
             return StepResult(
                 detail={"recipe": selection.recipe.recipe.name, "decision": decision.value}
             )
 
-        await self.runner.run(Step("select", choose), limit_s=SELECT_S)
+        await self.runner.run(Step("select", choose, late=StationOverdue), limit_s=SELECT_S)
         return decision
 
     async def _preflight(self, session: Session) -> StepResult:
@@ -161,6 +176,19 @@ class Attempt:
 
     # --- how it ends -----------------------------------------------------------------------
 
+    async def _end(self, ending: Outcome | StationError) -> None:
+        """Shielded: an attempt that is ending is not cut off. Each part has its own deadline."""
+        with trio.CancelScope(shield=True):
+            if isinstance(ending, Outcome):
+                await self._close(ending, None)
+                return
+            failure = Failure.of(await self._blamed(ending))
+            if self.session.touched and failure.outcome is Outcome.BLOCKED:
+                failure = replace(failure, outcome=Outcome.FAIL)
+            if self._must_give_back(failure):
+                failure = await self._give_back(failure)
+            await self._close(failure.outcome, failure)
+
     async def _blamed(self, error: StationError) -> StationError:
         """A device lost for good was pulled out; the operator must be told just that."""
         if not isinstance(error, Disconnected):
@@ -173,27 +201,26 @@ class Attempt:
                 return PulledOut(f"the module left slot {self.port.slot.name} during {self.step}")
         return error
 
-    async def _end_failed(self, error: StationError) -> None:
-        failure = Failure.of(error)
-        if self.session.touched and failure.outcome is Outcome.BLOCKED:
-            failure = replace(failure, outcome=Outcome.FAIL)
-        if self._must_give_back(error):
-            try:
-                await self.runner.run(Step("give_back", give_back), limit_s=GIVE_BACK_S)
-            except StationError as trouble:
-                self.world.tell(Notice(self.port.slot.name, f"not given back: {trouble.cause}"))
-        await self._end(failure.outcome, failure)
-
-    def _must_give_back(self, error: StationError) -> bool:
+    def _must_give_back(self, failure: Failure) -> bool:
         """Switched to EDL and not written: it must not stay there. A module that arrived in EDL
         is tried, too, once we talked to it for a flash."""
         session = self.session
         began = session.switched or (self.journal.opened is not None and session.mode is Mode.EDL)
-        return began and not session.touched and not isinstance(error, PulledOut)
+        return began and not session.touched and failure.code != PulledOut.code
+
+    async def _give_back(self, failure: Failure) -> Failure:
+        """The same failure; if the module could not be brought back, its cause says so."""
+        try:
+            await self.runner.run(Step("give_back", give_back), limit_s=GIVE_BACK_S)
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the verdict comes next
+            return replace(
+                failure,
+                cause=f"{failure.cause}; it could not be brought back to normal mode: {trouble}",
+            )
+        return failure
 
     async def _open(self) -> None:
         session = self.session
-        device = self.port.device
         recipe, plan = self.recipe, session.plan
         await self.journal.open(
             AttemptOpened(
@@ -201,13 +228,13 @@ class Attempt:
                 station=self.world.settings.station.name,
                 site=self.world.settings.station.site,
                 slot=self.port.slot.name,
-                port_path=None if device is None else str(device.path),
+                port_path=self.port_path,
                 operator=self.world.operator,
                 software_version=__version__,
                 trigger=self.order.trigger,
                 started_utc_us=self.started_utc_us,
                 unit=session.unit,
-                identifiers=_identifiers(session.unit, self.order.label),
+                identifiers=tuple(session.identifiers),
                 recipe=None if recipe is None else recipe.ref,
                 package=self.package,
                 plan_sha256=None if plan is None else plan.sha256,
@@ -215,7 +242,7 @@ class Attempt:
             )
         )
 
-    async def _end(self, outcome: Outcome, failure: Failure | None) -> None:
+    async def _close(self, outcome: Outcome, failure: Failure | None) -> None:
         await self.session.close()
         if self.journal.opened is None:
             await self._open()
@@ -239,25 +266,14 @@ class Attempt:
 
     def _step_started(self, name: str) -> None:
         self.step = name
-        self.world.tell(StepStarted(self.port.slot.name, name))
+        self.world.show(StepStarted(self.port.slot.name, name))
 
     def _watch(self, seen: dialogue.Progress | dialogue.Notice) -> None:
         slot = self.port.slot.name
         if isinstance(seen, dialogue.Progress):
-            self.world.tell(Progress(slot, self.step, seen.done_bytes, seen.total_bytes))
+            self.world.show(Progress(slot, self.step, seen.done_bytes, seen.total_bytes))
         else:
-            self.world.tell(Notice(slot, seen.text))
-
-
-def _identifiers(unit: Unit, label: str | None) -> tuple[Identifier, ...]:
-    """Every name the unit is known by, each with its source."""
-    named = (
-        (IdKind.IMEI, unit.imei, "at"),
-        (IdKind.SERIAL, unit.serial, "at"),
-        (IdKind.CHIP, unit.chip_serial, "sahara"),
-        (IdKind.LABEL, label, "operator"),
-    )
-    return tuple(Identifier(kind, value, source) for kind, value, source in named if value)
+            self.world.show(Notice(slot, seen.text))
 
 
 def _readings(after: Unit | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from station.model import IdKind, Unit
 
 @dataclass(slots=True)
 class Claims:
-    """Which slot a unit was seen in, by each of its names, while its module sits there."""
+    """Which slot a unit was seen in, by each of its names, as long as the engine runs."""
 
     _slot_of: dict[tuple[IdKind, str], str] = field(default_factory=dict)
 
@@ -29,6 +29,3 @@ class Claims:
                 raise DuplicateUnit(f"the {kind.value} {value} is in slot {holder} as well")
         for name in names:
             self._slot_of[name] = slot
-
-    def release(self, slot: str) -> None:
-        self._slot_of = {name: holder for name, holder in self._slot_of.items() if holder != slot}

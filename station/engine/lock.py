@@ -39,7 +39,10 @@ def _lock_file(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise EngineRunning(f"another station process uses the database beside {path}") from error
+        database = path.name.removesuffix(".lock")
+        raise EngineRunning(
+            f"another station process uses the database {path.parent / database}"
+        ) from error
     return descriptor
 
 

@@ -18,6 +18,8 @@ class Tally:
 
     records: list[AttemptRecord] = field(default_factory=list)
     lost: dict[str, Failure] = field(default_factory=dict)
+    aborted: bool = False
+    """A person stopped it."""
 
 
 async def flash_once(
@@ -45,6 +47,7 @@ async def flash_once(
             for slot in chosen:
                 tray.start_soon(_one, world, board, slot, orders[slot.name], tally)
         watching.cancel_scope.cancel()
+    tally.aborted = abort.is_set()
     return tally
 
 
@@ -75,8 +78,8 @@ async def _one(world: World, board: PortBoard, slot: Slot, order: Order, tally: 
             error if isinstance(error, StationError) else Bug(f"{type(error).__name__}: {error}")
         )
         tally.lost[slot.name] = Failure.of(known)
-        world.tell(SlotFailed(slot.name, tally.lost[slot.name]))
+        world.show(SlotFailed(slot.name, tally.lost[slot.name]))
     finally:
         if attempt.record is not None:
             tally.records.append(attempt.record)
-            world.tell(AttemptEnded(slot.name, attempt.record))
+            world.show(AttemptEnded(slot.name, attempt.record))

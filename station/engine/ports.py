@@ -5,11 +5,10 @@ them in normal mode and on the other in EDL.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 import trio
 
-from station.errors import Timeout, UsbError
+from station.errors import Timeout
 from station.model import DeviceInfo, Slot
 from station.transport.base import Backend
 
@@ -63,9 +62,11 @@ class PortBoard:
         """Follow what comes and goes, for ever. A scan that fails changes nothing: who sits
         where is then as it was, and the next scan tells."""
         while True:
-            await self._backend.wait_change(WAKE_S)
-            with suppress(UsbError):
+            try:
+                await self._backend.wait_change(WAKE_S)
                 await self.refresh()
+            except Exception:  # noqa: BLE001 - one odd device must not end every slot's attempt
+                await trio.sleep(WAKE_S)
 
     async def refresh(self) -> None:
         """Scan once. Raises what `Backend.scan` raises."""

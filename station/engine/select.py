@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from station.config import LoadedRecipe
 from station.engine.world import Order, World
 from station.errors import UnknownInEdl
-from station.model import Mode, Unit
+from station.flash.identify import names_of
+from station.model import Identifier, Mode, Unit
 from station.selection import (
     Decision,
+    check_label,
     check_unit,
     check_variant,
     decide,
@@ -22,6 +24,8 @@ class Selection:
     unit: Unit
     recipe: LoadedRecipe
     decision: Decision
+    remembered: tuple[Identifier, ...] = ()
+    """Names that an earlier attempt read."""
 
 
 async def select(
@@ -38,18 +42,29 @@ async def select(
 
 
 async def _select_in_edl(world: World, order: Order, only: str | None, unit: Unit) -> Selection:
-    """A module that cannot be asked: known from an earlier attempt, or named by the caller."""
+    """A module that cannot be asked: known from an earlier attempt, or named by the caller.
+
+    What it runs is not known: an earlier attempt may have stopped half-way.
+    """
     known = None
     if unit.chip_serial is not None:
         known = await world.store.unit_by_chip(unit.chip_serial)
     if known is not None and known.sku is not None:  # seen in EDL only: still a stranger
-        unit = replace(known, chip_serial=unit.chip_serial, sku_source="record", functionality=None)
-        unit = sku_of(unit, order.label) if order.label else unit
-        recipe = match_recipe(world.recipes, unit, only)
-        check_variant(recipe, unit)
-        return Selection(unit, recipe, Decision.FLASH)
+        known = replace(known, chip_serial=unit.chip_serial, sku_source="record")
+        known = sku_of(known, order.label) if order.label else known
+        recipe = match_recipe(world.recipes, known, only)
+        check_variant(recipe, known)
+        return Selection(
+            replace(known, firmware=None, functionality=None),
+            recipe,
+            Decision.FLASH,
+            tuple(names_of(known, "record")),
+        )
     if order.recipe is None or not order.names_slot:
         chip = unit.chip_serial or "unreadable"
         raise UnknownInEdl(f"the module waits in EDL, its chip serial is {chip}")
     recipe = recipe_named(world.recipes, order.recipe)
+    if order.label:
+        unit = sku_of(unit, order.label)
+        check_label(recipe, unit)
     return Selection(unit, recipe, Decision.FLASH)

@@ -7,7 +7,7 @@ from functools import partial
 import trio
 
 from station.config import LoadedRecipe
-from station.errors import PackageDigestMismatch, PackageMissing
+from station.errors import PackageDigestMismatch, PackageMissing, StationError
 from station.firmware.manifest import Manifest
 from station.firmware.package_store import PackageStore
 from station.firmware.stored import StoredPackage
@@ -26,10 +26,13 @@ class Prepared:
 
 @dataclass(slots=True)
 class Shelf:
-    """Adds a recipe's package to the store when it is first used and keeps it open."""
+    """Adds a recipe's package to the store when it is first used and keeps it open.
+
+    What a recipe came to, good or bad, holds for as long as the shelf.
+    """
 
     store: PackageStore
-    _prepared: dict[str, Prepared] = field(default_factory=dict)
+    _prepared: dict[str, Prepared | StationError] = field(default_factory=dict)
     _lock: trio.Lock = field(default_factory=trio.Lock)
     _hashing: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(2))
 
@@ -42,15 +45,25 @@ class Shelf:
             known = self._prepared.get(recipe.ref.sha256)
             if known is None:
                 known = await trio.to_thread.run_sync(
-                    partial(prepare_blocking, self.store, recipe), limiter=self._hashing
+                    partial(_try_blocking, self.store, recipe), limiter=self._hashing
                 )
                 self._prepared[recipe.ref.sha256] = known
-            return known
+        if isinstance(known, StationError):
+            raise known
+        return known
 
     def close(self) -> None:
         for prepared in self._prepared.values():
-            prepared.package.close()
+            if isinstance(prepared, Prepared):
+                prepared.package.close()
         self._prepared.clear()
+
+
+def _try_blocking(store: PackageStore, recipe: LoadedRecipe) -> Prepared | StationError:
+    try:
+        return prepare_blocking(store, recipe)
+    except StationError as error:
+        return error
 
 
 def prepare_blocking(store: PackageStore, recipe: LoadedRecipe) -> Prepared:

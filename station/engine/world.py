@@ -1,20 +1,15 @@
 """What every attempt of an engine shares."""
 
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from station.config import Families, LoadedRecipe, Settings
 from station.engine.claims import Claims
 from station.engine.shelf import Shelf
 from station.model import Event
-from station.store.writer import Store
+from station.store.writer import Store, now_utc_us
 from station.transport.base import Backend
-
-
-def now_utc_us() -> int:
-    """The wall clock, read in this one place: microseconds since the epoch, UTC."""
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +24,11 @@ class World:
     tell: Callable[[Event], None]
     claims: Claims = field(default_factory=Claims)
     clock: Callable[[], int] = now_utc_us
+
+    def show(self, event: Event) -> None:
+        """Tell whoever watches. Eyes that are shut must not cost a module."""
+        with suppress(Exception):
+            self.tell(event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -36,15 +36,19 @@ class PackageStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def add(self, path: Path) -> Manifest:
+    def add(self, path: Path, warn: Callable[[str], object] = lambda _: None) -> Manifest:
         """Check the release at `path` (folder or ZIP archive) and keep a copy of every file.
 
+        `warn` is told what a person should know although the package passed: extra files.
         Files that are here and whole are not written again, damaged ones are replaced. A package
         known under another name keeps that name. Raises as `station.firmware.package.check`, and
         DiskTrouble; after an error no part of the package shows.
         """
         with open_release(path) as release:
-            manifest = examine(release).manifest
+            report = examine(release)
+            manifest = report.manifest
+            for warning in report.warnings:
+                warn(warning)
             with _disk(self.root):
                 wanted = {file.sha256: file for file in manifest.files}
                 absent = [file for file in wanted.values() if not self._is_whole(file)]

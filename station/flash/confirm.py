@@ -1,22 +1,26 @@
 """Back to normal mode, and what the module says of itself there."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from station.errors import (
     AtError,
     AtSilent,
     Crashed,
-    Disconnected,
     FactoryTestMode,
     IdentityChanged,
+    IdentityUnreadable,
+    ImeiInvalid,
     NoReturn,
     StationError,
     Timeout,
+    UsbError,
     WrongVersionAfter,
 )
-from station.flash.identify import ask_by_at, open_edl, time_left_s
+from station.flash.edl import open_edl
+from station.flash.identify import LAST_WORD_S, ask_by_at, names_of, time_left_s
 from station.flash.session import Session, StepResult
-from station.model import Mode, Unit
+from station.model import FACTORY_TEST_MODE, Mode, Unit, imei_is_valid
 from station.protocols import sahara
 
 GIVE_BACK_TRIES = 2
@@ -25,9 +29,6 @@ RESTART_S = 20.0
 
 SWITCH_S = 10.0
 """From the switch frame to EDL."""
-
-FACTORY_TEST_MODE = 5
-"""`AT+CFUN?` value of a module that lost its radio data."""
 
 
 async def reset(session: Session) -> StepResult:
@@ -43,15 +44,28 @@ async def reset(session: Session) -> StepResult:
 async def confirm(session: Session) -> StepResult:
     """Normal mode again on the same slot; version, IMEI, serial and radio as they must be."""
     session.after = after = await _return(session)
-    recipe = session.recipe
     if after.functionality == FACTORY_TEST_MODE:
         raise FactoryTestMode("the module reports AT+CFUN 5: factory test mode")
+    _check_told(session.unit, after)
     _check_identity(session.unit, after)
+    recipe = session.recipe
     if recipe is not None and after.firmware != recipe.firmware.version:
         raise WrongVersionAfter(
             f"the module reports {after.firmware}, the recipe wants {recipe.firmware.version}"
         )
+    if session.unit.imei is None:
+        await _learn(session, after)
     return StepResult(detail={"firmware": after.firmware or ""})
+
+
+async def _learn(session: Session, after: Unit) -> None:
+    """A module that came in EDL tells its names only now."""
+    if after.imei is None or not imei_is_valid(after.imei):
+        raise ImeiInvalid(f"the module says its IMEI is {after.imei!r}, which cannot be one")
+    session.unit = replace(session.unit, imei=after.imei, serial=after.serial, model=after.model)
+    learnt = names_of(after, "at")
+    session.identifiers += learnt
+    await session.recorder.identifiers(tuple(learnt))
 
 
 async def give_back(session: Session) -> StepResult:
@@ -59,12 +73,12 @@ async def give_back(session: Session) -> StepResult:
     for _ in range(GIVE_BACK_TRIES):
         with suppress(StationError):
             await _restart(session)
-        try:
+        with suppress(Timeout):
             await session.await_mode(Mode.RUNTIME, Mode.CRASHED, timeout_s=RESTART_S)
             break
-        except Timeout:
-            continue
-    session.after = await _return(session)
+        if session.mode is Mode.ABSENT:
+            break
+    session.after = await _return(session, RESTART_S)
     _check_identity(session.unit, session.after)
     return StepResult(detail={"unchanged": "yes", "firmware": session.after.firmware or ""})
 
@@ -72,12 +86,12 @@ async def give_back(session: Session) -> StepResult:
 async def _restart(session: Session) -> None:
     """Reset whatever listens, boot ROM or programmer; a session that was cut off in the middle
     may need a second go."""
-    if session.mode is Mode.RUNTIME:  # the switch was sent, but the module has not left yet
-        still_here = session.device
-        await session.port.wait(lambda device: device not in (None, still_here), SWITCH_S)
+    if session.mode in (Mode.RUNTIME, Mode.ABSENT):  # the switch may still be under way
+        here = session.identified
+        await session.port.wait(lambda device: device not in (None, here), SWITCH_S)
     if session.mode is not Mode.EDL:
         return
-    if session.pipe is None:
+    if session.pipe is None or session.device != session.port.device:
         await open_edl(session)
     try:
         if session.firehose is not None:
@@ -89,17 +103,31 @@ async def _restart(session: Session) -> None:
         session.firehose = session.greeting = None
 
 
-async def _return(session: Session) -> Unit:
+async def _return(session: Session, timeout_s: float = 3600.0) -> Unit:
+    patience_s = min(timeout_s, time_left_s() - LAST_WORD_S)
     try:
-        device = await session.await_mode(Mode.RUNTIME, Mode.CRASHED, timeout_s=time_left_s() - 1)
+        device = await session.await_mode(Mode.RUNTIME, Mode.CRASHED, timeout_s=patience_s)
     except Timeout as error:
-        raise NoReturn(f"{error.cause}; it shows {session.mode.value}") from error
+        raise NoReturn(f"the module did not come back in normal mode: {error.cause}") from error
     if session.families.mode_of(device) is Mode.CRASHED:
         raise Crashed(f"the module came back as {device.usb_id}: it crashes while it starts")
     try:
-        return await ask_by_at(session)
-    except (AtSilent, AtError, Timeout, Disconnected) as error:
+        return await ask_by_at(session, known=session.unit)
+    except (AtSilent, AtError, UsbError) as error:
         raise NoReturn(f"the module is back on USB but does not work: {error.cause}") from error
+
+
+def _check_told(before: Unit, after: Unit) -> None:
+    """A value that is not told is no value that is good."""
+    told = (
+        ("its IMEI", True, after.imei),
+        ("its serial number", before.serial is not None, after.serial),
+        ("its version (AT+QGMR)", True, after.firmware),
+        ("its radio state (AT+CFUN?)", True, after.functionality),
+    )
+    missing = [name for name, wanted, value in told if wanted and value is None]
+    if missing:
+        raise IdentityUnreadable(f"the module does not tell {' and '.join(missing)} any more")
 
 
 def _check_identity(before: Unit, after: Unit) -> None:
@@ -108,5 +136,5 @@ def _check_identity(before: Unit, after: Unit) -> None:
         ("IMEI", before.imei, after.imei),
         ("serial number", before.serial, after.serial),
     ):
-        if old is not None and old != new:
-            raise IdentityChanged(f"the {name} was {old} before and is {new or 'gone'} now")
+        if old is not None and new is not None and old != new:
+            raise IdentityChanged(f"the {name} was {old} before and is {new} now")

@@ -3,17 +3,27 @@
 from dataclasses import replace
 
 from station.errors import (
+    AtError,
+    AtSilent,
     Crashed,
     DiagError,
+    Disconnected,
+    IdentityChanged,
     Nak,
     NoDownloadMode,
+    NoReadback,
     PartitionMismatch,
-    PlanRefused,
+    Swapped,
     Timeout,
 )
-from station.flash.identify import open_edl, read_chip, time_left_s
+from station.flash.identify import (
+    ABSENT_S,
+    LAST_WORD_S,
+    ask_by_at,
+    time_left_s,
+)
 from station.flash.session import Session, StepResult
-from station.model import Mode
+from station.model import Identifier, IdKind, Mode
 from station.plan import check_geometry, check_partition_table
 from station.protocols import diag, sahara
 from station.protocols.firehose import Firehose
@@ -23,10 +33,12 @@ async def enter_edl(session: Session) -> StepResult:
     """Switch to EDL by DIAG and wait for the module to return on the same slot."""
     if session.mode is Mode.EDL:
         return StepResult(detail={"mode": "edl already"}, skipped=True)
-    device = await session.await_mode(Mode.RUNTIME, timeout_s=5.0)
-    family = session.families.family_of(device)
-    if family is None:
-        raise NoDownloadMode(f"no DIAG port is known for {device.usb_id}")
+    if session.port.device != session.identified:
+        await _check_still_the_same(session)
+    device = session.identified
+    family = None if device is None else session.families.family_of(device)
+    if device is None or family is None:
+        raise NoDownloadMode("no DIAG port is known for this module")
     await session.open(device, family.diag_interface, line_state=True)
     session.switched = True
     try:
@@ -36,7 +48,9 @@ async def enter_edl(session: Session) -> StepResult:
     finally:
         await session.close()
     try:
-        found = await session.await_mode(Mode.EDL, Mode.CRASHED, timeout_s=time_left_s() - 1)
+        found = await session.await_mode(
+            Mode.EDL, Mode.CRASHED, timeout_s=time_left_s() - LAST_WORD_S
+        )
     except Timeout as error:
         raise NoDownloadMode(
             f"the module took the switch but did not come back in EDL: {error.cause}"
@@ -46,30 +60,60 @@ async def enter_edl(session: Session) -> StepResult:
     return StepResult(detail={"answer": "echo" if echoed else "left", "port": str(found.path)})
 
 
+async def _check_still_the_same(session: Session) -> None:
+    """The module left the bus since it was identified: a restart, or another module."""
+    try:
+        now = await ask_by_at(session, known=session.unit, absent_s=ABSENT_S)
+    except (Disconnected, AtSilent, AtError) as error:
+        raise NoDownloadMode(f"the module left before the switch: {error.cause}") from error
+    if (now.imei, now.serial) != (session.unit.imei, session.unit.serial):
+        raise Swapped(f"the IMEI was {session.unit.imei} when it was checked, now it is {now.imei}")
+
+
+async def open_edl(session: Session) -> None:
+    """Open the EDL interface and find out whether the boot ROM or a programmer listens."""
+    device = await session.await_mode(Mode.EDL, timeout_s=time_left_s())
+    await session.open(device, device.interfaces[0].number, line_state=False)
+    session.firehose = None
+    session.greeting = await session.run(sahara.greet(timeout_s=1.0))
+    if isinstance(session.greeting, sahara.ProgrammerRunning):
+        session.firehose = Firehose(session.edl_profile, session.greeting.leftover)
+
+
 async def load_programmer(session: Session) -> StepResult:
     """Sahara: chip serial where it can be read, then the programmer; its first words follow."""
     plan, package = session.job()
-    if session.pipe is None:
-        await open_edl(session)
-    detail: dict[str, str | int] = {}
-    sent = 0
-    if session.firehose is None:
-        chip = await read_chip(session)
-        if chip is not None:
-            session.unit = replace(session.unit, chip_serial=chip.value)
-            await session.recorder.identifiers((chip,))
-            detail["chip_serial"] = chip.value
-        loaded = await session.run(
-            sahara.load_programmer(
-                package.source(plan.programmer.path), session.greeted(), timeout_s=5.0
-            )
-        )
-        session.firehose = Firehose(session.edl_profile, loaded.leftover)
-        sent = plan.programmer.length_bytes
-    else:
-        detail["programmer"] = "was running already"
+    await open_edl(session)
+    if session.firehose is not None:
+        await session.run(session.firehose.greet(timeout_s=1.0))
+        return StepResult(detail={"programmer": "was running already"})
+    await _read_chip(session)
+    source = package.source(plan.programmer.path)
+    loaded = await session.run(sahara.load_programmer(source, session.greeted(), timeout_s=5.0))
+    session.firehose = Firehose(session.edl_profile, loaded.leftover)
     await session.run(session.firehose.greet(timeout_s=3.0))
-    return StepResult(bytes=sent, detail=detail)
+    chip = session.unit.chip_serial
+    return StepResult(
+        bytes=plan.programmer.length_bytes, detail={} if chip is None else {"chip_serial": chip}
+    )
+
+
+async def _read_chip(session: Session) -> None:
+    """The chip serial by Sahara command mode, where the boot ROM offers it; committed at once."""
+    if not session.asks_chip_identity or not isinstance(session.greeting, sahara.Hello):
+        return
+    told, session.greeting = await session.run(
+        sahara.read_chip_identity(session.greeting, timeout_s=1.0)
+    )
+    if told.serial is None:
+        return
+    known = session.unit.chip_serial
+    if known not in (None, told.serial):
+        raise IdentityChanged(f"the chip serial was {known} before and is {told.serial} now")
+    chip = Identifier(IdKind.CHIP, told.serial, "sahara")
+    session.unit = replace(session.unit, chip_serial=told.serial)
+    session.identifiers.append(chip)
+    await session.recorder.identifiers((chip,))
 
 
 async def configure(session: Session) -> StepResult:
@@ -97,9 +141,7 @@ async def check_layout(session: Session) -> StepResult:
     plan, _ = session.job()
     firehose = session.programmer()
     if firehose.functions and "read" not in firehose.functions:
-        if session.recipe is not None and session.recipe.verify == "readback":
-            raise PlanRefused("the recipe wants a read-back, but this programmer cannot read")
-        return StepResult(detail={"partition_table": "programmer cannot read"}, skipped=True)
+        return _without_reading(session, "its programmer has no `read`")
     region = bytearray()
     try:
         await session.run(
@@ -114,8 +156,15 @@ async def check_layout(session: Session) -> StepResult:
     except Nak as error:
         if firehose.functions:
             raise PartitionMismatch(
-                f"the module's partition table is unreadable: {error}"
+                f"the module's partition table is unreadable: {error.cause}"
             ) from error
-        return StepResult(detail={"partition_table": f"not readable: {error}"}, skipped=True)
+        return _without_reading(session, error.cause)
     check_partition_table(plan, bytes(region))
     return StepResult(bytes=len(region), detail={"partition_table": "agrees with the package"})
+
+
+def _without_reading(session: Session, why: str) -> StepResult:
+    """Allowed only where the recipe wants no read-back; found out before anything is erased."""
+    if session.recipe is not None and session.recipe.verify == "readback":
+        raise NoReadback(f"the recipe wants a read-back, but the module cannot: {why}")
+    return StepResult(detail={"partition_table": f"not read: {why}"}, skipped=True)

@@ -1,6 +1,7 @@
-"""Who is in the slot: by AT in normal mode, by Sahara or the product string in EDL."""
+"""Who is in the slot: by AT in normal mode, by the product string in EDL. Reading only."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 
 import trio
@@ -13,22 +14,27 @@ from station.errors import (
     NoUsb,
     Timeout,
     UnknownMode,
+    UsbError,
     WrongFamily,
 )
 from station.flash.session import Session, StepResult
 from station.model import Identifier, IdKind, Mode, Unit
-from station.protocols import sahara
 from station.protocols.at import AtChannel, read_identity
-from station.protocols.firehose import Firehose
 
 PING_S = 0.1
 """A port that is not up yet is asked this often; an answer that comes later is waited for by the
 next question."""
 
 SETTLE_S = 15.0
+"""Right after a boot some reads are refused; a module is asked for so long before it is believed
+that it has no such value."""
+
 LAST_WORD_S = 1.0
 """Give up so long before the deadline, with the error that was seen: it says more than "too
 late"."""
+
+ABSENT_S = 10.0
+"""A module that was here and is gone for so long was taken out, or has no power."""
 
 _CHIP_IN_PRODUCT = re.compile(r"_SN:([0-9A-Fa-f]{8})\b")
 
@@ -41,52 +47,95 @@ async def identify(session: Session) -> StepResult:
     device = session.port.device
     if device is None:
         raise NoUsb("no module on the USB port of this slot")
+    what = session.families.what_is(device)
     match session.mode:
         case Mode.RUNTIME:
-            session.unit = await ask_by_at(session)
+            session.unit = await ask_by_at(session, absent_s=ABSENT_S)
+            session.identifiers += names_of(session.unit, "at")
             return StepResult(detail={"mode": "runtime"})
         case Mode.EDL:
             return await _identify_in_edl(session)
         case Mode.CRASHED:
-            raise Crashed(f"the module shows {device.usb_id}: a memory dump waits to be fetched")
+            raise Crashed(f"the module shows {what}: a memory dump waits to be fetched")
         case Mode.DLOAD:
             raise UnknownMode(
-                f"the module shows {session.families.what_is(device)} with one interface: its boot "
-                "loader waits for the old download protocol"
+                f"the module shows {what}, with one interface: its boot loader waits for the old "
+                "download protocol"
             )
         case Mode.FOREIGN:
-            raise WrongFamily(f"the module shows {session.families.what_is(device)}")
+            raise WrongFamily(f"the module shows {what}")
         case _:
-            raise UnknownMode(f"the module shows {session.families.what_is(device)}")
+            raise UnknownMode(f"the module shows {what}")
 
 
-async def ask_by_at(session: Session) -> Unit:
+def names_of(unit: Unit, source: str) -> list[Identifier]:
+    """The names a module tells by AT."""
+    told = ((IdKind.IMEI, unit.imei), (IdKind.SERIAL, unit.serial))
+    return [Identifier(kind, value, source) for kind, value in told if value]
+
+
+# --- by AT ------------------------------------------------------------------------------------
+
+
+async def ask_by_at(
+    session: Session, *, known: Unit | None = None, absent_s: float = 3600.0
+) -> Unit:
     """Identity by AT, asked again until a module that is still booting answers.
 
-    The deadline is the step's. A module that answers but does not tell its IMEI or version is
-    asked for SETTLE_S more before that is believed: right after a boot some reads are refused.
+    The deadline is the step's. Values that any module has, or that were `known` before, are
+    waited for SETTLE_S. Raises Disconnected after `absent_s` without the module.
     """
-    settled: float | None = None
+    settled_at: float | None = None
     while True:
-        device = await session.await_mode(Mode.RUNTIME, timeout_s=time_left_s())
-        family = session.families.family_of(device)
-        if family is None:
-            raise UnknownMode(f"the module shows {session.families.what_is(device)}")
-        session.family = family
         try:
-            await session.open(device, family.at_interface, line_state=True)
-            unit = await _converse(session)
-        except (AtSilent, AtError, Disconnected, Timeout) as error:
-            if time_left_s() < LAST_WORD_S:
-                raise error from None
+            unit = await _ask_once(session, absent_s)
+        except (AtSilent, AtError, Timeout, UsbError) as error:
+            if isinstance(error, Disconnected) and session.port.device is None:
+                await _await_return(session, absent_s)
+            elif time_left_s() < LAST_WORD_S:
+                raise
         else:
-            settled = settled or trio.current_time() + SETTLE_S
-            is_complete = unit.imei is not None and unit.firmware is not None
-            if is_complete or min(settled - trio.current_time(), time_left_s()) < LAST_WORD_S:
+            settled_at = settled_at or trio.current_time() + SETTLE_S
+            patience_s = min(settled_at - trio.current_time(), time_left_s())
+            if _is_complete(unit, known) or patience_s < LAST_WORD_S:
                 return unit
-        finally:
-            await session.close()
         await session.backend.wait_change(0.5)
+
+
+def _is_complete(unit: Unit, known: Unit | None) -> bool:
+    return (
+        unit.imei is not None
+        and unit.firmware is not None
+        and unit.functionality is not None
+        and (unit.serial is not None or known is None or known.serial is None)
+    )
+
+
+async def _ask_once(session: Session, absent_s: float) -> Unit:
+    device = session.port.device
+    if device is None or session.families.mode_of(device) is not Mode.RUNTIME:
+        await _await_return(session, absent_s)
+        device = await session.await_mode(Mode.RUNTIME, timeout_s=0)
+    family = session.families.family_of(device)
+    if family is None:
+        raise UnknownMode(f"the module shows {session.families.what_is(device)}")
+    session.family = family
+    try:
+        await session.open(device, family.at_interface, line_state=True)
+        unit = await _converse(session)
+    finally:
+        await session.close()
+    session.identified = device
+    return unit
+
+
+async def _await_return(session: Session, absent_s: float) -> None:
+    """Raises Disconnected when the module stays away."""
+    patience_s = min(absent_s, time_left_s() - LAST_WORD_S)
+    try:
+        await session.await_mode(Mode.RUNTIME, timeout_s=patience_s)
+    except Timeout as error:
+        raise Disconnected(f"the module is not in normal mode any more: {error.cause}") from error
 
 
 async def _converse(session: Session) -> Unit:
@@ -98,57 +147,35 @@ async def _converse(session: Session) -> Unit:
         except AtSilent:
             if time_left_s() < LAST_WORD_S:
                 raise
-    identity = await session.run(read_identity(channel, timeout_s=2.0))
+    told = await session.run(read_identity(channel, timeout_s=2.0))
     return Unit(
-        imei=identity.imei,
-        serial=identity.serial,
-        model=identity.model,
-        firmware=identity.firmware or identity.revision,
-        functionality=identity.functionality,
+        imei=told.imei,
+        serial=told.serial,
+        model=told.model,
+        firmware=told.firmware,
+        functionality=told.functionality,
     )
 
 
 def time_left_s() -> float:
-    """Seconds until the deadline that surrounds us, a minute if there is none."""
-    return max(0.0, min(60.0, trio.current_effective_deadline() - trio.current_time()))
+    """Seconds until the deadline that surrounds us, an hour if there is none."""
+    return max(0.0, min(3600.0, trio.current_effective_deadline() - trio.current_time()))
+
+
+# --- in EDL -----------------------------------------------------------------------------------
 
 
 async def _identify_in_edl(session: Session) -> StepResult:
-    await open_edl(session)
-    greeting = session.greeting
-    if isinstance(greeting, sahara.ProgrammerRunning):
-        chip = await _chip_from_product(session)
-        detail = {"mode": "edl", "programmer": "running"}
-    else:
-        chip = await read_chip(session) or await _chip_from_product(session)
-        detail = {"mode": "edl"}
-    if chip is not None:
+    """By the product string alone: nothing is sent to a module that may be left as it is."""
+    session.identified = device = session.port.device
+    product = None
+    if device is not None:
+        with suppress(UsbError):
+            product = await session.backend.product(device)
+    detail: dict[str, str | int] = {"mode": "edl"}
+    if match := _CHIP_IN_PRODUCT.search(product or ""):
+        chip = Identifier(IdKind.CHIP, match[1].lower(), "usb")
         session.unit = replace(session.unit, chip_serial=chip.value)
+        session.identifiers.append(chip)
         detail["chip_serial"] = chip.value
     return StepResult(detail=detail)
-
-
-async def open_edl(session: Session) -> None:
-    """Open the EDL interface and find out whether the boot ROM or a programmer listens."""
-    device = await session.await_mode(Mode.EDL, timeout_s=time_left_s())
-    await session.open(device, device.interfaces[0].number, line_state=False)
-    session.greeting = await session.run(sahara.greet(timeout_s=1.0))
-    if isinstance(session.greeting, sahara.ProgrammerRunning):
-        session.firehose = Firehose(session.edl_profile, session.greeting.leftover)
-
-
-async def read_chip(session: Session) -> Identifier | None:
-    """The chip serial by Sahara command mode, where the boot ROM offers it."""
-    if not session.asks_chip_identity or not isinstance(session.greeting, sahara.Hello):
-        return None
-    chip, session.greeting = await session.run(
-        sahara.read_chip_identity(session.greeting, timeout_s=1.0)
-    )
-    return None if chip.serial is None else Identifier(IdKind.CHIP, chip.serial, "sahara")
-
-
-async def _chip_from_product(session: Session) -> Identifier | None:
-    if session.device is None:
-        return None
-    match = _CHIP_IN_PRODUCT.search(await session.backend.product(session.device) or "")
-    return Identifier(IdKind.CHIP, match[1].lower(), "usb") if match else None

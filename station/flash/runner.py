@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import trio
 
-from station.errors import StationError, Timeout
+from station.errors import StationError
 from station.flash.session import Session, Step, StepResult
 from station.model import StepOutcome, StepRecord
 
@@ -20,8 +20,8 @@ class StepRunner:
     async def run(self, step: Step, *, limit_s: float, retries: int = 0) -> StepResult:
         """Run one step, again if it is repeatable; its record is safe before this returns.
 
-        `limit_s` is for each try. Raises what the step raises; a passed deadline becomes
-        `Timeout` naming the step.
+        `limit_s` is for each try. Raises what the step raises; a passed deadline becomes the
+        step's own error for it, naming the step.
         """
         self._started(step.name)
         begun = trio.current_time()
@@ -75,4 +75,4 @@ async def _within(step: Step, session: Session, limit_s: float) -> StepResult:
         with trio.fail_after(limit_s):
             return await step.run(session)
     except trio.TooSlowError:
-        raise Timeout(f"{step.name} did not finish within {limit_s:g} s") from None
+        raise step.late(f"{step.name} did not finish within {limit_s:g} s") from None

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 import trio
 
 from station.config import Families, Family, QuectelEdlRecipe
-from station.errors import Bug, Disconnected, Timeout, UsbAccess, UsbBusy
+from station.errors import Bug, Disconnected, StationError, Timeout, UsbAccess, UsbBusy
 from station.flash.pump import Watch, pump
 from station.model import DeviceInfo, Identifier, ImageSent, Mode, StepRecord, Unit
 from station.plan import FlashPlan
@@ -18,7 +18,7 @@ from station.transport.base import Backend, Pipe, Port
 
 T = TypeVar("T")
 
-OPEN_PATIENCE_S = 3.0
+OPEN_PATIENCE_S = 10.0
 """How long a device that just enumerated may be busy or closed to us: udev and kernel drivers
 have it first."""
 
@@ -61,9 +61,12 @@ class Session:
     """The module was told to leave normal mode."""
     touched: bool = False
     """The first command that changes the flash memory was sent."""
+    identified: DeviceInfo | None = None
+    """The enumeration that `unit` was read from; any other may be another module."""
+    identifiers: list[Identifier] = field(default_factory=list)
+    """Every name of the unit with its source."""
     after: Unit | None = None
     """What the module said of itself once it was back in normal mode."""
-    readings: dict[str, str] = field(default_factory=dict)
 
     @property
     def mode(self) -> Mode:
@@ -151,8 +154,10 @@ StepFunction = Callable[[Session], Awaitable[StepResult]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A named part of a procedure. `repeatable`: safe to do again after a retryable failure."""
+    """A named part of a procedure. `repeatable`: safe to do again after a retryable failure.
+    `late` is what a passed deadline means."""
 
     name: str
     run: StepFunction
     repeatable: bool = False
+    late: type[StationError] = Timeout

@@ -3,17 +3,18 @@
 from typing import assert_never
 
 from station.errors import FileChanged
+from station.flash.identify import time_left_s
 from station.flash.readback import Readback
 from station.flash.session import Session, StepResult
 from station.model import ImageSent
 from station.plan import Erase, Program, VendorLine
 
-ERASE_TIMEOUT_S = 30.0
-"""For one erase; "8+8" chips and SDX55 need more than the 6 s of older tools."""
-
 
 async def erase(session: Session) -> StepResult:
-    """Every erase of the plan, the boot loader's first: from here on the module needs us."""
+    """Every erase of the plan, the boot loader's first: from here on the module needs us.
+
+    One erase may take as long as the recipe gives the step: "8+8" chips need tens of seconds.
+    """
     plan, _ = session.job()
     firehose = session.programmer()
     count = 0
@@ -26,13 +27,13 @@ async def erase(session: Session) -> StepResult:
                         operation.start_sector,
                         operation.num_sectors,
                         plan.geometry,
-                        timeout_s=ERASE_TIMEOUT_S,
+                        timeout_s=time_left_s(),
                     )
                 )
                 count += 1
             case VendorLine(line):
                 session.touched = True
-                await session.run(firehose.forward(line))
+                await session.run(firehose.forward(line, timeout_s=time_left_s()))
                 count += 1
             case Program():
                 pass

@@ -20,7 +20,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import station
-from station.errors import DatabaseError, SchemaOutdated, SchemaTooNew
+from station.errors import DatabaseError, NoDatabase, SchemaOutdated, SchemaTooNew
 from station.store.database import (
     database_errors,
     migration_engine,
@@ -55,9 +55,7 @@ def check(url: str) -> Revisions:
     """The database is there and of this software's revision, else raises DatabaseError,
     SchemaOutdated or SchemaTooNew. Never creates or changes anything."""
     if is_missing(url):
-        raise DatabaseError(
-            f"there is no database at {shown(url)}; `station db upgrade` creates it"
-        )
+        raise NoDatabase(f"there is no database at {shown(url)}; `station db upgrade` creates it")
     with database_errors(url), reader_engine(url).connect() as connection:
         return require_current(connection, shown(url))
 

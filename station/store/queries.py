@@ -14,14 +14,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from station.errors import DatabaseError
+from station.errors import DatabaseError, NoDatabase
 from station.model import (
     AttemptClosed,
     AttemptRecord,
     FileRef,
     Identifier,
     IdKind,
-    Outcome,
     PackageRef,
     RecipeRef,
     Unit,
@@ -76,14 +75,6 @@ def find_attempts(
     ]
     with _reading(url) as connection:
         return _records(connection, conditions, limit)
-
-
-def latest_good(url: str, imei: str) -> AttemptRecord | None:
-    """The newest PASS or NO_CHANGE of the unit."""
-    good = _closed.c.outcome.in_([outcome for outcome in Outcome if outcome.is_good])
-    with _reading(url) as connection:
-        found = _records(connection, [*_of_unit(IdKind.IMEI, imei), good], 1)
-    return found[0] if found else None
 
 
 def unit_by_chip(url: str, chip_serial: str) -> Unit | None:
@@ -165,7 +156,7 @@ def _with_package(wanted: str) -> list[Condition]:
 def _reading(url: str) -> Iterator[sa.Connection]:
     place = shown(url)
     if is_missing(url):
-        raise DatabaseError(f"there is no database at {place}; `station db upgrade` creates it")
+        raise NoDatabase(f"there is no database at {place}; `station db upgrade` creates it")
     try:
         with database_errors(url), reader_engine(url).connect() as connection:
             require_current(connection, place)

@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 
 def now_utc_us() -> int:
+    """The wall clock, read in this one place: microseconds since the epoch, UTC."""
     return time.time_ns() // 1000
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,11 @@ OLD = layout_of("ec25").older_version
 NEW = layout_of("ec25").newer_version
 
 
+def environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if key != "STATION_CONFIG"}
+    return kept | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+
 def station(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "station", *map(str, arguments)],
@@ -25,7 +32,7 @@ def station(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[st
         timeout=120,
         check=False,
         cwd=cwd,
-        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
+        env=environment(),
     )
 
 
@@ -111,9 +118,12 @@ def test_flash_on_a_machine_without_modules_says_no_usb(tmp_path: Path) -> None:
         ["flash", "--once", "--slot", "Z9"],
         ["flash", "--once", "--recipe", "nobody"],
         ["flash", "--once", "--sku", "A1="],
+        ["flash", "--once", "--sku", "Z9=EC25EFA"],
+        ["flash", "--once", "--sku", ""],
         ["flash", "--once", "--wait", "-1"],
         ["plan", "--recipe", "nobody"],
         ["audit", "find"],
+        ["audit", "find", "--imei", ""],
         ["audit", "find", "--since", "yesterday"],
         ["audit", "find", "--json", "--csv", "--slot", "A1"],
         ["frobnicate"],
@@ -156,6 +166,76 @@ def test_a_database_that_is_none_is_the_stations_failure(tmp_path: Path) -> None
         done = station(*arguments, "--config", config, cwd=tmp_path)
         assert done.returncode == 3, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away_stops_no_slot(tmp_path: Path) -> None:
+    """`station demo --json | head -1` with a slot that ends early."""
+    data = tmp_path / "demo"
+    command = [sys.executable, "-m", "station", "demo", "--slots", "2", "--once", "--json"]
+    command += ["--speed", "4", "--fault", "A1=arrives-900e", "--data", str(data)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert '"A1"' in process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+        assert process.wait(60) == 3
+    assert "Traceback" not in said
+    found = station(
+        *("audit", "find", "--slot", "A2", "--json", "--config", str(data / "station.yaml")),
+        cwd=tmp_path,
+    )
+    assert json.loads(found.stdout)["outcome"] == "PASS"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_demo_with_a_record(tmp_path: Path, number: signal.Signals) -> None:
+    data = tmp_path / "demo"
+    command = [sys.executable, "-m", "station", "demo", "--slots", "1", "--json"]
+    command += ["--speed", "4", "--data", str(data)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "load_programmer" in line:
+                process.send_signal(number)
+                break
+        process.stderr.read()
+        assert process.wait(60) == 1
+        (line,) = process.stdout.read().splitlines()
+    attempt = json.loads(line)
+    assert (attempt["outcome"], attempt["failure"]["code"]) == ("ABORTED", "X902")
+    assert attempt["steps"][-1]["name"] == "give_back"
+
+
+def test_kill_minus_nine_leaves_an_attempt_that_the_next_start_closes(tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    command = [sys.executable, "-m", "station", "demo", "--slots", "1", "--once"]
+    command += ["--speed", "4", "--data", str(data)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(), text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "program" in line.split():
+                process.kill()
+                break
+    config = ("--config", str(data / "station.yaml"))
+    shown = station("audit", "find", "--slot", "A1", *config, cwd=tmp_path)
+    assert "OPEN" in shown.stdout
+    station("flash", "--once", *config, cwd=tmp_path)
+    found = station("audit", "find", "--slot", "A1", "--json", *config, cwd=tmp_path)
+    first = json.loads(found.stdout.splitlines()[0])
+    assert (first["outcome"], first["failure"]["code"]) == ("INTERRUPTED", "X903")
+
+
+def test_a_demo_writes_to_no_folder_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "station.yaml").write_text("precious", encoding="utf-8")
+    done = station("demo", "--once", "--slots", "1", "--data", tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert (tmp_path / "station.yaml").read_text(encoding="utf-8") == "precious"
 
 
 def test_plan_prints_what_would_be_written(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 import trio
 
 from station.engine.once import Tally
-from station.errors import DatabaseError
-from station.model import AttemptClosed, Mode, Outcome, StepStarted
+from station.errors import DatabaseError, UsbAccess
+from station.model import AttemptClosed, DeviceInfo, Mode, Outcome, StepStarted
+from station.sim.backend import SimPipe
 from station.store.writer import Store
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
 
@@ -45,6 +46,113 @@ async def test_an_abort_before_the_first_erase_gives_the_module_back(
 
 
 @pytest.mark.trio
+async def test_an_abort_while_a_module_is_given_back_costs_neither_module_nor_record(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, faults={"A1": "wrong-programmer"})
+    record = by_slot(await flash_until(line, "give_back", lambda: line.abort.set()))["A1"]
+    assert code_of(record) == "D203"
+    assert record.closed is not None
+    assert record.closed.final_mode is Mode.RUNTIME
+    assert len(line.recorded(slot="A1")) == 1
+
+
+@pytest.mark.trio
+async def test_a_bug_while_a_module_is_given_back_still_ends_in_a_verdict(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path, faults={"A1": "wrong-programmer"})
+
+    def break_reset(timeout_s: float) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("station.flash.confirm.sahara.reset", break_reset)
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) == "D203"
+    assert record.closed is not None
+    assert record.closed.failure is not None
+    assert "could not be brought back" in record.closed.failure.cause
+
+
+@pytest.mark.trio
+async def test_a_module_that_was_swapped_after_it_was_checked_is_not_flashed(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, slots=2)
+    other = line.tray.modules["A2"]
+    before = line.fingerprint("A2")
+
+    def swap() -> None:
+        line.unplug("A2")
+        line.backend.plug(line.tray.ports["A1"], other)
+
+    record = by_slot(await flash_until(line, "preflight", swap))["A1"]
+    assert code_of(record) == "D218"
+    assert record.closed is not None
+    assert record.closed.outcome is Outcome.BLOCKED
+    assert line.fingerprint("A2") == before
+
+
+@pytest.mark.trio
+async def test_a_module_that_restarts_by_itself_before_the_switch_is_asked_again(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    module, port = line.tray.modules["A1"], line.tray.ports["A1"]
+    record = by_slot(await flash_until(line, "preflight", lambda: line.backend.plug(port, module)))
+    assert code_of(record["A1"]) is None
+
+
+@pytest.mark.trio
+async def test_eyes_that_are_shut_cost_no_module(tmp_path: Path, tray_clock: object) -> None:
+    line = make_line(tmp_path, slots=2)
+
+    def broken(event: object) -> None:
+        raise BrokenPipeError
+
+    line.tell = broken
+    records = by_slot(await line.flash())
+    assert [code_of(record) for record in records.values()] == [None, None]
+
+
+@pytest.mark.trio
+async def test_a_scan_that_fails_now_and_then_ends_no_attempt(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path)
+    scan, count = line.backend.scan, 0
+
+    async def moody() -> tuple[DeviceInfo, ...]:
+        nonlocal count
+        count += 1
+        if count % 3 == 2:
+            raise ValueError("an odd descriptor")
+        return await scan()
+
+    monkeypatch.setattr(line.backend, "scan", moody)
+    assert code_of(by_slot(await line.flash())["A1"]) is None
+    assert count > 3
+
+
+@pytest.mark.trio
+async def test_a_port_that_is_closed_to_us_for_a_while_is_waited_for(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """udev sets the rights of a device some time after it shows up."""
+    line = make_line(tmp_path)
+    opening, first_seen = line.backend.open, dict[DeviceInfo, float]()
+
+    async def slow_udev(device: DeviceInfo, interface: int, *, line_state: bool) -> SimPipe:
+        seen = first_seen.setdefault(device, trio.current_time())
+        if trio.current_time() < seen + 6:
+            raise UsbAccess("no rights yet")
+        return await opening(device, interface, line_state=line_state)
+
+    monkeypatch.setattr(line.backend, "open", slow_udev)
+    assert code_of(by_slot(await line.flash())["A1"]) is None
+
+
+@pytest.mark.trio
 async def test_an_abort_in_mid_flash_is_recorded_with_the_mode_it_left(
     tmp_path: Path, tray_clock: object
 ) -> None:
@@ -65,6 +173,8 @@ async def test_a_pulled_module_ends_its_own_attempt_only(
     assert records["A1"].closed is not None
     assert records["A1"].closed.outcome in (Outcome.FAIL, Outcome.BLOCKED)
     assert records["A1"].closed.final_mode is Mode.ABSENT
+    assert records["A1"].opened.port_path == "1-1.1"
+    assert code_of(records["A1"]) == {"confirm": "D206"}.get(step, "U110")
     assert code_of(records["A2"]) is None
 
 

@@ -105,8 +105,13 @@ def test_identity_first(unit: Unit, error: type[StationError]) -> None:
 
 
 def test_identity_that_is_enough() -> None:
-    for functionality in (None, 0, 1, 4):
+    for functionality in (0, 1, 4):
         check_unit(Unit(imei="863436050940776", functionality=functionality))
+
+
+def test_a_radio_state_that_is_not_told_is_not_a_good_one() -> None:
+    with pytest.raises(IdentityUnreadable, match="CFUN"):
+        check_unit(Unit(imei="863436050940776"))
 
 
 @pytest.mark.parametrize(
@@ -152,5 +157,9 @@ def test_any_unit_gets_a_decision_or_is_blocked(
         decide(recipe(), unit)
     except (DeviceError, RecipeError) as error:
         outcome = Failure.of(error).outcome
-    healthy = imei == UNIT.imei and functionality != 5 and firmware in (VERSION, UNIT.firmware)
+    healthy = (
+        imei == UNIT.imei
+        and functionality not in (None, 5)
+        and firmware in (VERSION, UNIT.firmware)
+    )
     assert outcome is (None if healthy else Outcome.BLOCKED)

@@ -8,10 +8,10 @@ import trio
 from sqlalchemy.dialects import sqlite
 
 from station.errors import DatabaseError
-from station.model import Identifier, IdKind, Outcome, Unit
+from station.model import Identifier, IdKind, Unit
 from station.store import queries
 from station.store.database import reader_engine
-from station.store.queries import find_attempts, latest_good, unit_by_chip
+from station.store.queries import find_attempts, unit_by_chip
 from station.store.writer import Store, open_store
 from tests.store.samples import (
     AFTER,
@@ -118,21 +118,6 @@ def test_a_unit_is_found_by_every_name_it_ever_had(url: str) -> None:
     flashed(url, renamed)
     for serial in (SERIAL, "NEW-SERIAL"):
         assert len(find_attempts(url, serial=serial)) == 2
-
-
-def test_the_latest_good_attempt(url: str, line: dict[str, str]) -> None:
-    found = latest_good(url, IMEI)
-    assert found is not None
-    assert line[found.opened.attempt_id] == "second"
-    later = attempt(started_utc_us=NOON_US + 90_000_000)
-    flashed(url, later, failed(later))
-    assert latest_good(url, IMEI) == found
-    last = attempt(started_utc_us=NOON_US + 95_000_000)
-    flashed(url, last, verdict(last, outcome=Outcome.NO_CHANGE))
-    newest = latest_good(url, IMEI)
-    assert newest is not None
-    assert newest.opened.attempt_id == last.attempt_id
-    assert latest_good(url, "123456789012345") is None
 
 
 def test_a_module_in_edl_is_known_by_its_chip(url: str, line: dict[str, str]) -> None:
