@@ -75,6 +75,7 @@ def _station(
 @app.command("demo")
 def _demo(
     slots: Annotated[int, typer.Option(help="Simulated modules on the tray.")] = 8,
+    family: Annotated[str, typer.Option(help="ec25 or rm500q.")] = "ec25",
     once: Annotated[bool, typer.Option("--once", help="One tray, then exit.")] = False,
     json: Json = False,
     seed: Annotated[int | None, typer.Option(help="Same seed, same modules.")] = None,
@@ -93,7 +94,7 @@ def _demo(
         return
     with station_errors():
         faults = flash.parse_pairs(fault or [], "--fault", "A1=nak")
-        leave(demo.run_demo(demo.DemoRequest(slots, once, json, seed, speed, faults, data)))
+        leave(demo.run_demo(demo.DemoRequest(slots, family, once, json, seed, speed, faults, data)))
 
 
 @app.command("flash")
@@ -157,7 +158,7 @@ def _recipe_check(
 
 @recipe_app.command("match")
 def _recipe_match(
-    imei: Annotated[str, typer.Option(help="IMEI of the unit.")],
+    imei: Annotated[str | None, typer.Option(help="IMEI of the unit.")] = None,
     sku: Annotated[str | None, typer.Option(help="Label, as scanned or typed.")] = None,
     firmware: Annotated[str | None, typer.Option(help="Build that the unit reports.")] = None,
     config: Config = None,

@@ -46,7 +46,7 @@ def recipe_match(settings: Settings, unit: Unit, label: str | None) -> Answer:
     """Which recipe a unit of this identity would get, and why not the others."""
     recipes = load_recipes(settings.recipes)
     lines: list[str] = []
-    if not imei_is_valid(unit.imei or ""):
+    if unit.imei is not None and not imei_is_valid(unit.imei):
         return Answer(f"BLOCKED: {unit.imei!r} is not an IMEI", Exit.VERDICT)
     try:
         unit = sku_of(unit, label)

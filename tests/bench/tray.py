@@ -22,7 +22,7 @@ from pathlib import Path
 
 import trio
 
-from station.commands.demo import write_demo_files
+from station.commands.demo_files import write_demo_files
 from station.config import load_families, load_recipes, load_settings
 from station.engine.once import flash_once
 from station.engine.shelf import Shelf

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from station.commands.demo import write_demo_files
+from station.commands.demo_files import write_demo_files
 from station.engine.lock import own
 from station.sim.layouts import layout_of
 
@@ -240,14 +240,14 @@ def test_a_demo_writes_to_no_folder_of_somebody_else(tmp_path: Path) -> None:
 
 def test_plan_prints_what_would_be_written(tmp_path: Path) -> None:
     config = write_demo_files(tmp_path, ["A1"])
-    shown = station("plan", "--recipe", "ec25-efa-demo", "--config", config, cwd=tmp_path)
+    shown = station("plan", "--recipe", "ec25-demo", "--config", config, cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     lines = shown.stdout.splitlines()
     operations = [line.split()[1:3] for line in lines if line.strip()[:1].isdigit()]
     assert operations[0] == ["erase", "SBL"]
     assert operations[-1] == ["program", "SBL"]
     as_json = station(
-        *("plan", "--recipe", "ec25-efa-demo", "--json", "--config", config), cwd=tmp_path
+        *("plan", "--recipe", "ec25-demo", "--json", "--config", config), cwd=tmp_path
     )
     assert json.loads(as_json.stdout)["version"] == NEW
 
@@ -261,20 +261,20 @@ def test_recipe_commands_explain(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert match.returncode == 0, match.stdout
-    assert "ec25-efa-demo: flash" in match.stdout
+    assert "ec25-demo: flash" in match.stdout
     other = station(
         *("recipe", "match", "--imei", "866866040520923", "--sku", "RM500Q"),
         *("--firmware", OLD, "--config", config),
         cwd=tmp_path,
     )
     assert (other.returncode, "R304" in other.stdout) == (1, True)
-    path = tmp_path / "recipes" / "ec25-efa-demo.yaml"
+    path = tmp_path / "recipes" / "ec25-demo.yaml"
     recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     recipe["allow_fron"] = recipe.pop("allow_from")
     path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
     bad = station("recipe", "check", "--config", config, cwd=tmp_path)
     assert bad.returncode == 1
-    assert "ec25-efa-demo.yaml:" in bad.stdout
+    assert "ec25-demo.yaml:" in bad.stdout
     assert "allow_from" in bad.stdout
 
 

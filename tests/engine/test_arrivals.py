@@ -12,7 +12,7 @@ from station.sim.faults import Traits
 from station.sim.port import Face, Reaction, Taken
 from tests.engine.tray import by_slot, code_of, make_line, no_breaches
 
-NAMED = Order("test", recipe="ec25-efa-demo", names_slot=True)
+NAMED = Order("test", recipe="ec25-demo", names_slot=True)
 
 
 @pytest.mark.trio

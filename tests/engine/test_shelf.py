@@ -9,6 +9,7 @@ import yaml
 from station.config import load_recipe
 from station.engine.shelf import Prepared, Shelf, prepare_blocking
 from station.errors import PackageDigestMismatch, PackageMissing, PlanRefused
+from station.firmware.manifest import Manifest
 from station.firmware.package_store import PackageStore
 from tests.engine.tray import make_line
 
@@ -16,7 +17,7 @@ from tests.engine.tray import make_line
 def prepare(folder: Path, **firmware: str | None) -> Prepared:
     """What the demo's recipe gets, with some of its firmware keys changed (None: left out)."""
     make_line(folder)
-    path = folder / "recipes" / "ec25-efa-demo.yaml"
+    path = folder / "recipes" / "ec25-demo.yaml"
     recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     recipe["firmware"] |= firmware
     recipe["firmware"] = {k: v for k, v in recipe["firmware"].items() if v is not None}
@@ -24,10 +25,16 @@ def prepare(folder: Path, **firmware: str | None) -> Prepared:
     return prepare_blocking(PackageStore(folder / "store"), load_recipe(path))
 
 
+def package_of(folder: Path) -> Manifest:
+    """The EC25 package in the store."""
+    (found,) = [m for m in PackageStore(folder / "store").list() if m.name.startswith("EC25")]
+    return found
+
+
 def test_a_pinned_package_needs_only_the_store(tmp_path: Path) -> None:
     make_line(tmp_path)
     shutil.rmtree(tmp_path / "packages")
-    recipe = load_recipe(tmp_path / "recipes" / "ec25-efa-demo.yaml")
+    recipe = load_recipe(tmp_path / "recipes" / "ec25-demo.yaml")
     prepared = prepare_blocking(PackageStore(tmp_path / "store"), recipe)
     assert prepared.ref.sha256 == recipe.recipe.firmware.sha256
     prepared.package.close()
@@ -38,20 +45,20 @@ def test_without_a_digest_the_path_is_taken_and_stored(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "store")
     prepared = prepare(tmp_path, sha256=None)
     prepared.package.close()
-    (stored,) = PackageStore(tmp_path / "store").list()
+    stored = package_of(tmp_path)
     assert stored.sha256 == prepared.ref.sha256
 
 
 def test_a_name_finds_the_package_in_the_store(tmp_path: Path) -> None:
     make_line(tmp_path)
-    (stored,) = PackageStore(tmp_path / "store").list()
+    stored = package_of(tmp_path)
     prepared = prepare(tmp_path, sha256=None, package=stored.name)
     prepared.package.close()
     assert prepared.ref.sha256 == stored.sha256
 
 
 def test_other_bytes_than_the_recipe_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(PackageDigestMismatch, match="ec25-efa-demo wants 00000000"):
+    with pytest.raises(PackageDigestMismatch, match="ec25-demo wants 00000000"):
         prepare(tmp_path, sha256="0" * 64)
 
 
@@ -62,7 +69,7 @@ def test_a_package_that_is_nowhere_is_missing(tmp_path: Path) -> None:
 
 def test_a_package_without_partition_table_is_closed_and_refused(tmp_path: Path) -> None:
     make_line(tmp_path)
-    (package,) = (tmp_path / "packages").iterdir()
+    (package,) = (tmp_path / "packages").glob("EC25*")
     for table in package.rglob("partition_complete*"):
         table.unlink()
     for text in (package / "md5.txt", *package.rglob("rawprogram*")):
@@ -77,7 +84,7 @@ def test_a_package_without_partition_table_is_closed_and_refused(tmp_path: Path)
 
 
 def prepare_again(folder: Path, package: Path) -> None:
-    path = folder / "recipes" / "ec25-efa-demo.yaml"
+    path = folder / "recipes" / "ec25-demo.yaml"
     recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     del recipe["firmware"]["sha256"]
     recipe["firmware"]["package"] = str(package)
@@ -89,7 +96,7 @@ def prepare_again(folder: Path, package: Path) -> None:
 async def test_slots_share_one_opened_package(tmp_path: Path) -> None:
     make_line(tmp_path)
     shelf = Shelf(PackageStore(tmp_path / "store"))
-    recipe = load_recipe(tmp_path / "recipes" / "ec25-efa-demo.yaml")
+    recipe = load_recipe(tmp_path / "recipes" / "ec25-demo.yaml")
     first, second = await shelf.prepare(recipe), await shelf.prepare(recipe)
     assert first is second
     shelf.close()

@@ -154,3 +154,20 @@ async def test_the_chip_serial_is_a_name_of_the_unit_with_its_source(
     assert (IdKind.CHIP, chip, "sahara") in [
         (name.kind, name.value, name.source) for name in found.opened.identifiers
     ]
+
+
+@pytest.mark.trio
+async def test_a_superspeed_module_returns_on_the_companion_port(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """RM500Q: SuperSpeed in normal mode, High-Speed in EDL, two ports of one socket."""
+    line = make_line(tmp_path, slots=2, family="rm500q")
+    with no_breaches(line.tray):
+        records = by_slot(await line.flash())
+    for slot, number in (("A1", 1), ("A2", 2)):
+        record = records[slot]
+        assert code_of(record) is None, record.closed
+        assert record.opened.port_path == f"2-1.{number}"
+        assert step_named(record, "enter_edl").detail["port"] == f"1-1.{number}"
+        assert record.opened.recipe is not None
+        assert record.opened.recipe.name == "rm500q-demo"

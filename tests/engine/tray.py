@@ -8,7 +8,7 @@ from pathlib import Path
 import trio
 import yaml
 
-from station.commands.demo import FAMILY, SIZE_MB, write_demo_files
+from station.commands.demo_files import SIZE_MB, write_demo_files
 from station.config import load_families, load_recipes, load_settings
 from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
@@ -40,7 +40,7 @@ class Line:
         return self.folder / "station.yaml"
 
     def edit_recipe(self, **changes: object) -> None:
-        path = self.folder / "recipes" / "ec25-efa-demo.yaml"
+        path = self.folder / "recipes" / "ec25-demo.yaml"
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
         recipe.update(changes)
         path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
@@ -101,14 +101,19 @@ class Line:
 
 
 def make_line(
-    folder: Path, slots: int = 1, faults: Mapping[str, str] | None = None, *, seed: int = 1
+    folder: Path,
+    slots: int = 1,
+    faults: Mapping[str, str] | None = None,
+    *,
+    seed: int = 1,
+    family: str = "ec25",
 ) -> Line:
     names = [f"A{number}" for number in range(1, slots + 1)]
     config = write_demo_files(folder, names)
     tray = make_tray(
         load_settings(config).slots,
-        family=FAMILY,
-        version=layout_of(FAMILY).older_version,
+        family=family,
+        version=layout_of(family).older_version,
         seed=seed,
         faults=faults or {},
         size_mb=SIZE_MB,
