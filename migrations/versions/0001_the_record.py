@@ -309,7 +309,7 @@ def _guard_postgresql() -> None:
     """PostgreSQL has no REPLACE; ON CONFLICT DO UPDATE fires the update trigger."""
     op.execute(
         "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '% is insert-only', TG_TABLE_NAME; END $$"
+        "$$ BEGIN RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is insert-only'; END $$"
     )
     for table in KEYS:
         op.execute(

@@ -86,7 +86,7 @@ def run_flash(
         finally:
             reporter.stop()
     if not request.json:
-        print_results(tally.records, tally.lost)
+        print_results(slots, tally.records, tally.lost)
     return Flashed(_exit(tally, slots) if reporter.heard else Exit.STATION, tally.aborted)
 
 

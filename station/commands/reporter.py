@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from station.commands.exits import put, say, show
@@ -43,10 +43,10 @@ class Reporter:
         if not console.is_terminal:
             return
         self._bars = Progress(
-            TextColumn("{task.description:>6}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             BarColumn(bar_width=24),
-            TransferSpeedColumn(),
-            TextColumn("{task.fields[say]}", markup=False),
+            TransferSpeedColumn(table_column=Column(min_width=10, justify="right")),
+            TextColumn("{task.fields[say]}", markup=False, table_column=Column(no_wrap=True)),
             console=console,
         )
         self._bars.start()
@@ -61,53 +61,60 @@ class Reporter:
     def tell(self, event: Event) -> None:
         match event:
             case StepStarted(slot, step):
-                self._line(slot, step, done=0)
+                self._step_line(slot, step)
             case Moved(slot, step, done, total):
                 self._move(slot, step, done, total)
             case Notice():
                 pass  # the module's own log lines: in the failure's cause when they matter
             case SlotFailed(slot, failure):
-                self._line(slot, f"NOT SAVED {failure.code}: {failure.cause} -> {failure.remedy}")
+                words = f"{failure.code}: {failure.cause} -> {failure.remedy}"
+                self._end_line(slot, "NOT SAVED", words)
             case AttemptEnded(slot, record):
                 if self.json:
                     self.heard &= put(attempt_line(record) + "\n")
-                self._line(slot, verdict(record), done=1)
+                self._end_line(slot, *verdict(record))
 
     def _move(self, slot: str, step: str, done: int, total: int) -> None:
         if self._bars is not None:
             self._bars.update(self._bar_of[slot], completed=done, total=total, say=step)
 
-    def _line(self, slot: str, text: str, *, done: int | None = None) -> None:
-        """A new line for this slot; `done` of 0 restarts its bar, 1 fills it."""
-        if self._bars is not None:
-            total = None if done is None else 1
-            self._bars.update(self._bar_of[slot], say=text, completed=done, total=total)
+    def _step_line(self, slot: str, step: str) -> None:
+        if self._bars is None:
+            say(f"{slot}: {step}")
         else:
-            say(f"{slot}: {text}")
+            self._bars.reset(self._bar_of[slot], total=None, say=step)
+
+    def _end_line(self, slot: str, headline: str, words: str) -> None:
+        """The headline beside the bar; cause and remedy need a line of their own."""
+        if self._bars is None:
+            say(f"{slot}: {headline} {words}".rstrip())
+            return
+        if words:
+            self._bars.console.print(Text(f"{slot}: {headline} {words}"))
+        self._bars.update(self._bar_of[slot], say=headline, completed=1, total=1)
 
 
-def verdict(record: AttemptRecord) -> str:
-    """`PASS` or `FAIL NO RETURN (D206): cause -> remedy`, in one line."""
+def verdict(record: AttemptRecord) -> tuple[str, str]:
+    """`FAIL NO RETURN`, and `(D206): cause -> remedy` if there is something to say."""
     if record.closed is None:
-        return "OPEN"
+        return "OPEN", ""
     failure, outcome = record.closed.failure, record.closed.outcome.value
     if failure is None:
-        return outcome
-    words = f"({failure.code}): {failure.cause} -> {failure.remedy}"
-    return (
-        f"{outcome} {words}"
-        if failure.headline == outcome
-        else (f"{outcome} {failure.headline} {words}")
-    )
+        return outcome, ""
+    headline = outcome if failure.headline == outcome else f"{outcome} {failure.headline}"
+    return headline, f"({failure.code}): {failure.cause} -> {failure.remedy}"
 
 
 # --- tables -----------------------------------------------------------------------------------
 
 
-def print_results(records: list[AttemptRecord], lost: dict[str, Failure]) -> None:
-    """The tray as a person reads it."""
+def print_results(
+    slots: tuple[Slot, ...], records: list[AttemptRecord], lost: dict[str, Failure]
+) -> None:
+    """The tray as a person reads it, slot by slot."""
+    place = {slot.name: number for number, slot in enumerate(slots)}
     table = _table("slot")
-    for record in sorted(records, key=lambda record: record.opened.started_utc_us):
+    for record in sorted(records, key=lambda record: place[record.opened.slot]):
         table.add_row(Text(record.opened.slot), *_cells(record))
     for slot, failure in lost.items():
         table.add_row(Text(slot), Text(f"NOT SAVED\n{failure.code}", _BAD))

@@ -49,8 +49,6 @@ def _require_plain_file(place: str, state: os.stat_result) -> None:
         raise PackageHostile(f"{place} is a symbolic link")
     if not stat.S_ISREG(state.st_mode):
         raise PackageHostile(f"{place} is not a file (device, pipe or socket)")
-    if state.st_nlink != 1:
-        raise PackageHostile(f"{place} is a hard link: its bytes have a second name elsewhere")
 
 
 def _open_file(place: str, root_fd: int, parts: tuple[str, ...]) -> IO[bytes]:

@@ -12,7 +12,7 @@ from station.flash.pump import Watch, pump
 from station.model import DeviceInfo, Identifier, ImageSent, Mode, StepRecord, Unit
 from station.plan import FlashPlan
 from station.protocols import sahara
-from station.protocols.dialogue import Dialogue, Source
+from station.protocols.dialogue import Dialogue, Notice, Progress, Source
 from station.protocols.firehose import Firehose, Profile
 from station.transport.base import Backend, Pipe, Port
 
@@ -118,12 +118,19 @@ class Session:
             with trio.move_on_after(5, shield=True):
                 await pipe.aclose()
 
-    async def run(self, dialogue: Dialogue[T]) -> T:
-        """Run a dialogue on the open pipe."""
+    async def run(self, dialogue: Dialogue[T], *, before: int = 0, total: int = 0) -> T:
+        """Run a dialogue on the open pipe; if it is a part of `total` bytes of which `before` are
+        done, its progress is told as that of the whole."""
         if self.pipe is None:
             dialogue.close()
             raise Disconnected("the module is not open")
-        return await pump(dialogue, self.pipe, self.watch)
+
+        def watch(seen: Progress | Notice) -> None:
+            if total and isinstance(seen, Progress):
+                seen = Progress(before + seen.done_bytes, total)
+            self.watch(seen)
+
+        return await pump(dialogue, self.pipe, watch)
 
     async def await_mode(self, *modes: Mode, timeout_s: float) -> DeviceInfo:
         """The device in this slot once it is in one of these modes. Raises Timeout."""

@@ -7,7 +7,7 @@ from station.flash.identify import time_left_s
 from station.flash.readback import Readback
 from station.flash.session import Session, StepResult
 from station.model import ImageSent
-from station.plan import Erase, Program, VendorLine
+from station.plan import Erase, FlashPlan, Program, VendorLine
 
 
 async def erase(session: Session) -> StepResult:
@@ -47,9 +47,7 @@ async def program(session: Session) -> StepResult:
     plan, package = session.job()
     firehose = session.programmer()
     images = sent_bytes = 0
-    for operation in plan.operations:
-        if not isinstance(operation, Program):
-            continue
+    for operation in plan.programs:
         image = operation.image
         result = await session.run(
             firehose.program(
@@ -59,7 +57,9 @@ async def program(session: Session) -> StepResult:
                 plan.geometry,
                 label=operation.label,
                 filename=image.path.rpartition("/")[2],
-            )
+            ),
+            before=sent_bytes,
+            total=plan.total_bytes,
         )
         sent = ImageSent(image.path, result.sha256, result.length_bytes)
         await session.recorder.image(sent)
@@ -75,11 +75,10 @@ async def verify(session: Session) -> StepResult:
     if session.recipe is not None and session.recipe.verify == "version":
         return StepResult(detail={"readback": "not asked for by the recipe"}, skipped=True)
     firehose = session.programmer()
+    to_read_bytes = sum(_blocks_bytes(plan, op) for op in plan.programs)
     read_bytes = 0
     bad_blocks: dict[str, str | int] = {}
-    for operation in plan.operations:
-        if not isinstance(operation, Program):
-            continue
+    for operation in plan.programs:
         readback = Readback(
             package.source(operation.image.path),
             plan.geometry.sector_size_bytes,
@@ -89,9 +88,17 @@ async def verify(session: Session) -> StepResult:
             start = operation.start_sector + readback.next_block * plan.geometry.pages_per_block
             count = readback.missing_blocks * plan.geometry.pages_per_block
             await session.run(
-                firehose.read(start, count, plan.geometry, readback.feed, timeout_s=10.0)
+                firehose.read(start, count, plan.geometry, readback.feed, timeout_s=10.0),
+                before=read_bytes,
+                total=to_read_bytes,
             )
             read_bytes += count * plan.geometry.sector_size_bytes
         if found := readback.finish():
             bad_blocks[f"bad blocks in {operation.label or operation.image.path}"] = found
     return StepResult(bytes=read_bytes, detail=bad_blocks)
+
+
+def _blocks_bytes(plan: FlashPlan, operation: Program) -> int:
+    """What a read-back of whole blocks reads for an image."""
+    block_bytes = plan.geometry.block_size_bytes
+    return -(-operation.image.length_bytes // block_bytes) * block_bytes
