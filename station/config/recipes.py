@@ -101,7 +101,7 @@ class Limits(Strict):
     """Seconds each step may take."""
 
     enter_edl: Seconds = 30.0
-    load_programmer: Seconds = 30.0
+    load_programmer: Seconds = 60.0
     configure: Seconds = 15.0
     partition_table: Seconds = 15.0
     erase: Seconds = 120.0

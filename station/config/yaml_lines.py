@@ -15,7 +15,9 @@ import yaml
 from station.config.words import Ambiguous, explain_plain, plain_value, shorten
 from station.errors import ConfigError
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 128 << 10
+MAX_NODES = 1 << 14
+"""Values and keys of a file: 256 slots have some 3000. PyYAML is slow, and its nodes are large."""
 MAX_DEPTH = 16
 MAX_PROBLEMS = 50
 
@@ -131,6 +133,7 @@ class _Loader(yaml.SafeLoader):
     """Nodes only, and none of YAML's cleverness."""
 
     depth = 0
+    nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # stub lacks types
@@ -148,6 +151,9 @@ class _Loader(yaml.SafeLoader):
             )
         if self.depth >= MAX_DEPTH:
             self._refuse(event, f"more than {MAX_DEPTH} levels inside each other")
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            self._refuse(event, f"more than {MAX_NODES} keys and values in one file")
         self.depth += 1
         try:
             return super().compose_node(parent, index)

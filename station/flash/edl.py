@@ -88,6 +88,8 @@ async def load_programmer(session: Session) -> StepResult:
         await session.run(session.firehose.greet(timeout_s=1.0))
         return StepResult(detail={"programmer": "was running already"})
     await _read_chip(session)
+    if session.greeting is None:
+        await _enter_again(session)
     source = package.source(plan.programmer.path)
     loaded = await session.run(sahara.load_programmer(source, session.greeted(), timeout_s=5.0))
     session.firehose = Firehose(session.edl_profile, loaded.leftover)
@@ -98,8 +100,21 @@ async def load_programmer(session: Session) -> StepResult:
     )
 
 
+async def _enter_again(session: Session) -> None:
+    """Asking for the chip serial ended in a reset: into EDL once more, without asking."""
+    session.chip_refused = True
+    here = session.device
+    await session.close()
+    await session.port.wait(lambda device: device not in (None, here), time_left_s() - LAST_WORD_S)
+    await enter_edl(session)
+    await open_edl(session)
+
+
 async def _read_chip(session: Session) -> None:
-    """The chip serial by Sahara command mode, where the boot ROM offers it; committed at once."""
+    """The chip serial by Sahara command mode, where the boot ROM offers it; committed at once.
+
+    Leaves no greeting where there was no way back from command mode.
+    """
     if not session.asks_chip_identity or not isinstance(session.greeting, sahara.Hello):
         return
     told, session.greeting = await session.run(

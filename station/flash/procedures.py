@@ -4,7 +4,7 @@
 follows a failure between the switch and the first erase.
 """
 
-from station.errors import NoDownloadMode, NoReturn
+from station.errors import NoDownloadMode, NoHello, NoReturn
 from station.flash.confirm import confirm, reset
 from station.flash.edl import check_layout, configure, enter_edl, load_programmer
 from station.flash.session import Step
@@ -12,7 +12,7 @@ from station.flash.write import erase, program, verify
 
 QUECTEL_EDL = (
     Step("enter_edl", enter_edl, repeatable=True, late=NoDownloadMode),
-    Step("load_programmer", load_programmer),
+    Step("load_programmer", load_programmer, late=NoHello),
     Step("configure", configure),
     Step("partition_table", check_layout),
     Step("erase", erase),

@@ -57,6 +57,8 @@ class Session:
     package: Package | None = None
     greeting: sahara.Greeting | None = None
     firehose: Firehose | None = None
+    chip_refused: bool = False
+    """Command mode led this boot ROM into a dead end once; it is not asked again."""
     switched: bool = False
     """The module was told to leave normal mode."""
     touched: bool = False
@@ -81,7 +83,8 @@ class Session:
 
     @property
     def asks_chip_identity(self) -> bool:
-        return (self.family or self.families.edl_default).chip_identity
+        family = self.family or self.families.edl_default
+        return family.chip_identity and not self.chip_refused
 
     def job(self) -> tuple[FlashPlan, Package]:
         """Plan and package; steps that write are never run without them."""

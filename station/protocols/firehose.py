@@ -133,14 +133,14 @@ class Firehose:
     def power(
         self, value: str = "reset", delay_s: int = 1, timeout_s: float = 5.0
     ) -> Dialogue[None]:
-        """Reset (`reset`, `reset_to_edl`) or switch off (`off`); an ACK or a module that is
-        gone afterwards are both success."""
+        """Reset (`reset`, `reset_to_edl`) or switch off (`off`); an ACK is success, and so is a
+        module that is gone, even before it took the command: the port tells what became of it."""
         if value not in ("reset", "off", "reset_to_edl") or not 0 <= delay_s <= 60:
             raise Bug(f"no power command {value!r} after {delay_s} s exists")
         what = f"power {value}"
         document = compose("power", {"value": value, "DelayInSeconds": delay_s})
-        yield from self._talk.command(what, document)
         try:
+            yield from self._talk.command(what, document)
             yield from self._talk.ack(what, timeout_s)
         except (Disconnected, UsbBroken, UsbStall):
             yield Notice(f"the module left the bus at {what}")

@@ -57,7 +57,7 @@ def negotiate(talk: Talk, profile: Profile, timeout_s: float) -> Dialogue[Config
         response = yield from _configure(talk, profile, asked_bytes, timeout_s)
         answer = response.attributes
         if response.ack:
-            granted_bytes = min(_payload(answer, _PAYLOAD, cap_bytes) or asked_bytes, asked_bytes)
+            granted_bytes = min(_payload(answer, _PAYLOAD) or asked_bytes, asked_bytes)
             supported_bytes = min(_payload(answer, _SUPPORTED) or 0, cap_bytes)
             if agreed_bytes is None and granted_bytes < supported_bytes < refused_bytes:
                 agreed_bytes, asked_bytes = granted_bytes, supported_bytes

@@ -14,7 +14,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from station.errors import Bug, FirehoseError, FirehoseSilent, Timeout, UsbStall
+from station.errors import (
+    Bug,
+    FirehoseError,
+    FirehoseSilent,
+    Timeout,
+    UsbBroken,
+    UsbError,
+    UsbStall,
+)
 from station.protocols.dialogue import Dialogue, Progress, SendSpan, Source, receive
 from station.protocols.firehose_talk import Talk
 from station.protocols.firehose_xml import Response
@@ -47,8 +55,8 @@ def send_image(
 ) -> Dialogue[ProgramResult]:
     """All the data, span by span, filled up with zeros. Raises Nak as soon as one is there.
 
-    `timeout_s` is per chunk of `payload_bytes`. A time-out or stall is thrown on unless the
-    module explains it with a NAK.
+    `timeout_s` is per chunk of `payload_bytes`. A write that fails is thrown on unless the module
+    explains it with a NAK.
     """
     sent = _Sent()
     span_bytes = max(SPAN_BYTES // payload_bytes, 1) * payload_bytes
@@ -60,8 +68,9 @@ def send_image(
             yield SendSpan(
                 source, offset_bytes, length_bytes, payload_bytes, zlp, timeout_s, sent.add
             )
-        except (Timeout, UsbStall):
-            yield from _no_early_answer(talk, what, quiet_s=1.0)
+        except (Timeout, UsbStall, UsbBroken):
+            with suppress(UsbError):
+                yield from _no_early_answer(talk, what, quiet_s=1.0)
             raise
         yield Progress(offset_bytes + length_bytes, total_bytes)
     if sent.length_bytes != source.length_bytes:

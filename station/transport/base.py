@@ -30,7 +30,10 @@ class Pipe(Protocol):
         ...
 
     async def write(self, data: bytes, *, zlp: bool, timeout_s: float) -> None:
-        """One OUT transfer, whole or an error; `zlp` ends a full last packet with an empty one."""
+        """One OUT transfer, whole or an error; `zlp` ends a full last packet with an empty one.
+
+        Raises Timeout, also when only a part was taken in time, Disconnected, UsbStall, UsbBroken.
+        """
         ...
 
     async def write_span(

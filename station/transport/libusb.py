@@ -4,7 +4,6 @@ A module that is configured is never sent SET_CONFIGURATION: it would reset ever
 other interfaces of the module may be in use. Interfaces are claimed, no /dev/ttyUSB is needed.
 """
 
-import contextlib
 import errno
 from array import array
 
@@ -14,10 +13,10 @@ import usb.backend
 import usb.backend.libusb1
 import usb.core
 
-from station.errors import Disconnected, UsbBroken, UsbUnavailable
+from station.errors import Disconnected, UsbAccess, UsbBroken, UsbUnavailable
 from station.model import DeviceInfo, PortPath
 from station.transport.usb_errors import usb_error
-from station.transport.usb_pipe import LibusbPipe
+from station.transport.usb_pipe import LibusbPipe, give_back
 from station.transport.usb_scan import Census, Found
 
 _POLL_S = 0.1
@@ -81,40 +80,47 @@ class LibusbBackend:
         if interface is None or interface.bulk_in is None or interface.bulk_out is None:
             raise UsbBroken(f"{found.info.usb_id} on {place}: no pair of bulk endpoints there")
         handle = self._backend.open_device(found.raw)
+        detached = False
         try:
-            self._claim(handle, number)
+            if self._backend.get_configuration(handle) == 0:
+                self._backend.set_configuration(handle, 1)
+            detached = self._detach_kernel_driver(handle, number)
+            self._backend.claim_interface(handle, number)
             if line_state:
                 self._set_line_state(handle, number)
         except BaseException:
-            with contextlib.suppress(usb.core.USBError, NotImplementedError):
-                self._backend.release_interface(handle, number)
-            self._backend.close_device(handle)
+            give_back(self._backend, handle, number, reattach=detached)
             raise
         return LibusbPipe(
-            self._backend, handle, number, interface.bulk_in, interface.bulk_out, place
+            self._backend,
+            handle,
+            number,
+            interface.bulk_in,
+            interface.bulk_out,
+            place,
+            reattach=detached,
         )
 
-    def _claim(self, handle: object, number: int) -> None:
-        if self._backend.get_configuration(handle) == 0:
-            self._backend.set_configuration(handle, 1)
-        self._detach_kernel_driver(handle, number)
-        self._backend.claim_interface(handle, number)
-
-    def _detach_kernel_driver(self, handle: object, number: int) -> None:
-        """Send the kernel's `option` or `qcserial` away; other systems have nobody to send."""
+    def _detach_kernel_driver(self, handle: object, number: int) -> bool:
+        """Send the kernel's `option` or `qcserial` away, True if one had to go; other systems
+        have nobody to send."""
         try:
-            if self._backend.is_kernel_driver_active(handle, number):
+            active = bool(self._backend.is_kernel_driver_active(handle, number))
+            if active:
                 self._backend.detach_kernel_driver(handle, number)
         except NotImplementedError:
-            return
+            return False
         except usb.core.USBError as error:
             if error.errno != errno.ENOENT:  # it left by itself in between
                 raise
+            return False
+        return active
 
     def _set_line_state(self, handle: object, number: int) -> None:
         """DTR and RTS on, as the kernel's `option` driver does; without, the port stays mute.
 
-        A port without modem control stalls the request and needs none.
+        A port without modem control stalls the request or ignores it, and needs none; the kernel
+        does not look at the result either. What matters is a module that is gone, or not ours.
         Ref: Linux drivers/usb/serial/usb_wwan.c (usb_wwan_send_setup).
         """
         try:
@@ -127,7 +133,7 @@ class LibusbBackend:
                 _CONTROL_TIMEOUT_MS,
             )
         except usb.core.USBError as error:
-            if error.errno != errno.EPIPE:
+            if isinstance(usb_error(error, "set line state"), Disconnected | UsbAccess):
                 raise
 
     def _product(self, found: Found) -> str | None:

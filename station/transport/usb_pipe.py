@@ -20,7 +20,7 @@ import trio
 import usb.backend
 import usb.core
 
-from station.errors import Timeout, UsbBroken, UsbClosed
+from station.errors import Timeout, UsbClosed
 from station.model import Endpoint
 from station.protocols.dialogue import Source, read_exact
 from station.transport.base import SPAN_BYTES
@@ -35,7 +35,10 @@ T = TypeVar("T")
 
 
 class LibusbPipe:
-    """A `station.transport.base.Pipe`; `sent` of `write_span` is called in the worker thread."""
+    """A `station.transport.base.Pipe`; `sent` of `write_span` is called in the worker thread.
+
+    `reattach`: the kernel driver was sent away from the interface and gets it back in the end.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,8 @@ class LibusbPipe:
         bulk_in: Endpoint,
         bulk_out: Endpoint,
         place: str,
+        *,
+        reattach: bool = False,
     ) -> None:
         self._backend = backend
         self._handle = handle
@@ -52,6 +57,7 @@ class LibusbPipe:
         self._in = bulk_in
         self._out = bulk_out
         self._place = place
+        self._reattach = reattach
         self._in_buffer = _EMPTY
         self._limiter = trio.CapacityLimiter(1)
         self._in_use = False
@@ -107,7 +113,16 @@ class LibusbPipe:
             return
         self._closed = True
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._give_back, limiter=self._limiter)
+            await trio.to_thread.run_sync(
+                partial(
+                    give_back,
+                    self._backend,
+                    self._handle,
+                    self._interface,
+                    reattach=self._reattach,
+                ),
+                limiter=self._limiter,
+            )
 
     # --- in the trio thread -------------------------------------------------------------------
 
@@ -151,8 +166,8 @@ class LibusbPipe:
         taken = self._backend.bulk_write(
             self._handle, self._out.address, self._interface, array("B", data), timeout_ms
         )
-        if taken != len(data):
-            raise UsbBroken(f"write on {self._place}: {taken} of {len(data)} bytes were taken")
+        if taken != len(data):  # the time-out of a transfer that had begun: pyusb does not raise
+            raise Timeout(f"write on {self._place}: {taken} of {len(data)} bytes were taken")
         if zlp and data and len(data) % self._out.max_packet_bytes == 0:
             self._backend.bulk_write(
                 self._handle, self._out.address, self._interface, _EMPTY, timeout_ms
@@ -183,12 +198,21 @@ class LibusbPipe:
                 break
         return at
 
-    def _give_back(self) -> None:
-        """Release and close; a device that is gone has nothing left to give back."""
+
+def give_back(
+    backend: usb.backend.IBackend, handle: object, interface: int, *, reattach: bool
+) -> None:
+    """Release and close; a device that is gone has nothing left to give back. Blocks.
+
+    A module that stays where it is shows its ttyUSB again only if the driver is attached anew.
+    """
+    with contextlib.suppress(usb.core.USBError, NotImplementedError):
+        backend.release_interface(handle, interface)
+    if reattach:
         with contextlib.suppress(usb.core.USBError, NotImplementedError):
-            self._backend.release_interface(self._handle, self._interface)
-        with contextlib.suppress(usb.core.USBError, NotImplementedError):
-            self._backend.close_device(self._handle)
+            backend.attach_kernel_driver(handle, interface)
+    with contextlib.suppress(usb.core.USBError, NotImplementedError):
+        backend.close_device(handle)
 
 
 def _milliseconds(timeout_s: float) -> int:

@@ -10,6 +10,7 @@ from station.config.words import Ambiguous, plain_value
 from station.config.yaml_lines import (
     MAX_BYTES,
     MAX_DEPTH,
+    MAX_NODES,
     MAX_PROBLEMS,
     Document,
     parse_document,
@@ -125,6 +126,8 @@ def test_a_word_is_a_value_or_says_what_it_is(word: str) -> None:
         ("[" * (MAX_DEPTH + 1), f"more than {MAX_DEPTH} levels"),
         ("[" * 100_000, f"more than {MAX_DEPTH} levels"),
         ("{a: " * 100_000, f"more than {MAX_DEPTH} levels"),
+        ("[" + "1," * MAX_NODES + "]", f"some.yaml:1: more than {MAX_NODES} keys and values"),
+        ("a: 1\n" * MAX_NODES, f"more than {MAX_NODES} keys and values"),
     ],
 )
 def test_refused_at_once(text: str, said: str) -> None:
@@ -173,6 +176,20 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     ]:
         with pytest.raises(ConfigError, match=said):
             read_document(path)
+
+
+def test_the_largest_tray_is_far_from_the_bounds() -> None:
+    assert MAX_BYTES == 131072  # a megabyte takes PyYAML 11 s and 438 MB
+    slots = "".join(
+        f'  SLOT-{i:03}: {{ports: ["1-1.1.1.1.{i}", "2-1.1.1.1.{i}"], recipe: ec25-efa-r06a06}}\n'
+        for i in range(256)
+    )
+    document = parse(f"slots:\n{slots}")
+    assert isinstance(document.value, dict)
+    assert isinstance(document.value["slots"], dict)
+    assert len(document.value["slots"]) == 256
+    assert len(document.text) * 4 < MAX_BYTES
+    assert len(document.marks) * 4 < MAX_NODES
 
 
 def test_many_problems_are_cut() -> None:

@@ -86,6 +86,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         self.controls: list[Control] = []
         self.configurations_set: list[int] = []
         self.detached: list[int] = []
+        self.attached: list[int] = []
         self.open_handles = 0
         self._clock = clock
         # One lock for all: the modules of a tray share what they are made of.
@@ -284,6 +285,15 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
             raise _error(errno.ENOENT)
         dev_handle.seat.kernel_drivers.remove(intf)
         self.detached.append(intf)
+
+    def attach_kernel_driver(self, dev_handle: _Handle, intf: int) -> None:
+        self._fail("attach_kernel_driver")
+        with dev_handle.seat.changed:
+            self._check(dev_handle)
+            if intf in dev_handle.seat.owners:
+                raise _error(errno.EBUSY)
+            dev_handle.seat.kernel_drivers.add(intf)
+            self.attached.append(intf)
 
     def reset_device(self, dev_handle: _Handle) -> None:
         with dev_handle.seat.changed:

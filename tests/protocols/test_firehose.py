@@ -15,34 +15,30 @@ from station.errors import (
     StationError,
     Timeout,
     UsbBroken,
+    UsbStall,
 )
 from station.protocols.dialogue import Notice, Progress, Receive
 from station.protocols.firehose import Firehose, Geometry, Profile, StorageInfo
 from station.protocols.firehose_logs import Banner, find_storage_info
 from station.protocols.firehose_talk import MESSAGES_PER_COMMAND
+from tests.protocols.firehose_words import (
+    ACK,
+    ACK_RAW,
+    CUTS,
+    HEAD,
+    NAK,
+    NOP,
+    P2K,
+    cut,
+    log,
+)
 from tests.protocols.script import SILENCE, Host, Module, Step, run
 
-HEAD = b'<?xml version="1.0" encoding="UTF-8" ?>'
-CUTS = (1, 7, 47, 1 << 14)
-P2K = Geometry(sector_size_bytes=2048, pages_per_block=64)
-
-ACK = HEAD + b'\n<data>\n<response value="ACK" rawmode="false" /></data>'
-ACK_RAW = HEAD + b'\n<data>\n<response value="ACK" rawmode="true" /></data>'
-NAK = HEAD + b'\n<data>\n<response value="NAK" rawmode="false" /></data>'
-NOP = HEAD + b"<data><nop /></data>"
 ERASE = HEAD + (
     b'<data><erase PAGES_PER_BLOCK="64" SECTOR_SIZE_IN_BYTES="2048" num_partition_sectors="640" '
     b'physical_partition_number="0" start_sector="0" /></data>'
 )
 STORAGE = HEAD + b'<data><getstorageinfo physical_partition_number="0" /></data>'
-
-
-def log(text: bytes) -> bytes:
-    return HEAD + b'\n<data>\n<log value="' + text + b'" /></data>'
-
-
-def cut(data: bytes, size: int = 1 << 14) -> list[Step]:
-    return [Module(data[i : i + size]) for i in range(0, len(data), size)]
 
 
 def configure(payload_bytes: int, zlp: int = 1) -> Host:
@@ -190,6 +186,25 @@ def test_an_ack_with_less_holds() -> None:
         configured("ACK", **to_target(4096, 4096)),
     )
     assert result.payload_bytes == 4096
+
+
+@pytest.mark.parametrize("size", [1 << 21, 0x80000000])
+def test_an_ack_with_more_than_was_asked_grants_what_was_asked(size: int) -> None:
+    result = run(
+        Firehose(Profile()).configure(),
+        configure(8192),
+        configured("ACK", **to_target(size, 8192)),
+    )
+    assert result.payload_bytes == 8192
+
+
+def test_an_offer_beyond_the_cap_is_absurd() -> None:
+    with pytest.raises(FirehoseError, match="absurd MaxPayloadSizeToTargetInBytes: '2097152'"):
+        run(
+            Firehose(Profile()).configure(),
+            configure(8192),
+            configured("NAK", **to_target(1 << 21, 8192)),
+        )
 
 
 def test_more_is_asked_once_when_supported() -> None:
@@ -503,6 +518,13 @@ def test_reset(steps: tuple[Step, ...]) -> None:
     run(Firehose(Profile()).power(), Host(RESET), *steps)
 
 
+@pytest.mark.parametrize("error", [Disconnected("gone"), UsbBroken("EPROTO"), UsbStall("EPIPE")])
+def test_reset_is_done_when_the_module_leaves_within_the_command(error: StationError) -> None:
+    shown: list[Notice | Progress] = []
+    run(Firehose(Profile()).power(), error, shown=shown)
+    assert texts(shown) == ["the module left the bus at power reset"]
+
+
 def test_power_names_what_it_is_asked() -> None:
     document = HEAD + b'<data><power value="reset_to_edl" DelayInSeconds="10" /></data>'
     run(Firehose(Profile()).power("reset_to_edl", 10), Host(document), Module(ACK))
@@ -515,7 +537,7 @@ def test_power_names_what_it_is_asked() -> None:
     [
         ((Host(RESET), Module(NAK), SILENCE), Nak),
         ((Host(RESET), SILENCE), FirehoseSilent),
-        ((Disconnected("before it was sent"),), Disconnected),
+        ((Timeout("the module takes nothing"),), FirehoseSilent),
     ],
 )
 def test_a_reset_that_fails(steps: tuple[Step, ...], error: type[StationError]) -> None:

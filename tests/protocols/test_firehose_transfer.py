@@ -13,6 +13,7 @@ from station.errors import (
     Nak,
     StationError,
     Timeout,
+    UsbBroken,
     UsbStall,
 )
 from station.protocols.dialogue import (
@@ -26,25 +27,20 @@ from station.protocols.dialogue import (
 )
 from station.protocols.firehose import Firehose, Geometry, Profile, ProgramResult
 from station.protocols.firehose_transfer import READ_BYTES, SPAN_BYTES
+from tests.protocols.firehose_words import (
+    ACK,
+    ACK_RAW,
+    CUTS,
+    HEAD,
+    NAK_RETRY,
+    NOP,
+    P2K,
+    cut,
+    log,
+)
 from tests.protocols.script import SILENCE, Host, Module, Step, run
 
-HEAD = b'<?xml version="1.0" encoding="UTF-8" ?>'
-CUTS = (1, 7, 47, 1 << 14)
-P2K = Geometry(sector_size_bytes=2048, pages_per_block=64)
-
-ACK = HEAD + b'\n<data>\n<response value="ACK" rawmode="false" /></data>'
-ACK_RAW = HEAD + b'\n<data>\n<response value="ACK" rawmode="true" /></data>'
-NAK = HEAD + b'\n<data>\n<response value="NAK" rawmode="false" AttemptRetry="1" /></data>'
-NOP = HEAD + b"<data><nop /></data>"
 IMAGE = bytes(range(256)) * 20  # 5120 bytes: two and a half sectors
-
-
-def log(text: bytes) -> bytes:
-    return HEAD + b'\n<data>\n<log value="' + text + b'" /></data>'
-
-
-def cut(data: bytes, size: int) -> list[Step]:
-    return [Module(data[i : i + size]) for i in range(0, len(data), size)]
 
 
 def program_document(num_sectors: int) -> Host:
@@ -131,7 +127,7 @@ def test_spans_are_a_mebibyte_of_whole_payloads() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [(ACK, FirehoseError), (log(b"ERROR: unaligned") + NAK, Nak), (b"", FirehoseSilent)],
+    [(ACK, FirehoseError), (log(b"ERROR: unaligned") + NAK_RETRY, Nak), (b"", FirehoseSilent)],
 )
 def test_no_data_before_the_raw_ack(answer: bytes, error: type[StationError]) -> None:
     ends: list[Step] = [] if error is FirehoseError else [SILENCE]
@@ -147,7 +143,7 @@ def test_a_nak_between_spans_stops_the_data() -> None:
             program_document(1024),
             Module(ACK_RAW),
             Host(image[:SPAN_BYTES]),
-            Module(log(b"ERROR: HANDLE_PROGRAM_FAILURE 12") + NAK),
+            Module(log(b"ERROR: HANDLE_PROGRAM_FAILURE 12") + NAK_RETRY),
             Module(log(b"ERROR: no good block left")),
             SILENCE,
         )
@@ -183,7 +179,9 @@ def test_an_ack_in_the_midst_of_the_data_is_an_error() -> None:
         )
 
 
-@pytest.mark.parametrize("trouble", [Timeout("chunk not taken"), UsbStall("EPIPE")])
+@pytest.mark.parametrize(
+    "trouble", [Timeout("chunk not taken"), UsbStall("EPIPE"), UsbBroken("EOVERFLOW")]
+)
 def test_a_write_that_fails_is_explained_by_a_nak(trouble: StationError) -> None:
     with pytest.raises(Nak, match="ERROR: write failed"):
         run(
@@ -192,16 +190,26 @@ def test_a_write_that_fails_is_explained_by_a_nak(trouble: StationError) -> None
             Module(ACK_RAW),
             trouble,
             Module(log(b"ERROR: write failed")),
-            Module(NAK),
+            Module(NAK_RETRY),
             SILENCE,
             SILENCE,
         )
 
 
-@pytest.mark.parametrize("trouble", [Timeout("chunk not taken"), UsbStall("EPIPE")])
+@pytest.mark.parametrize(
+    "trouble", [Timeout("chunk not taken"), UsbStall("EPIPE"), UsbBroken("EOVERFLOW")]
+)
 def test_a_write_that_fails_in_silence_is_what_it_is(trouble: StationError) -> None:
     with pytest.raises(type(trouble)) as raised:
         run(program(IMAGE, 3), program_document(3), Module(ACK_RAW), trouble, SILENCE)
+    assert raised.value is trouble
+
+
+@pytest.mark.parametrize("after", [UsbStall("EPIPE"), Disconnected("gone")])
+def test_what_follows_a_write_that_fails_does_not_hide_it(after: StationError) -> None:
+    trouble = UsbBroken("EOVERFLOW")
+    with pytest.raises(UsbBroken) as raised:
+        run(program(IMAGE, 3), program_document(3), Module(ACK_RAW), trouble, after)
     assert raised.value is trouble
 
 
@@ -213,7 +221,7 @@ def test_a_module_that_leaves_in_the_midst() -> None:
 @pytest.mark.parametrize(
     ("ends", "error", "why"),
     [
-        ((Module(NAK), SILENCE), Nak, "refused program"),
+        ((Module(NAK_RETRY), SILENCE), Nak, "refused program"),
         ((SILENCE,), FirehoseSilent, "120 s"),
         ((Module(ACK_RAW),), FirehoseError, "opened raw mode"),
     ],
@@ -314,7 +322,7 @@ def test_reads_are_whole_packets_and_bounded() -> None:
 
 def test_a_read_refused_at_once() -> None:
     with pytest.raises(Nak, match="refused read of 4 sectors at 640; it said: ERROR: no"):
-        read(Module(log(b"ERROR: no") + NAK), SILENCE)
+        read(Module(log(b"ERROR: no") + NAK_RETRY), SILENCE)
 
 
 def test_a_read_that_ends_with_a_nak_in_its_data() -> None:
@@ -322,7 +330,7 @@ def test_a_read_that_ends_with_a_nak_in_its_data() -> None:
         read(
             Module(ACK_RAW),
             Module(bytes(2048)),
-            Module(log(b"ERROR: uncorrectable page") + NAK),
+            Module(log(b"ERROR: uncorrectable page") + NAK_RETRY),
             SILENCE,
             SILENCE,
         )
@@ -342,7 +350,7 @@ def test_too_much_data_is_an_error() -> None:
 
 def test_a_read_that_is_refused_after_the_data() -> None:
     with pytest.raises(Nak):
-        read(Module(ACK_RAW + DATA + NAK), SILENCE)
+        read(Module(ACK_RAW + DATA + NAK_RETRY), SILENCE)
 
 
 def test_the_session_goes_on_after_a_read() -> None:

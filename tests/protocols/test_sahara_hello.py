@@ -1,11 +1,15 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from station.errors import Crashed, Disconnected, NoHello, SaharaError, StationError, UsbBroken
 from station.protocols import sahara
+from station.protocols.dialogue import Notice, Progress, Receive
 from station.protocols.sahara import ChipIdentity, greet, read_chip_identity, reset
 from tests.protocols.script import SILENCE, Host, Module, Step, run
 
 HELLO_V3 = Module(bytes.fromhex("01000000300000000300000001000000000400000000" + "0000" * 13))
+HELLO_V1 = Module(bytes.fromhex("01000000300000000100000001000000000400000000" + "0000" * 13))
 HELLO = Module(bytes.fromhex("01000000300000000200000001000000000400000000" + "0000" * 13))
 UNASKED = Host(bytes.fromhex("02000000300000000200000001000000" + "00" * 32), zlp=False)
 NOP = Host(b'<?xml version="1.0" encoding="UTF-8" ?><data><nop /></data>')
@@ -62,14 +66,15 @@ def test_half_an_image_of_another_host_is_reset() -> None:
 
 
 def test_a_crashed_module_is_named() -> None:
-    hello = sahara.encode(sahara.Hello(2, 1, 0x400, 2))
+    hello = bytes.fromhex("01000000300000000200000001000000000400000200" + "0000" * 13)
     with pytest.raises(Crashed):
         run(greet(1), Module(hello))
+    memory_debug = bytes.fromhex("09000000 10000000 00800000 40030000")
     with pytest.raises(Crashed):
-        run(greet(1), SILENCE, UNASKED, Module(sahara.encode(sahara.MemoryDebug(0, 8))))
+        run(greet(1), SILENCE, UNASKED, Module(memory_debug))
 
 
-@pytest.mark.parametrize("said", [b"~garbage~", sahara.encode(sahara.CommandReady())])
+@pytest.mark.parametrize("said", [b"~garbage~", bytes.fromhex("0b000000 08000000")])
 def test_anything_else_is_a_sahara_error(said: bytes) -> None:
     with pytest.raises(SaharaError):
         run(greet(1), Module(said))
@@ -109,17 +114,35 @@ HW_ID = bytes.fromhex("00000000 e1000500") * 3
 PK_HASH = bytes(range(1, 33))
 
 
-def execute(command: int) -> Host:
-    return Host(sahara.encode(sahara.Execute(command)))
+EXECUTE = {
+    1: Host(bytes.fromhex("0d000000 0c000000 01000000")),
+    2: Host(bytes.fromhex("0d000000 0c000000 02000000")),
+    3: Host(bytes.fromhex("0d000000 0c000000 03000000")),
+}
+EXECUTE_DATA = {
+    1: Host(bytes.fromhex("0f000000 0c000000 01000000")),
+    2: Host(bytes.fromhex("0f000000 0c000000 02000000")),
+    3: Host(bytes.fromhex("0f000000 0c000000 03000000")),
+}
+
+
+def execute_resp(command: int, length_bytes: int) -> Module:
+    """The module announces so many bytes."""
+    head = bytes.fromhex("0e000000 10000000")
+    return Module(head + bytes([command, 0, 0, 0]) + length_bytes.to_bytes(4, "little"))
 
 
 def answered(command: int, data: bytes) -> list[Step]:
     return [
-        execute(command),
-        Module(sahara.encode(sahara.ExecuteResponse(command, len(data)))),
-        Host(sahara.encode(sahara.ExecuteData(command))),
+        EXECUTE[command],
+        execute_resp(command, len(data)),
+        EXECUTE_DATA[command],
         Module(data),
     ]
+
+
+def test_an_announcement_is_what_the_wire_shows() -> None:
+    assert execute_resp(3, 0x60).data == bytes.fromhex("0e000000 10000000 03000000 60000000")
 
 
 def test_the_whole_identity_is_read_and_loading_goes_on() -> None:
@@ -143,7 +166,7 @@ def test_the_whole_identity_is_read_and_loading_goes_on() -> None:
     ],
 )
 def test_repeats_and_padding_are_no_part_of_the_hash(answer: bytes, digest: bytes | None) -> None:
-    steps = [execute(1), REFUSED, execute(2), REFUSED, *answered(3, answer)]
+    steps = [EXECUTE[1], REFUSED, EXECUTE[2], REFUSED, *answered(3, answer)]
     chip, _ = run(read_chip_identity(V2, 1), COMMAND_MODE, READY, *steps, LEAVE, HELLO)
     assert chip == ChipIdentity(pk_hash=None if digest is None else digest.hex())
 
@@ -151,7 +174,7 @@ def test_repeats_and_padding_are_no_part_of_the_hash(answer: bytes, digest: byte
 @pytest.mark.parametrize("answer", [b"", b"\1\2\3", bytes(4), b"\xff" * 4])
 def test_a_serial_that_names_no_chip_is_none(answer: bytes) -> None:
     read = answered(1, answer) if answer else answered(1, answer)[:2]
-    steps = [*read, execute(2), REFUSED, execute(3), REFUSED]
+    steps = [*read, EXECUTE[2], REFUSED, EXECUTE[3], REFUSED]
     chip, _ = run(read_chip_identity(V2, 1), COMMAND_MODE, READY, *steps, LEAVE, HELLO)
     assert chip == ChipIdentity()
 
@@ -175,14 +198,8 @@ def test_a_part_without_command_mode_may_ask_for_its_image_at_once() -> None:
     assert run(read_chip_identity(V2, 1), COMMAND_MODE, READ)[1] == sahara.Requested(FIRST)
 
 
-def test_a_part_that_refuses_command_mode_is_led_to_loading() -> None:
-    refused = Module(bytes.fromhex("04000000 10000000 00000000 18000000"))
-    steps = (COMMAND_MODE, refused, UNASKED, HELLO, SILENCE)
-    assert run(read_chip_identity(V2, 1), *steps) == (ChipIdentity(), V2)
-
-
 def test_a_part_that_falls_silent_is_asked_no_more() -> None:
-    steps = [*answered(1, SERIAL), execute(2), SILENCE, LEAVE, SILENCE, UNASKED, READ]
+    steps = [*answered(1, SERIAL), EXECUTE[2], SILENCE, LEAVE, SILENCE, UNASKED, READ]
     chip, greeting = run(read_chip_identity(V2, 1), COMMAND_MODE, READY, *steps)
     assert chip == ChipIdentity(serial="0aa94efd")
     assert greeting == sahara.Requested(FIRST)
@@ -190,8 +207,7 @@ def test_a_part_that_falls_silent_is_asked_no_more() -> None:
 
 @pytest.mark.parametrize("length_bytes", [1025, 0xFFFFFFFF])
 def test_an_absurd_length_is_not_asked_for(length_bytes: int) -> None:
-    absurd = Module(sahara.encode(sahara.ExecuteResponse(1, length_bytes)))
-    steps = (COMMAND_MODE, READY, execute(1), absurd, LEAVE, HELLO)
+    steps = (COMMAND_MODE, READY, EXECUTE[1], execute_resp(1, length_bytes), LEAVE, HELLO)
     assert run(read_chip_identity(V2, 1), *steps) == (ChipIdentity(), V2)
 
 
@@ -205,9 +221,75 @@ def test_empty_reads_do_not_keep_us_for_ever() -> None:
     assert run(read_chip_identity(V2, 1), COMMAND_MODE, READY, *steps) == (ChipIdentity(), V2)
 
 
-@pytest.mark.parametrize(
-    "answer", [SILENCE, REFUSED, READY, READ_LATER], ids=["silence", "end", "ready", "later"]
-)
-def test_a_part_that_stays_in_command_mode_is_no_hello(answer: Step) -> None:
-    with pytest.raises(NoHello):
-        run(read_chip_identity(V2, 1), COMMAND_MODE, SILENCE, UNASKED, answer)
+GARBAGE = Module(b"~garbage~")
+NO_WAY_BACK = [SILENCE, REFUSED, READY, READ_LATER, GARBAGE, Module(XML)]
+
+
+def test_version_one_has_no_command_mode_and_is_not_asked_for_it() -> None:
+    hello = run(greet(1), HELLO_V1)
+    assert hello == sahara.Hello(1, 1, 0x400, 0)
+    assert run(read_chip_identity(hello, 1)) == (ChipIdentity(), hello)
+
+
+@pytest.mark.parametrize("answer", NO_WAY_BACK)
+@pytest.mark.parametrize("end", [RESET_RESP, SILENCE, Disconnected("it boots")])
+def test_a_part_that_does_not_come_back_is_reset(answer: Step, end: Step) -> None:
+    steps = (COMMAND_MODE, SILENCE, UNASKED, answer, RESET, end)
+    assert run(read_chip_identity(V2, 1), *steps) == (ChipIdentity(), None)
+
+
+@pytest.mark.parametrize("status", ["18", "01"])
+def test_a_refusal_is_named_before_the_reset(status: str) -> None:
+    refused = Module(bytes.fromhex(f"04000000 10000000 00000000 {status}000000"))
+    shown: list[Notice | Progress] = []
+    steps = (COMMAND_MODE, refused, RESET, RESET_RESP)
+    assert run(read_chip_identity(V2, 1), *steps, shown=shown) == (ChipIdentity(), None)
+    assert all(f"(0x{status})" in notice.text for notice in shown if isinstance(notice, Notice))
+    assert len(shown) == 2
+
+
+@pytest.mark.parametrize("answer", NO_WAY_BACK)
+def test_what_was_read_is_not_lost_by_the_reset(answer: Step) -> None:
+    steps = [*answered(1, SERIAL), EXECUTE[2], SILENCE, LEAVE, answer, UNASKED, answer]
+    if answer in (READ_LATER, REFUSED):  # in the midst of an image; waiting for nothing but RESET
+        steps = steps[:-2]
+    chip, greeting = run(read_chip_identity(V2, 1), COMMAND_MODE, READY, *steps, RESET, RESET_RESP)
+    assert chip == ChipIdentity(serial="0aa94efd")
+    assert greeting is None
+
+
+def test_garbage_in_command_mode_ends_only_the_questions() -> None:
+    steps = [*answered(1, SERIAL), EXECUTE[2], GARBAGE, LEAVE, HELLO]
+    chip, greeting = run(read_chip_identity(V2, 1), COMMAND_MODE, READY, *steps)
+    assert (chip, greeting) == (ChipIdentity(serial="0aa94efd"), V2)
+
+
+def test_a_part_that_takes_nothing_is_no_error() -> None:
+    nothing = [SILENCE] * 3  # command mode, HELLO_RESP, RESET
+    assert run(read_chip_identity(V2, 1), *nothing) == (ChipIdentity(), None)
+    steps = [*answered(1, SERIAL)[:2], SILENCE, LEAVE, HELLO]  # it does not take EXECUTE_DATA
+    assert run(read_chip_identity(V2, 1), COMMAND_MODE, READY, *steps) == (ChipIdentity(), V2)
+
+
+def test_a_crash_in_command_mode_is_named() -> None:
+    memory_debug = Module(bytes.fromhex("09000000 10000000 00800000 40030000"))
+    with pytest.raises(Crashed):
+        run(read_chip_identity(V2, 1), COMMAND_MODE, memory_debug)
+
+
+@given(st.lists(st.binary(max_size=60) | st.sampled_from([READY.data, HELLO.data]), max_size=9))
+def test_any_answer_in_command_mode_ends(reads: list[bytes]) -> None:
+    dialogue = read_chip_identity(V2, 1)
+    answers = iter(reads)
+
+    def drive() -> None:
+        intent = next(dialogue)
+        while True:
+            data = next(answers, None) if isinstance(intent, Receive) else None
+            if isinstance(intent, Receive) and data is None:
+                intent = dialogue.throw(SILENCE)
+            else:
+                intent = dialogue.send(data)
+
+    with pytest.raises((StopIteration, Crashed)):
+        drive()

@@ -86,6 +86,15 @@ def test_hello_is_answered_with_its_mode_when_it_can_load(asked_mode: int, answe
     run(load_programmer(PROGRAMMER, hello, 1), answer, END, DONE, DONE_RESP)
 
 
+@pytest.mark.parametrize(("version", "answered"), [(1, 1), (2, 2), (3, 2)])
+def test_hello_is_answered_with_no_more_than_its_version(version: int, answered: int) -> None:
+    answer = Host(
+        bytes.fromhex(f"02000000 30000000 0{answered}000000 01000000 00000000 00000000") + bytes(24)
+    )
+    hello = replace(HELLO, version=version)
+    run(load_programmer(PROGRAMMER, hello, 1), answer, END, DONE, DONE_RESP)
+
+
 def test_the_banner_behind_done_is_handed_over() -> None:
     glued = Module(DONE_RESP.data + b"<?xml version")
     result = run(load_programmer(PROGRAMMER, HELLO, 1), ANSWER, END, DONE, glued)

@@ -11,6 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from station.errors import (
     Disconnected,
+    Nak,
     Timeout,
     UsbAccess,
     UsbBroken,
@@ -19,12 +20,16 @@ from station.errors import (
     UsbStall,
     UsbUnavailable,
 )
+from station.flash.pump import pump
 from station.model import DeviceInfo, PortPath
 from station.protocols.dialogue import BytesSource
+from station.protocols.firehose_talk import Talk
+from station.protocols.firehose_transfer import send_image
 from station.sim.port import SimPort
 from station.transport.libusb import LibusbBackend
 from station.transport.usb_errors import usb_error
 from tests.fakes.pyusb_backend import Control, FakePyusb, Node
+from tests.protocols.firehose_words import NAK, log
 from tests.transport.loopback import AT, DIAG, EDL, MUTE, Loopback
 
 
@@ -82,6 +87,51 @@ async def test_the_kernel_driver_is_sent_away(bench: Bench) -> None:
     await pipe.aclose()
 
     assert bench.fake.detached == [2]
+    assert bench.fake.attached == [2]
+
+
+@pytest.mark.trio
+async def test_the_kernel_driver_comes_back_only_where_it_was(bench: Bench) -> None:
+    bench.fake.bind_kernel_driver(bench.port, 2)
+    device = await bench.device()
+    diag = await bench.backend.open(device, 0, line_state=False)
+    at = await bench.backend.open(device, 2, line_state=False)
+    assert bench.fake.attached == []
+    await diag.aclose()
+    assert bench.fake.attached == []
+    await at.aclose()
+    await at.aclose()
+    assert bench.fake.attached == [2]
+
+    again = await bench.backend.open(device, 2, line_state=False)
+    await again.aclose()
+    assert bench.fake.detached == [2, 2]
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_kernel_driver_that_cannot_come_back(bench: Bench, leaves: bool) -> None:
+    bench.fake.bind_kernel_driver(bench.port, 2)
+    pipe = await bench.backend.open(await bench.device(), 2, line_state=False)
+    if leaves:
+        bench.fake.unplug(bench.port)
+    else:
+        bench.fake.failures["attach_kernel_driver"] = errno.EBUSY
+    await pipe.aclose()
+
+    assert bench.fake.attached == []
+    assert bench.fake.open_handles == 0
+
+
+@pytest.mark.trio
+async def test_the_kernel_driver_comes_back_after_an_opening_that_fails(bench: Bench) -> None:
+    bench.fake.bind_kernel_driver(bench.port, 2)
+    bench.fake.failures["claim_interface"] = errno.EBUSY
+
+    with pytest.raises(UsbBusy):
+        await bench.backend.open(await bench.device(), 2, line_state=False)
+    assert bench.fake.attached == [2]
+    assert bench.fake.open_handles == 0
 
 
 @pytest.mark.trio
@@ -107,8 +157,9 @@ async def test_a_system_that_knows_no_kernel_drivers(bench: Bench) -> None:
 
 
 @pytest.mark.trio
-async def test_a_port_that_stalls_line_state_needs_none(bench: Bench) -> None:
-    bench.fake.failures["ctrl_transfer"] = errno.EPIPE
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.ETIMEDOUT, errno.EBUSY, errno.EINVAL])
+async def test_a_port_without_line_state_needs_none(bench: Bench, number: int) -> None:
+    bench.fake.failures["ctrl_transfer"] = number
     pipe = await bench.backend.open(await bench.device(), 0, line_state=True)
     await pipe.write(b"x", zlp=False, timeout_s=1.0)
     await pipe.aclose()
@@ -124,7 +175,8 @@ async def test_a_port_that_stalls_line_state_needs_none(bench: Bench) -> None:
         ("open_device", errno.ENODEV, Disconnected),
         ("is_kernel_driver_active", errno.EIO, Disconnected),
         ("claim_interface", errno.EBUSY, UsbBusy),
-        ("ctrl_transfer", errno.ETIMEDOUT, Timeout),
+        ("ctrl_transfer", errno.ENODEV, Disconnected),
+        ("ctrl_transfer", errno.EACCES, UsbAccess),
         ("ctrl_transfer", errno.EIO, Disconnected),
     ],
 )
@@ -273,12 +325,12 @@ async def test_a_read_that_fails(bench: Bench, number: int, kind: type[UsbError]
 
 
 @pytest.mark.trio
-async def test_a_short_write_is_an_error(bench: Bench) -> None:
+async def test_a_short_write_is_a_timeout(bench: Bench) -> None:
     pipe = await bench.backend.open(await bench.device(), 0, line_state=False)
     bench.fake.shorten_next_write_bytes = 512
     told: list[bytes] = []
 
-    with pytest.raises(UsbBroken, match="512 of 1024"):
+    with pytest.raises(Timeout, match=r"1-4\.2 interface 0: 512 of 1024 bytes were taken"):
         await pipe.write_span(
             BytesSource("a.bin", bytes(1024)),
             0,
@@ -289,6 +341,28 @@ async def test_a_short_write_is_an_error(bench: Bench) -> None:
             sent=told.append,
         )
     assert told == []
+    await pipe.aclose()
+
+
+@pytest.mark.trio
+async def test_a_short_write_is_explained_by_a_nak(bench: Bench) -> None:
+    pipe = await bench.backend.open(await bench.device(), 0, line_state=False)
+    said = log(b"ERROR: no good block left") + NAK
+    await pipe.write(said, zlp=False, timeout_s=1.0)  # it echoes: that is what waits to be read
+    bench.fake.shorten_next_write_bytes = 512
+    image = BytesSource("sbl1.mbn", bytes(8192))
+    dialogue = send_image(
+        Talk(b"", zlp=True),
+        "program sbl1.mbn",
+        image,
+        8192,
+        payload_bytes=8192,
+        zlp=True,
+        timeout_s=1.0,
+    )
+
+    with trio.fail_after(5), pytest.raises(Nak, match="ERROR: no good block left"):
+        await pump(dialogue, pipe, lambda _: None)
     await pipe.aclose()
 
 

@@ -4,15 +4,17 @@
     host    EXECUTE(c)                module  EXECUTE_RESP(c, length) | END_IMAGE_TX(0x1F)
     host    EXECUTE_DATA(c)           module  raw bytes
     host    SWITCH_MODE(0)            module  HELLO
+    host    RESET                     for a module that does not come back to loading
 
-Ref: qdl sahara.c (chipinfo); openpst libopenpst. Quirks seen: HW id and PK hash are repeated
-up to three times or padded with zeros (SDX55: 0x60 bytes); version 3 parts do not offer them,
-and some of those never answer in command mode at all.
+Ref: qdl sahara.c (chipinfo); openpst libopenpst; Linux drivers/accel/qaic/sahara.c (command mode
+since 2.1). Quirks seen: HW id and PK hash are repeated up to three times or padded with zeros
+(SDX55: 0x60 bytes); version 3 parts do not offer them, and some of those never answer in command
+mode at all; some parts stay in command mode until they are reset.
 """
 
 from dataclasses import dataclass
 
-from station.errors import NoHello, Timeout
+from station.errors import SaharaError, Timeout
 from station.protocols.dialogue import Dialogue, notice, receive, send
 from station.protocols.sahara.codes import ClientCommand, SaharaMode, Status
 from station.protocols.sahara.hello import (
@@ -21,6 +23,7 @@ from station.protocols.sahara.hello import (
     ProgrammerRunning,
     Requested,
     hear,
+    reset,
     respond_unasked,
 )
 from station.protocols.sahara.packets import (
@@ -38,9 +41,14 @@ from station.protocols.sahara.packets import (
     encode,
 )
 
+COMMAND_MODE_SINCE = 2
+"""The wire tells only the major version; a 2.0 that refuses is not hurt by the question."""
+
 MAX_ANSWER_BYTES = 1024
 HASH_BYTES = (32, 48, 64)
 """SHA-256, SHA-384, SHA-512."""
+
+_Heard = Packet | ProgrammerRunning | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,40 +64,65 @@ class ChipIdentity:
     pk_hash: str | None = None
 
 
-def read_chip_identity(hello: Hello, timeout_s: float) -> Dialogue[tuple[ChipIdentity, Greeting]]:
+def read_chip_identity(
+    hello: Hello, timeout_s: float
+) -> Dialogue[tuple[ChipIdentity, Greeting | None]]:
     """Answer HELLO with command mode, read what the part offers, and lead it back to loading: give
     the greeting returned to `load_programmer`.
 
-    Refusals and silence only leave fields None. Afterwards the module waits for HELLO_RESP (a
-    fresh `Hello`) or for the first bytes of the image (`Requested`; a mute part gets HELLO_RESP
-    mode 0 unasked). Raises NoHello when it took neither way, SaharaError, Crashed.
+    Refusals, silence and garbage only leave fields None. A part of version 1 is not asked and gets
+    its own `hello` back, unanswered. Others then wait for HELLO_RESP (a fresh `Hello`) or for the
+    first bytes of the image (`Requested`; they got HELLO_RESP mode 0 unasked).
+
+    Without a greeting the part took neither way and was told to RESET: it leaves the bus and
+    boots anew, into EDL or into normal mode. It must be brought to EDL and greeted again, and
+    loaded without this dialogue. Raises Crashed.
     """
+    if hello.version < COMMAND_MODE_SINCE:
+        yield from notice(f"Sahara {hello.version} has no command mode: chip serial unknown")
+        return ChipIdentity(), hello
     framer = Framer()
-    yield from send(encode(HelloResponse(SaharaMode.COMMAND, version=hello.version)))
-    heard = yield from hear(framer, timeout_s)
-    if not isinstance(heard, CommandReady):
-        yield from notice("the boot ROM has no command mode: chip serial unknown")
-        return ChipIdentity(), (yield from _to_loading(framer, heard, timeout_s))
-    chip = yield from _ask(framer, hello.version, timeout_s)
-    yield from send(encode(SwitchMode(SaharaMode.IMAGE_TX_PENDING)))
-    heard = yield from hear(framer, timeout_s)
+    chip = ChipIdentity()
+    enter = HelloResponse(SaharaMode.COMMAND, version=hello.version)
+    heard = yield from _exchange(framer, enter, timeout_s)
+    if isinstance(heard, CommandReady):
+        chip = yield from _ask(framer, hello.version, timeout_s)
+        leave = SwitchMode(SaharaMode.IMAGE_TX_PENDING)
+        heard = yield from _exchange(framer, leave, timeout_s)
+    else:
+        yield from notice(f"the boot ROM has no command mode{_why(heard)}: chip serial unknown")
     return chip, (yield from _to_loading(framer, heard, timeout_s))
 
 
-def _to_loading(
-    framer: Framer, heard: Packet | ProgrammerRunning | None, timeout_s: float
-) -> Dialogue[Greeting]:
-    if not isinstance(heard, Hello | ReadData):
-        heard = yield from respond_unasked(framer, timeout_s)
+def _to_loading(framer: Framer, heard: _Heard, timeout_s: float) -> Dialogue[Greeting | None]:
+    # A part that said END_IMAGE waits for RESET and takes nothing else; a silent one may listen.
+    if not isinstance(heard, Hello | ReadData | EndImage):
+        try:
+            heard = yield from respond_unasked(framer, timeout_s)
+        except SaharaError:
+            heard = None
     match heard:
         case Hello():
             return heard
         case ReadData(offset_bytes=0):
             return Requested(heard)
-        case EndImage(status=status):
-            raise NoHello(f"the boot ROM gave up after command mode: {Status.describe(status)}")
         case _:
-            raise NoHello("the boot ROM does not come back from command mode")
+            yield from notice(f"no way back from command mode{_why(heard)}: resetting the module")
+            yield from reset(timeout_s)
+            return None
+
+
+def _exchange(framer: Framer, packet: Packet, timeout_s: float) -> Dialogue[_Heard]:
+    """What the part answers; None for silence, garbage, and a packet it does not take."""
+    try:
+        yield from send(encode(packet), timeout_s=timeout_s)
+        return (yield from hear(framer, timeout_s))
+    except (Timeout, SaharaError):
+        return None
+
+
+def _why(heard: _Heard) -> str:
+    return f" ({Status.describe(heard.status)})" if isinstance(heard, EndImage) else ""
 
 
 def _ask(framer: Framer, version: int, timeout_s: float) -> Dialogue[ChipIdentity]:
@@ -112,30 +145,30 @@ def _ask(framer: Framer, version: int, timeout_s: float) -> Dialogue[ChipIdentit
 
 def _execute(framer: Framer, command: ClientCommand, timeout_s: float) -> Dialogue[bytes | None]:
     """The answer, empty when the part refuses the command; None: stop asking this part."""
-    yield from send(encode(Execute(command)))
-    heard = yield from hear(framer, timeout_s)
-    match heard:
+    match (yield from _exchange(framer, Execute(command), timeout_s)):
         case EndImage() | ExecuteResponse(length_bytes=0):
             return b""
         case ExecuteResponse(client_command, length_bytes) if (
             client_command == command and length_bytes <= MAX_ANSWER_BYTES
         ):
-            yield from send(encode(ExecuteData(command)))
-            return (yield from _raw(framer, length_bytes, timeout_s))
+            return (yield from _data(framer, command, length_bytes, timeout_s))
         case _:
             return None
 
 
-def _raw(framer: Framer, length_bytes: int, timeout_s: float) -> Dialogue[bytes | None]:
-    data = framer.take(length_bytes)
-    for _ in range(length_bytes + MAX_READS):
-        if len(data) == length_bytes:
-            return data
-        try:
+def _data(
+    framer: Framer, command: ClientCommand, length_bytes: int, timeout_s: float
+) -> Dialogue[bytes | None]:
+    data = b""
+    try:
+        yield from send(encode(ExecuteData(command)), timeout_s=timeout_s)
+        for _ in range(length_bytes + MAX_READS):
+            data += framer.take(length_bytes - len(data))
+            if len(data) == length_bytes:
+                return data
             framer.feed((yield from receive(timeout_s)))
-        except Timeout:
-            return None
-        data += framer.take(length_bytes - len(data))
+    except Timeout:
+        pass
     return None
 
 

@@ -32,6 +32,9 @@ from station.protocols.sahara.packets import (
     encode,
 )
 
+HOST_VERSION = 2
+"""What every part of version 2 and 3 is answered; one of version 1 gets its own."""
+
 MAX_REQUEST_BYTES = 0x80000
 MAX_REQUESTS = 100_000
 MAX_TIMES_SERVED = 64
@@ -90,11 +93,11 @@ def _first(framer: Framer, greeting: Greeting, name: str, timeout_s: float) -> D
     match greeting:
         case Requested(first):
             return first
-        case Hello(mode=mode):
+        case Hello(version=version, mode=mode):
             # Asked in command mode (or one unknown), we still want an image loaded.
             complete = mode == SaharaMode.IMAGE_TX_COMPLETE
             answer = SaharaMode.IMAGE_TX_COMPLETE if complete else SaharaMode.IMAGE_TX_PENDING
-            yield from send(encode(HelloResponse(answer)))
+            yield from send(encode(HelloResponse(answer, version=min(version, HOST_VERSION))))
             return (yield from _expect(framer, f"before it asked for {name}", timeout_s))
         case ProgrammerRunning():
             raise Bug(f"{name} was to be loaded although a programmer is running")
