@@ -13,7 +13,7 @@ from station.commands.exits import Exit, is_stations_fault, say
 from station.commands.reporter import Reporter, print_results
 from station.config import LoadedRecipe, Settings, load_families, load_recipes
 from station.engine.lock import own
-from station.engine.once import Tally, flash_once
+from station.engine.once import Stop, Tally, flash_once
 from station.engine.shelf import Shelf
 from station.engine.world import Order, World
 from station.errors import UsageError
@@ -109,10 +109,10 @@ async def _flash(
 ) -> Tally:
     started()
     shelf = Shelf(PackageStore(settings.store))
-    abort = trio.Event()
+    stop = Stop()
     try:
         async with open_store(settings.database) as store, trio.open_nursery() as nursery:
-            nursery.start_soon(_abort_on_signal, abort)
+            nursery.start_soon(_stop_on_signal, stop)
             await store.close_interrupted(station=settings.station.name)
             world = World(
                 settings=settings,
@@ -125,7 +125,7 @@ async def _flash(
                 tell=reporter.tell,
             )
             orders = {slot.name: _order(request, slot.name) for slot in slots}
-            tally = await flash_once(world, slots, orders, wait_s=request.wait_s, abort=abort)
+            tally = await flash_once(world, slots, orders, wait_s=request.wait_s, stop=stop)
             nursery.cancel_scope.cancel()
         return tally
     finally:
@@ -137,12 +137,12 @@ def _order(request: FlashRequest, slot: str) -> Order:
     return Order(request.trigger, label, request.recipe, names_slot=bool(request.slots))
 
 
-async def _abort_on_signal(abort: trio.Event) -> None:
+async def _stop_on_signal(stop: Stop) -> None:
     """Ctrl-C, `kill`, and a terminal that was closed."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async for _ in signals:
-            say("stopping: running slots are brought to an end and recorded")
-            abort.set()
+            if stop.ask():
+                say("stopping: modules that are being written are finished; once more aborts them")
 
 
 def operator() -> str:

@@ -60,6 +60,9 @@ def recipe_match(settings: Settings, unit: Unit, label: str | None) -> Answer:
     if len(matching) != 1:
         lines.append(f"BLOCKED: {len(matching)} recipes match, exactly one must")
         return Answer("\n".join(lines), Exit.VERDICT)
+    if unit.imei is None or unit.firmware is None:
+        lines.append("with --imei and --firmware: whether it would be flashed")
+        return Answer("\n".join(lines))
     try:
         decision = decide(recipe_named(recipes, matching[0]), unit)
         lines.append(f"{matching[0]}: {decision.value}")

@@ -99,6 +99,12 @@ class Attempt:
             label = Identifier(IdKind.LABEL, self.order.label, "operator")
             self.session.identifiers.append(label)
 
+    @property
+    def is_writing(self) -> bool:
+        """The module's flash memory is neither what it was nor what it shall be, or not yet
+        confirmed: better finished than stopped."""
+        return self.session.touched
+
     async def run(self) -> None:
         """From the first look to the committed verdict.
 
@@ -143,6 +149,7 @@ class Attempt:
             selection = await select(
                 self.world, self.order, self.port.slot.recipe, session.mode, session.unit
             )
+            self.world.claims.claim(self.port.slot.name, selection.unit)
             session.unit, self.recipe = selection.unit, selection.recipe
             session.identifiers += selection.remembered
             session.recipe = selection.recipe.recipe

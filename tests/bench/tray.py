@@ -24,7 +24,7 @@ import trio
 
 from station.commands.demo_files import write_demo_files
 from station.config import load_families, load_recipes, load_settings
-from station.engine.once import flash_once
+from station.engine.once import Stop, flash_once
 from station.engine.shelf import Shelf
 from station.engine.world import Order, World
 from station.firmware.package_store import PackageStore
@@ -61,7 +61,7 @@ async def measure(config: Path, size_mb: int) -> str:
         began, began_cpu = time.monotonic(), time.process_time()
         for name, port in tray.ports.items():
             fake.plug(port, tray.modules[name])
-        tally = await flash_once(world, slots, orders, wait_s=0, abort=trio.Event())
+        tally = await flash_once(world, slots, orders, wait_s=0, stop=Stop())
         wall_s, cpu_s = time.monotonic() - began, time.process_time() - began_cpu
     shelf.close()
 

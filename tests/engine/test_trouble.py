@@ -14,7 +14,7 @@ from station.store.writer import Store
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
 
 
-async def flash_until(line: Line, step: str, then: Callable[[], None]) -> Tally:
+async def flash_until(line: Line, step: str, then: Callable[[], object]) -> Tally:
     """Flash, and do something the moment slot A1 begins this step."""
     done = False
 
@@ -28,6 +28,12 @@ async def flash_until(line: Line, step: str, then: Callable[[], None]) -> Tally:
     return await line.flash()
 
 
+def stop_now(line: Line) -> None:
+    """Ctrl-C, twice."""
+    assert line.stop.ask()
+    assert not line.stop.ask()
+
+
 @pytest.mark.trio
 @pytest.mark.parametrize("step", ["identify", "preflight", "load_programmer", "partition_table"])
 async def test_an_abort_before_the_first_erase_gives_the_module_back(
@@ -36,7 +42,7 @@ async def test_an_abort_before_the_first_erase_gives_the_module_back(
     line = make_line(tmp_path, slots=2)
     flash_before = line.fingerprint("A1")
     with no_breaches(line.tray):
-        records = by_slot(await flash_until(line, step, lambda: line.abort.set()))
+        records = by_slot(await flash_until(line, step, lambda: line.stop.ask()))
     for record in records.values():
         assert record.closed is not None
         assert (record.closed.outcome, code_of(record)) == (Outcome.ABORTED, "X902")
@@ -50,7 +56,7 @@ async def test_an_abort_while_a_module_is_given_back_costs_neither_module_nor_re
     tmp_path: Path, tray_clock: object
 ) -> None:
     line = make_line(tmp_path, faults={"A1": "wrong-programmer"})
-    record = by_slot(await flash_until(line, "give_back", lambda: line.abort.set()))["A1"]
+    record = by_slot(await flash_until(line, "give_back", lambda: line.stop.ask()))["A1"]
     assert code_of(record) == "D203"
     assert record.closed is not None
     assert record.closed.final_mode is Mode.RUNTIME
@@ -153,14 +159,37 @@ async def test_a_port_that_is_closed_to_us_for_a_while_is_waited_for(
 
 
 @pytest.mark.trio
-async def test_an_abort_in_mid_flash_is_recorded_with_the_mode_it_left(
+async def test_a_gentle_stop_finishes_what_is_being_written(
     tmp_path: Path, tray_clock: object
 ) -> None:
     line = make_line(tmp_path)
-    record = by_slot(await flash_until(line, "program", lambda: line.abort.set()))["A1"]
+    tally = await flash_until(line, "program", lambda: line.stop.ask())
+    assert tally.aborted
+    assert code_of(by_slot(tally)["A1"]) is None
+
+
+@pytest.mark.trio
+async def test_a_second_stop_is_recorded_with_the_mode_it_left(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    record = by_slot(await flash_until(line, "program", lambda: stop_now(line)))["A1"]
     assert record.closed is not None
     assert record.closed.outcome is Outcome.ABORTED
     assert record.closed.final_mode is Mode.EDL
+
+
+@pytest.mark.trio
+async def test_a_stop_while_the_tray_is_awaited_ends_the_wait(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, slots=2)
+    line.unplug("A1")
+    line.stop_at_once = True
+    began = trio.current_time()
+    tally = await line.flash(wait_s=3600)
+    assert trio.current_time() - began < 60
+    assert tally.aborted
 
 
 @pytest.mark.trio
@@ -252,7 +281,7 @@ async def test_an_attempt_left_open_by_a_dead_engine_is_closed_as_interrupted(
 
     with monkeypatch.context() as patched:
         patched.setattr(Store, "close_attempt", die)
-        await flash_until(line, "program", lambda: line.abort.set())
+        await flash_until(line, "program", lambda: stop_now(line))
     (row,) = line.recorded(slot="A1")
     assert row.closed is None
     await line.flash("A2")

@@ -10,7 +10,7 @@ import yaml
 
 from station.commands.demo_files import SIZE_MB, write_demo_files
 from station.config import load_families, load_recipes, load_settings
-from station.engine.once import Tally, flash_once
+from station.engine.once import Stop, Tally, flash_once
 from station.engine.shelf import Shelf
 from station.engine.world import Order, World
 from station.firmware.package_store import PackageStore
@@ -33,7 +33,8 @@ class Line:
     plugged: bool = False
     """The modules are in their slots."""
     tell: Callable[[Event], None] = lambda _: None
-    abort: trio.Event = field(default_factory=trio.Event)
+    stop: Stop = field(default_factory=Stop)
+    stop_at_once: bool = False
 
     @property
     def config(self) -> Path:
@@ -58,7 +59,9 @@ class Line:
         create_if_missing(settings.database)
         shelf = Shelf(PackageStore(settings.store))
         order = order or Order("test")
-        self.abort = trio.Event()
+        self.stop = Stop()
+        if self.stop_at_once:
+            self.stop.ask()
         chosen = [slot for slot in settings.slots if not slots or slot.name in slots]
         try:
             async with open_store(settings.database) as store:
@@ -74,7 +77,7 @@ class Line:
                     tell=lambda event: self.tell(event),
                 )
                 orders = {slot.name: order for slot in chosen}
-                return await flash_once(world, chosen, orders, wait_s=wait_s, abort=self.abort)
+                return await flash_once(world, chosen, orders, wait_s=wait_s, stop=self.stop)
         finally:
             shelf.close()
 
