@@ -12,7 +12,6 @@ from station.errors import (
     Nak,
     NoDownloadMode,
     NoReadback,
-    PartitionMismatch,
     Swapped,
     Timeout,
 )
@@ -170,9 +169,7 @@ async def check_layout(session: Session) -> StepResult:
         )
     except Nak as error:
         if firehose.functions:
-            raise PartitionMismatch(
-                f"the module's partition table is unreadable: {error.cause}"
-            ) from error
+            raise
         return _without_reading(session, error.cause)
     check_partition_table(plan, bytes(region))
     return StepResult(bytes=len(region), detail={"partition_table": "agrees with the package"})

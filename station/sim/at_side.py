@@ -18,6 +18,8 @@ LATE_URC = "+QIND: SMS DONE"
 
 _SESSION = re.compile(r"(E[01]?|V[01]?|Q[01]?|\+CMEE=[012])?")
 """Settings of this conversation; they change nothing that lasts."""
+_LATE_VALUES = frozenset({"+QGMR", "+EGMR=0,5", "+CFUN?"})
+"""What a module may refuse for some seconds although it answers ATI already."""
 _READS_WITH_VALUE = re.compile(r"\+EGMR=0,\d{1,2}|\+QPRTPARA=4|\+QCFG=\"[\w/]+\"|\+\w+=\?")
 
 
@@ -44,12 +46,15 @@ class AtSide:
         timing: Timing,
         *,
         noisy: bool = False,
+        values_s: float = 0.0,
     ) -> None:
         self._interface = interface
         self._running = running
         self._referee = referee
         self._timing = timing
         self._noisy = noisy
+        self._values_s = values_s
+        self._values_up = values_s == 0.0
         self._commands = Commands()
         self._echo = True
         self._up = False
@@ -77,7 +82,12 @@ class AtSide:
     def _come_up(self) -> tuple[Reaction, ...]:
         self._up = True
         lines = (urc.format(functionality=self._running.functionality) for urc in URCS_AT_BOOT)
-        return tuple(Say(self._interface, f"\r\n{line}\r\n".encode()) for line in lines)
+        says = tuple(Say(self._interface, f"\r\n{line}\r\n".encode()) for line in lines)
+        return says if self._values_up else (*says, Later(self._know_values, self._values_s))
+
+    def _know_values(self) -> tuple[Reaction, ...]:
+        self._values_up = True
+        return ()
 
     def _say(self, data: bytes) -> tuple[Reaction, ...]:
         size = 7 if self._noisy else 4096
@@ -117,6 +127,8 @@ class AtSide:
 
     def _read(self, command: str) -> list[str] | None:
         says = self._running
+        if command in _LATE_VALUES and not self._values_up:
+            return None
         match command:
             case "I":
                 return ["Quectel", says.model, f"Revision: {says.revision}"]

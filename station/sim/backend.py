@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import trio
 
 from station.errors import Disconnected, Timeout, UsbBroken, UsbBusy, UsbClosed
-from station.model import DeviceInfo, PortPath
+from station.model import DeviceInfo, Endpoint, PortPath
 from station.protocols.dialogue import Source, read_exact
 from station.sim.port import Module, SimPort
 
@@ -106,7 +106,8 @@ class SimBackend:
             now_s = trio.current_time()
             seat.port.control(device.generation, request_type, request, value, interface, now_s)
         seat.claims.add(claim)
-        return SimPipe(seat, claim, found.bulk_out.max_packet_bytes)
+        place = f"{device.path} interface {interface}"
+        return SimPipe(seat, claim, found.bulk_in, found.bulk_out, place)
 
     async def product(self, device: DeviceInfo) -> str | None:
         await trio.lowlevel.checkpoint()
@@ -131,14 +132,23 @@ class SimBackend:
 
 
 class SimPipe:
-    """Implements `station.transport.base.Pipe`; one read and one write at a time."""
+    """Implements `station.transport.base.Pipe`; refuses a second task as the real one does."""
 
-    def __init__(self, seat: _Seat, claim: tuple[int, int], max_packet_bytes: int) -> None:
+    def __init__(
+        self,
+        seat: _Seat,
+        claim: tuple[int, int],
+        bulk_in: Endpoint,
+        bulk_out: Endpoint,
+        place: str,
+    ) -> None:
         self._seat = seat
         self._claim = claim
         self._generation, self._interface = claim
-        self._max_packet_bytes = max_packet_bytes
-        self._busy: set[str] = set()
+        self._in_packet_bytes = bulk_in.max_packet_bytes
+        self._max_packet_bytes = bulk_out.max_packet_bytes
+        self._place = place
+        self._in_use = False
         self._closed = False
 
     @property
@@ -146,25 +156,25 @@ class SimPipe:
         return self._max_packet_bytes
 
     async def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        if max_bytes <= 0 or max_bytes % self._max_packet_bytes:
-            raise UsbBroken(f"a read of {max_bytes} bytes is no multiple of the packet size")
-        with self._alone("read"):
+        if max_bytes <= 0 or max_bytes % self._in_packet_bytes:
+            raise ValueError(f"{max_bytes} is not a multiple of {self._in_packet_bytes}")
+        with self._alone():
             deadline_s = trio.current_time() + timeout_s
             await trio.lowlevel.checkpoint()
             while True:
-                self._check_open()
+                self._check_open("read")
                 now_s = trio.current_time()
                 answer = self._seat.port.read(self._generation, self._interface, max_bytes, now_s)
                 if isinstance(answer, bytes):
                     return answer
                 if now_s >= deadline_s:
-                    raise Timeout(f"nothing came within {timeout_s:g} s")
+                    raise Timeout(f"read on {self._place}: nothing came within {timeout_s:g} s")
                 await self._seat.bell.wait_until(
                     deadline_s if answer is None else min(answer, deadline_s)
                 )
 
     async def write(self, data: bytes, *, zlp: bool, timeout_s: float) -> None:
-        with self._alone("write"):
+        with self._alone():
             await self._transfer(data, zlp=zlp, timeout_s=timeout_s)
 
     async def write_span(
@@ -179,9 +189,9 @@ class SimPipe:
         sent: Callable[[bytes], object] | None,
     ) -> None:
         if chunk_bytes <= 0 or length_bytes < 0:
-            raise ValueError("a span has a length and chunks of at least one byte")
+            raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
         end = offset_bytes + length_bytes
-        with self._alone("write"):
+        with self._alone():
             for start in range(offset_bytes, end, chunk_bytes):
                 wanted = min(chunk_bytes, end - start)
                 own_bytes = max(0, min(wanted, source.length_bytes - start))
@@ -203,13 +213,15 @@ class SimPipe:
         deadline_s = trio.current_time() + timeout_s
         await trio.lowlevel.checkpoint()
         while True:
-            self._check_open()
+            self._check_open("write")
             now_s = trio.current_time()
             ready_s = self._seat.port.ready_s(now_s)
             if ready_s <= now_s or not data:
                 break
             if now_s >= deadline_s:
-                raise Timeout(f"the module took nothing within {timeout_s:g} s")
+                raise Timeout(
+                    f"write on {self._place}: the module took nothing within {timeout_s:g} s"
+                )
             await self._seat.bell.wait_until(min(ready_s, deadline_s))
         self._put(data)
         if zlp and data and len(data) % self._max_packet_bytes == 0:
@@ -220,18 +232,17 @@ class SimPipe:
         port.write(self._generation, self._interface, data, now_s)
         self._seat.ring()
 
-    def _check_open(self) -> None:
+    def _check_open(self, doing: str) -> None:
         if self._closed:
-            raise UsbClosed("the pipe was closed")
+            raise UsbClosed(f"{doing} on {self._place}: the pipe is already closed")
 
     @contextmanager
-    def _alone(self, what: str) -> Iterator[None]:
-        """Refuse a second task; two at one endpoint would tear messages apart."""
-        self._check_open()
-        if what in self._busy:
-            raise UsbBusy(f"another task has a {what} under way on interface {self._interface}")
-        self._busy.add(what)
+    def _alone(self) -> Iterator[None]:
+        """Refuse a second task; two at one interface would tear messages apart."""
+        if self._in_use:
+            raise trio.BusyResourceError(f"two tasks use the pipe {self._place} at once")
+        self._in_use = True
         try:
             yield
         finally:
-            self._busy.discard(what)
+            self._in_use = False

@@ -29,6 +29,8 @@ class Traits:
     arrival: Arrival = Arrival.FLASH
     boot_usb_s: float | None = None
     noisy_at: bool = False
+    at_values_s: float = 0.0
+    """So long after the AT port is up some values are still refused."""
     other_variant: bool = False
 
     echoes_switch: bool = True
@@ -39,6 +41,7 @@ class Traits:
     sahara_silent: bool = False
     sahara_greets: bool = True
     answers_commands: bool = True
+    refuses_commands: bool = False
     refuses_with: Status | None = None
     done_status: int = 1
     wide_reads: bool = False
@@ -46,6 +49,7 @@ class Traits:
     bad_blocks: bool = False
     raw_reads: bool = False
     zlp_after_read: bool = False
+    refuses_reads: bool = False
     other_geometry: bool = False
     efs_moved: bool = False
 
@@ -105,6 +109,14 @@ FAULTS = {
     "mute-command-mode": Fault(
         "never answers in Sahara command mode", Traits(answers_commands=False)
     ),
+    "refuses-command-mode": Fault(
+        "refuses Sahara command mode and wants a reset then (status 0x18)",
+        Traits(refuses_commands=True),
+    ),
+    "sahara-v1": Fault(
+        "speaks Sahara version 1, which has no command mode", Traits(sahara_version=1)
+    ),
+    "sahara-v3": Fault("speaks Sahara version 3", Traits(sahara_version=3)),
     "missed-hello": Fault(
         "somebody else swallowed its Sahara HELLO", Traits(sahara_greets=False)
     ),
@@ -116,9 +128,15 @@ FAULTS = {
     "at-echo-urc-noise": Fault(
         "echoes always and mixes unsolicited lines into replies", Traits(noisy_at=True)
     ),
+    "at-slow-values": Fault(
+        "refuses version, serial and CFUN for 6 s after it answers AT", Traits(at_values_s=6.0)
+    ),
     "wrong-variant": Fault("is another hardware variant", Traits(other_variant=True)),
     "read-zlp": Fault(
         "ends each read with a zero-length packet", Traits(zlp_after_read=True)
+    ),
+    "edl-read-refused": Fault(
+        "refuses every read in EDL although it lists the command", Traits(refuses_reads=True)
     ),
 }  # fmt: skip
 

@@ -1,24 +1,30 @@
 """The programmer's side of Firehose on a NAND module: strict about order, counts and packets.
 
-A command is a document; `program` opens a raw phase that takes exactly the announced sectors,
-only after the host has read the ACK, in transfers no larger than negotiated, each one that fills
-its last packet followed by a zero-length packet if the host said ZlpAwareHost="1".
+A command is a document, sent when the answer to the one before was read; `program` opens a raw
+phase that takes exactly the announced sectors, only after the host has read the ACK, in transfers
+of the negotiated size but for the last. Every transfer that fills its last packet is followed by
+a zero-length packet if the host said ZlpAwareHost="1"; no other packet may be empty.
+
+A transfer of exactly the length that is due is data, whatever it looks like: an image may hold
+`<?xml` at any place. A transfer of another length is wrong in any case: a whole document is a
+command amid data, all else a chunk of the wrong size. After a NAK nothing is due any more, but
+chunks under way are thrown away by the same rule.
 
 Ref: QFirehose firehose_protocol.c; linux-msm/qdl firehose.c; recorded logs of 9x07 and SDX55.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from station.errors import FirehoseError
-from station.protocols.firehose_xml import Element, compose_log, compose_response
-from station.sim.firehose_words import number, read_command
+from station.protocols.firehose_xml import Element, compose_log
+from station.sim.firehose_answers import INTERFACE, Answers
+from station.sim.firehose_words import is_document, number, read_command
 from station.sim.flash_work import Extent, FlashWork, Upload
 from station.sim.port import Leave, Reaction, Say, Stream, Taken
 from station.sim.referee import Referee
 from station.sim.timing import Timing
 
-INTERFACE = 0
 PACKET_BYTES = 512
 SUPPORTED_PAYLOAD_BYTES = 8192
 _HELLO_RESP = bytes.fromhex("0200000030000000")
@@ -34,6 +40,7 @@ class Programmer:
     nak_early_program: int | None = None
     unplug_after_bytes: int | None = None
     zlp_after_read: bool = False
+    refuses_reads: bool = False
 
 
 class FirehoseSide:
@@ -46,26 +53,28 @@ class FirehoseSide:
         self._work = work
         self._referee = referee
         self._timing = timing
+        self._answers = Answers(timing)
         self._payload_bytes: int | None = None
         self._zlp_aware = False
         self._zlp_due = False
         self._held: tuple[Reaction, ...] = ()
         self._upload: Upload | None = None
         self._drain_bytes = 0
-        self._programs = 0
         self._raw_bytes = 0
+        self.programs_begun = 0
         self.leaving: str | None = None
         self.delay_s = 0
         self.vendor_lines: list[bytes] = []
 
     def takes_raw(self, data: bytes) -> bool:
-        """Whether this transfer counts as image data: a document ends what is being drained."""
-        draining = self._drain_bytes > 0 and not data.startswith(b"<?xml")
-        return self._upload is not None or draining
-
-    @property
-    def programs_begun(self) -> int:
-        return self._programs
+        """Whether this transfer counts as image data, wanted or to be thrown away."""
+        if self._upload is None and not self._drain_bytes:
+            return False
+        if len(data) == self._due_bytes():
+            return True
+        if self._upload is not None:
+            return not is_document(data)
+        return not data.startswith((b"<?xml", _HELLO_RESP))
 
     def banner(self) -> tuple[Say, ...]:
         return tuple(
@@ -76,15 +85,17 @@ class FirehoseSide:
     def receive(self, data: bytes) -> Taken:
         if not data:
             return self._zero_packet()
-        if self._zlp_due:
-            self._zlp_due = False
-            if not self._referee.breach("firehose", "data instead of a zero-length packet"):
-                return self._refuse("ERROR: data received instead of ZLP")
+        missing, self._zlp_due = self._zlp_due, self._wants_zlp(data)
+        if missing and not self._breach("data instead of a zero-length packet"):
+            return self._refuse("ERROR: data received instead of ZLP")
         taken = self._raw(data) if self.takes_raw(data) else self._document(data)
-        self._zlp_due = self._zlp_aware and len(data) % PACKET_BYTES == 0
+        self._zlp_due = self._wants_zlp(data)
         return self._hold(taken) if self._zlp_due and not self._referee.tolerant else taken
 
     # --- zero-length packets ------------------------------------------------------------------
+
+    def _wants_zlp(self, data: bytes) -> bool:
+        return self._zlp_aware and len(data) % PACKET_BYTES == 0
 
     def _hold(self, taken: Taken) -> Taken:
         """The answer waits for the zero-length packet that ends the transfer."""
@@ -94,19 +105,24 @@ class FirehoseSide:
         return Taken(taken.busy_s)
 
     def _zero_packet(self) -> Taken:
-        if not self._zlp_due and self._payload_bytes is not None and not self._drain_bytes:
-            self._referee.breach("firehose", "zero-length packet that nothing called for")
+        if not self._zlp_due:
+            self._breach("zero-length packet that nothing called for")
         self._zlp_due = False
         held, self._held = self._held, ()
         return Taken(reactions=held)
 
     # --- raw data -----------------------------------------------------------------------------
 
+    def _due_bytes(self) -> int:
+        """The length the next transfer of image data must have."""
+        left_bytes = self._upload.left_bytes if self._upload is not None else self._drain_bytes
+        return min(left_bytes, self._payload_bytes or 0)
+
     def _raw(self, data: bytes) -> Taken:
         if self._upload is None:
             return self._drain(data)
-        broken = self._broken_rule(self._upload, data)
-        if broken and not self._referee.breach("firehose", broken):
+        broken = self._upload.broken_rule(len(data), self._payload_bytes or 0)
+        if broken and not self._breach(broken):
             return self._refuse(f"ERROR: {broken}")
         data = data[: self._upload.left_bytes]
         self._raw_bytes += len(data)
@@ -115,35 +131,26 @@ class FirehoseSide:
             return Taken(reactions=(Leave(None),))
         return self._store(self._upload, data)
 
-    def _broken_rule(self, upload: Upload, data: bytes) -> str | None:
-        if not upload.announced:
-            return "raw data before the ACK was read"
-        if len(data) > (self._payload_bytes or 0):
-            return f"raw transfer of {len(data)} bytes, negotiated are {self._payload_bytes}"
-        if len(data) > upload.left_bytes:
-            return f"{len(data) - upload.left_bytes} bytes more than announced"
-        return None
-
     def _store(self, upload: Upload, data: bytes) -> Taken:
         busy_s = len(data) / self._timing.program_bytes_per_s
         try:
             self._work.write(upload, data)
         except FirehoseError as error:
-            return replace(self._refuse(f"ERROR: {error}"), busy_s=busy_s)
-        if self._programs == self._programmer.nak_early_program:
-            return replace(
-                self._refuse("ERROR: write failed, HANDLE_PROGRAM_FAILURE 7"), busy_s=busy_s
-            )
+            return self._refuse(f"ERROR: {error}", busy_s)
+        if self.programs_begun == self._programmer.nak_early_program:
+            return self._refuse("ERROR: write failed, HANDLE_PROGRAM_FAILURE 7", busy_s)
         if upload.left_bytes:
             return Taken(busy_s)
         self._upload = None
-        if self._programs == self._programmer.nak_program:
-            return replace(self._nak("ERROR: HANDLE_PROGRAM_FAILURE 23, line 1204"), busy_s=busy_s)
+        if self.programs_begun == self._programmer.nak_program:
+            return self._answers.nak("ERROR: HANDLE_PROGRAM_FAILURE 23, line 1204", busy_s=busy_s)
         log = f"INFO: Finished programming start sector {upload.start_page}"
-        return Taken(busy_s, (*self._log(log), self._response(ack=True)))
+        return self._answers.ack(log, busy_s=busy_s)
 
     def _drain(self, data: bytes) -> Taken:
         """What the host had under way when it was refused is thrown away."""
+        if len(data) != self._due_bytes():
+            self._breach(f"{len(data)} bytes of no chunk behind a NAK")
         self._drain_bytes = max(0, self._drain_bytes - len(data))
         return Taken()
 
@@ -152,16 +159,29 @@ class FirehoseSide:
     def _document(self, data: bytes) -> Taken:
         self._drain_bytes = 0
         if data.startswith(_HELLO_RESP):  # a host asking who is there; not a breach
-            return self._nak("ERROR: XML not formed correctly: expected <?xml, got HELLO_RESP")
+            return self._answers.nak("ERROR: XML not formed correctly: expected <?xml")
         try:
             element, line = read_command(data)
         except FirehoseError as error:
-            self._referee.breach("firehose", str(error))
-            return self._nak(f"ERROR: {_ascii(str(error))}")
+            self._breach(str(error))
+            return self._answers.nak(f"ERROR: {error}")
+        too_early = self._too_early(element.tag)
+        if too_early and not self._breach(too_early):
+            return self._refuse(f"ERROR: {too_early}")
+        self._upload = None
+        self._answers.begin(element.tag)
         try:
             return self._obey(element, line)
         except FirehoseError as error:
-            return self._nak(f"ERROR: {_ascii(str(error))}")
+            return self._answers.nak(f"ERROR: {error}")
+
+    def _too_early(self, tag: str) -> str | None:
+        """The rule broken by a command that comes before the one before it has ended."""
+        if (upload := self._upload) is not None:
+            return f"{tag} while {upload.left_bytes} bytes of {upload.pages} sectors are missing"
+        if (before := self._answers.unread) is not None:
+            return f"{tag} before the answer to {before} was read"
+        return None
 
     def _obey(self, element: Element, line: bytes) -> Taken:
         attributes = element.attributes
@@ -169,20 +189,21 @@ class FirehoseSide:
             case "configure":
                 return self._configure(attributes)
             case "nop":
-                return self._ack()
+                return self._answers.ack()
             case "power":
                 return self._power(attributes)
             case "getstorageinfo" | "erase" | "program" | "read" if self._payload_bytes is None:
-                if not self._referee.breach("firehose", f"{element.tag} before configure"):
+                if not self._breach(f"{element.tag} before configure"):
                     raise FirehoseError(f"{element.tag} before configure")
                 self._payload_bytes = SUPPORTED_PAYLOAD_BYTES
                 return self._obey(element, line)
             case "getstorageinfo":
-                return self._ack(f"INFO: {self._work.storage_info()}")
+                self._work.check_partition(attributes)
+                return self._answers.ack(f"INFO: {self._work.storage_info()}")
             case "erase" if "vendor" in attributes:
                 self.vendor_lines.append(line)
                 blocks = self._work.vendor_erase(tuple(attributes), attributes)
-                return self._ack("INFO: vendor erase", busy_s=self._erase_s(blocks))
+                return self._answers.ack("INFO: vendor erase", busy_s=self._erase_s(blocks))
             case "erase":
                 return self._erase(attributes)
             case "program":
@@ -190,7 +211,7 @@ class FirehoseSide:
             case "read":
                 return self._read(attributes)
             case tag:
-                return self._ack(f"INFO: Ignoring unrecognized tag '{tag}'")
+                return self._answers.ack(f"INFO: Ignoring unrecognized tag '{tag}'")
 
     def _configure(self, attributes: Mapping[str, str]) -> Taken:
         memory = attributes.get("MemoryName", "")
@@ -208,22 +229,22 @@ class FirehoseSide:
             "TargetName": self._programmer.target,
         }
         if wanted > SUPPORTED_PAYLOAD_BYTES:
-            return self._nak("WARN: Host's payload to target size is too large", facts)
+            return self._answers.nak("WARN: Host's payload to target size is too large", facts)
         if wanted == 0:
             raise FirehoseError("MaxPayloadSizeToTargetInBytes is 0")
         self._payload_bytes = wanted
         self._zlp_aware = attributes.get("ZlpAwareHost", "0") == "1"
-        return Taken(reactions=(self._response(ack=True, facts=facts),))
+        return Taken(reactions=(self._answers.response(ack=True, facts=facts),))
 
     def _erase(self, attributes: Mapping[str, str]) -> Taken:
         if not {"start_sector", "num_partition_sectors"} <= attributes.keys():
             what = "erase without start and length would erase calibration too"
-            if not self._referee.breach("firehose", what):
+            if not self._breach(what):
                 raise FirehoseError(what)
             attributes = {**attributes, **self._work.everything()}
         extent = self._work.erase_extent(attributes)
         busy_s = self._erase_s(self._work.erase(extent))
-        return self._ack(
+        return self._answers.ack(
             f"INFO: Erasing start sector {extent.start_page}, num sectors 0", busy_s=busy_s
         )
 
@@ -232,24 +253,22 @@ class FirehoseSide:
         return scan_s + blocks * self._timing.erase_block_s
 
     def _program(self, attributes: Mapping[str, str]) -> Taken:
-        self._programs += 1
-        upload = self._upload = self._work.begin(self._work.extent(attributes), self._programs)
-
-        def announced() -> None:
-            upload.announced = True
-
-        logs = self._log("INFO: Calling handler for program")
-        return Taken(reactions=(*logs, self._response(ack=True, raw=True, on_read=announced)))
+        self.programs_begun += 1
+        upload = self._upload = self._work.begin(self._work.extent(attributes), self.programs_begun)
+        logs = self._answers.log("INFO: Calling handler for program")
+        begun = self._answers.response(ack=True, raw=True, on_read=upload.announce)
+        return Taken(reactions=(*logs, begun))
 
     def _read(self, attributes: Mapping[str, str]) -> Taken:
         extent: Extent = self._work.extent(attributes)
+        if self._programmer.refuses_reads:
+            return self._answers.nak("ERROR: Failed to read, HANDLE_READ_FAILURE 3")
         after_s = self._timing.firehose_reply_s
         pieces = self._work.read(extent, ends_empty=self._programmer.zlp_after_read)
         stream = Stream(INTERFACE, pieces, self._timing.read_bytes_per_s, after_s)
-        logs = self._log("INFO: Calling handler for read")
-        return Taken(
-            reactions=(*logs, self._response(ack=True, raw=True), stream, self._response(ack=True))
-        )
+        logs = self._answers.log("INFO: Calling handler for read")
+        begun, ended = (self._answers.response(ack=True, raw=raw) for raw in (True, False))
+        return Taken(reactions=(*logs, begun, stream, ended))
 
     def _power(self, attributes: Mapping[str, str]) -> Taken:
         value = attributes.get("value", "")
@@ -259,44 +278,21 @@ class FirehoseSide:
         if self.delay_s > 60:
             raise FirehoseError(f"DelayInSeconds {self.delay_s} is too long")
         self.leaving = value
-        logs = self._log(
+        logs = self._answers.log(
             "INFO: Will issue reset/power off 100 useconds, if this hangs check if watchdog is on",
             "INFO: bsp_target_reset() 1",
         )
-        return Taken(reactions=(self._response(ack=True), *logs))
+        return Taken(reactions=(self._answers.response(ack=True), *logs))
 
-    # --- answers ------------------------------------------------------------------------------
+    # --- refusing -----------------------------------------------------------------------------
 
-    def _refuse(self, text: str) -> Taken:
+    def _breach(self, what: str) -> bool:
+        return self._referee.breach("firehose", what)
+
+    def _refuse(self, text: str, busy_s: float = 0.0) -> Taken:
         """Give up a command: NAK; raw data still under way is drained."""
         if self._upload is not None:
             self._drain_bytes = self._upload.left_bytes
             self._upload = None
         self._held = ()
-        return self._nak(text)
-
-    def _ack(self, *logs: str, busy_s: float = 0.0) -> Taken:
-        return Taken(busy_s, (*self._log(*logs), self._response(ack=True)))
-
-    def _nak(self, log: str, facts: Mapping[str, str | int] | None = None) -> Taken:
-        return Taken(reactions=(*self._log(log), self._response(ack=False, facts=facts)))
-
-    def _log(self, *texts: str) -> tuple[Say, ...]:
-        after_s = self._timing.firehose_reply_s
-        return tuple(Say(INTERFACE, compose_log(text), after_s) for text in texts)
-
-    def _response(
-        self,
-        *,
-        ack: bool,
-        raw: bool = False,
-        facts: Mapping[str, str | int] | None = None,
-        on_read: Callable[[], None] | None = None,
-    ) -> Say:
-        document = compose_response(ack, raw, facts)
-        return Say(INTERFACE, document, self._timing.firehose_reply_s, on_read)
-
-
-def _ascii(text: str) -> str:
-    """A programmer's log holds nothing but printable ASCII."""
-    return "".join(char if " " <= char <= "~" else "?" for char in text)[:400]
+        return self._answers.nak(text, busy_s=busy_s)

@@ -29,6 +29,17 @@ def read_command(document: bytes) -> tuple[firehose_xml.Element, bytes]:
     return firehose_xml.parse(document.rstrip()), match[1]
 
 
+def is_document(data: bytes) -> bool:
+    """Whether this is a command, whole and well-formed."""
+    if not data.startswith(b"<?xml"):
+        return False
+    try:
+        read_command(data)
+    except FirehoseError:
+        return False
+    return True
+
+
 def number(attributes: Mapping[str, str], name: str) -> int:
     """A decimal attribute. Raises FirehoseError."""
     text = attributes.get(name)

@@ -36,13 +36,30 @@ class Upload:
     """A `program` command under way. `announced`: the host has read the ACK."""
 
     start_page: int
+    pages: int
     left_bytes: int
-    pages: Iterator[int]
+    places: Iterator[int]
     spoil: bool = False
     announced: bool = False
     page: bytearray = field(default_factory=bytearray)
     last: int = -1
     shifted: bool = False
+
+    def announce(self) -> None:
+        self.announced = True
+
+    def broken_rule(self, length_bytes: int, payload_bytes: int) -> str | None:
+        """What is wrong with a transfer of this length: all but the last fill the payload."""
+        due_bytes = min(self.left_bytes, payload_bytes)
+        if not self.announced:
+            return "raw data before the ACK was read"
+        if length_bytes > payload_bytes:
+            return f"raw transfer of {length_bytes} bytes, negotiated are {payload_bytes}"
+        if length_bytes > self.left_bytes:
+            return f"{length_bytes - self.left_bytes} bytes more than announced"
+        if length_bytes < due_bytes:
+            return f"raw transfer of {length_bytes} bytes where {due_bytes} were due"
+        return None
 
 
 class FlashWork:
@@ -92,15 +109,13 @@ class FlashWork:
     def extent(self, attributes: Mapping[str, str]) -> Extent:
         """The region of a command, checked against the geometry. Raises FirehoseError."""
         shown = self._shown
-        if number(attributes, "SECTOR_SIZE_IN_BYTES") != shown.page_bytes:
-            raise FirehoseError(
-                f"SECTOR_SIZE_IN_BYTES must equal the disk sector size {shown.page_bytes}"
-            )
-        per_block = attributes.get("PAGES_PER_BLOCK")
-        if per_block is not None and per_block != str(shown.pages_per_block):
-            raise FirehoseError(
-                f"PAGES_PER_BLOCK must equal the disk's pages per block {shown.pages_per_block}"
-            )
+        self.check_partition(attributes)
+        self._check_geometry(
+            attributes, "SECTOR_SIZE_IN_BYTES", "the disk sector size", shown.page_bytes
+        )
+        self._check_geometry(
+            attributes, "PAGES_PER_BLOCK", "the disk's pages per block", shown.pages_per_block
+        )
         start, pages = (
             number(attributes, "start_sector"),
             number(attributes, "num_partition_sectors"),
@@ -110,6 +125,25 @@ class FlashWork:
         if start + pages > min(shown.pages, self._nand.geometry.pages):
             raise FirehoseError(f"programming region {start}+{pages} exceeds total block count")
         return Extent(start, pages)
+
+    def check_partition(self, attributes: Mapping[str, str]) -> None:
+        """NAND is one physical partition, number 0, named or not. Raises FirehoseError."""
+        named = attributes.get("physical_partition_number", "0")
+        if named != "0":
+            self._object(f"physical_partition_number {named} on NAND, which has only 0")
+
+    def _check_geometry(
+        self, attributes: Mapping[str, str], name: str, whose: str, value: int
+    ) -> None:
+        """A wrong value is a package for other flash; none at all is a host that does not care."""
+        if name not in attributes:
+            self._object(f"a region without {name}")
+        elif number(attributes, name) != value:
+            raise FirehoseError(f"{name} must equal {whose} {value}")
+
+    def _object(self, what: str) -> None:
+        if not self._referee.breach("firehose", what):
+            raise FirehoseError(what)
 
     def erase_extent(self, attributes: Mapping[str, str]) -> Extent:
         """The region of an erase, in whole blocks. Raises FirehoseError."""
@@ -147,6 +181,7 @@ class FlashWork:
             raise FirehoseError(f"start_sector {extent.start_page} unaligned")
         return Upload(
             extent.start_page,
+            extent.pages,
             extent.pages * self._shown.page_bytes,
             self._nand.region(extent.start_page, extent.pages),
             spoil=ordinal == self._spoils_program,
@@ -167,7 +202,7 @@ class FlashWork:
             self._program(upload, whole[at : at + size])
 
     def _program(self, upload: Upload, data: bytes) -> None:
-        page = next(upload.pages, None)
+        page = next(upload.places, None)
         if page is None:
             raise FirehoseError("programming region exceeds total block count")
         expected = upload.start_page if upload.last < 0 else upload.last + 1

@@ -181,7 +181,14 @@ class SimModule:
             echoes=self.traits.echoes_switch,
         )
         self._at = {
-            number: AtSide(number, running, self.referee, self.timing, noisy=self.traits.noisy_at)
+            number: AtSide(
+                number,
+                running,
+                self.referee,
+                self.timing,
+                noisy=self.traits.noisy_at,
+                values_s=self.traits.at_values_s,
+            )
             for number in (faces.AT, faces.MODEM)
         }
         return tuple(reaction for side in self._at.values() for reaction in side.boot())
@@ -208,6 +215,7 @@ class SimModule:
             nak_early_program=self.traits.nak_early_program,
             unplug_after_bytes=self.traits.unplug_after_bytes,
             zlp_after_read=self.traits.zlp_after_read,
+            refuses_reads=self.traits.refuses_reads,
         )
         return FirehoseSide(programmer, work, self.referee, self.timing)
 
@@ -220,6 +228,7 @@ class SimModule:
             silent=self.traits.sahara_silent,
             greets=self.traits.sahara_greets,
             answers_commands=self.traits.answers_commands,
+            refuses_commands=self.traits.refuses_commands,
             refuses_with=self.traits.refuses_with,
             done_status=self.traits.done_status,
             wide_reads=self.traits.wide_reads,

@@ -11,6 +11,7 @@ distinct page once and moves to an unnamed temporary file when it grows.
 
 import os
 import tempfile
+import threading
 import weakref
 from array import array
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,11 @@ STORE_MEMORY_BYTES = 32 << 20
 
 
 class PageStore:
-    """Distinct pages by number; number 0 is never given out. Keeps every page it was shown."""
+    """Distinct pages by number; number 0 is never given out. Keeps every page it was shown.
+
+    Any thread may use it: the modules of a tray share one, and a transport may run each module
+    in a thread of its own.
+    """
 
     def __init__(self, page_bytes: int, memory_bytes: int = STORE_MEMORY_BYTES) -> None:
         self.page_bytes = page_bytes
@@ -30,17 +35,24 @@ class PageStore:
         self._held: list[bytes] = []
         self._held_max = max(1, memory_bytes // page_bytes)
         self._file: int | None = None
+        self._adding = threading.Lock()
 
     def put(self, page: bytes) -> int:
         """The number under which exactly this page can be read again."""
         digest = blake2b(page, digest_size=16).digest()
-        number = self._numbers.get(digest)
-        if number is None:
-            number = self._numbers[digest] = len(self._numbers) + 1
-            if number <= self._held_max:
-                self._held.append(bytes(page))
-            else:
-                os.pwrite(self._spill(), page, self._offset(number))
+        return self._numbers.get(digest) or self._add(digest, page)
+
+    def _add(self, digest: bytes, page: bytes) -> int:
+        """The number appears last: whoever finds it can read the page."""
+        with self._adding:
+            number = self._numbers.get(digest)
+            if number is None:
+                number = len(self._numbers) + 1
+                if number <= self._held_max:
+                    self._held.append(bytes(page))
+                else:
+                    os.pwrite(self._spill(), page, self._offset(number))
+                self._numbers[digest] = number
         return number
 
     def get(self, number: int) -> bytes:

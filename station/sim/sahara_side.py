@@ -12,7 +12,7 @@ from enum import Enum
 from station.errors import SaharaError
 from station.protocols import sahara
 from station.protocols.sahara import ClientCommand, SaharaMode, Status
-from station.sim.boot_rom import Load, load_programmer
+from station.sim.boot_rom import ELF32, ElfClass, Load, load_programmer
 from station.sim.port import Say, Taken
 from station.sim.referee import Referee
 from station.sim.timing import Timing
@@ -35,9 +35,11 @@ class BootRom:
     silent: bool = False
     greets: bool = True
     answers_commands: bool = True
+    refuses_commands: bool = False
     refuses_with: Status | None = None
     done_status: int = 1
     wide_reads: bool = False
+    elf: ElfClass = ELF32
     hw_id: int = 0x0007F0E1_00000000
     pk_hash: bytes = bytes(range(32))
 
@@ -62,6 +64,7 @@ class SaharaSide:
         self._load: Load | None = None
         self._wanted_bytes = 0
         self._got = bytearray()
+        self._refused_commands = False
         self.stage = Stage.GREETING
 
     def takes_raw(self, data: bytes) -> bool:
@@ -95,6 +98,10 @@ class SaharaSide:
                 return self._say(sahara.encode(sahara.ResetResponse()))
             case sahara.HelloResponse(), Stage.GREETING:
                 return self._answer_hello(packet)
+            case sahara.HelloResponse(), Stage.FAILED if self._refused_commands:
+                # Some parts load the image after all, so a host may ask once; not this one.
+                self._refused_commands = False
+                return self._fail(Status.INVALID_COMMAND)
             case sahara.Done(), Stage.ENDED:
                 self.stage = Stage.RUNNING
                 return self._say(sahara.encode(sahara.DoneResponse(self._rom.done_status)))
@@ -115,21 +122,26 @@ class SaharaSide:
                 name = type(packet).__name__
                 return self._foul(f"{name} while {self.stage.value}", Status.INVALID_COMMAND)
 
+    @property
+    def _has_command_mode(self) -> bool:
+        return self._rom.version > 1 and not self._rom.refuses_commands
+
     def _answer_hello(self, answer: sahara.HelloResponse) -> Taken:
         if not 1 <= answer.version <= 3 or answer.status != 0:
             what = f"HELLO_RESP with version {answer.version}, status {answer.status}"
             return self._foul(what, Status.PROTOCOL_MISMATCH)
         if self._rom.mode is SaharaMode.MEMORY_DEBUG:
             return self._fail(Status.MEMORY_DEBUG_UNSUPPORTED)
-        if answer.mode == SaharaMode.COMMAND and self._rom.version > 1:
+        if answer.mode == SaharaMode.COMMAND and self._has_command_mode:
             if not self._rom.answers_commands:
                 return Taken()
             self.stage = Stage.COMMAND
             return self._say(sahara.encode(sahara.CommandReady()))
         if answer.mode != SaharaMode.IMAGE_TX_PENDING:
+            self._refused_commands = answer.mode == SaharaMode.COMMAND
             return self._fail(Status.INVALID_HOST_MODE)
         self.stage = Stage.LOADING
-        self._load = load_programmer(self._rom.family)
+        self._load = load_programmer(self._rom.family, self._rom.elf)
         return self._ask(next(self._load))
 
     def _ask(self, request: tuple[int, int]) -> Taken:

@@ -89,9 +89,9 @@ class Rig:
         self.send(data)
         return summary(self.answers())
 
-    def begin(self, start: int, count: int) -> None:
+    def begin(self, start: int, count: int, configure: bytes = CONFIGURE) -> None:
         """Configured, the region erased, `program` acknowledged."""
-        self.ask(CONFIGURE)
+        assert self.ask(configure) == "ACK"
         assert self.ask(place(b"erase", start // 64 * 64, -(-count // 64) * 64)) == "ACK"
         assert self.ask(place(b"program", start, count)) == "ACK raw"
 

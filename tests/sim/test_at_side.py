@@ -47,6 +47,28 @@ def test_before_the_system_is_up_it_is_deaf_without_a_breach() -> None:
     assert not referee.breaches
 
 
+def test_some_values_may_come_up_after_the_port() -> None:
+    referee = Referee(tolerant=False)
+    side = AtSide(2, RUNNING, referee, Timing(), values_s=6.0)
+    side.line_state = 3
+    (up,) = side.boot()
+    assert isinstance(up, Later)
+    (known,) = (reaction for reaction in up.act() if isinstance(reaction, Later))
+    assert known.after_s == 6.0
+    side.receive(b"ATE0\r")
+    late = (b"AT+QGMR\r", b"AT+EGMR=0,5\r", b"AT+CFUN?\r")
+    assert [heard(side.receive(command)) for command in late] == [b"\r\nERROR\r\n"] * 3
+    assert b"EC25" in heard(side.receive(b"ATI\r"))
+    assert b"866866040155456" in heard(side.receive(b"AT+CGSN\r"))
+    assert known.act() == ()
+    assert [heard(side.receive(command)).split(b"\r\n")[1] for command in late] == [
+        b"EC25EFAR06A06M4G_01.002.01.002",
+        b'+EGMR: "D1Q21A8210000391P"',
+        b"+CFUN: 1",
+    ]
+    assert not referee.breaches
+
+
 def test_it_echoes_until_told_not_to() -> None:
     side, _ = booted()
     assert heard(side.receive(b"AT\r")) == b"AT\r\r\nOK\r\n"

@@ -271,25 +271,67 @@ async def test_closing_ends_a_read_of_another_task(autojump_clock: trio.testing.
         await pipe.aclose()
 
 
-async def test_two_tasks_may_not_read_one_pipe(autojump_clock: trio.testing.MockClock) -> None:
-    backend, _ = world(Loopback())
+async def test_one_pipe_has_one_task(autojump_clock: trio.testing.MockClock) -> None:
+    module = Loopback()
+    backend, _ = world(module)
     pipe, _ = await opened(backend)
+    source = BytesSource("image", bytes(512))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pipe.read, 512, 9999)
         await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(UsbBusy):
+        with pytest.raises(trio.BusyResourceError, match="1-1 interface 0"):
             await pipe.read(512, 1)
+        with pytest.raises(trio.BusyResourceError):
+            await pipe.write(b"x", zlp=False, timeout_s=1)
+        with pytest.raises(trio.BusyResourceError):
+            await pipe.write_span(
+                source, 0, 512, chunk_bytes=512, zlp=False, timeout_s=1, sent=None
+            )
         nursery.cancel_scope.cancel()
+    assert module.received == []
+    await pipe.write(b"hello", zlp=False, timeout_s=1)
 
 
-async def test_a_read_that_could_overflow_is_refused(
+async def test_a_read_during_a_write_is_refused_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    backend, _ = world(Loopback(busy_s=5))
+    pipe, _ = await opened(backend)
+    await pipe.write(b"one", zlp=False, timeout_s=1)
+
+    async def write() -> None:
+        await pipe.write(b"two", zlp=False, timeout_s=9)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(trio.BusyResourceError):
+            await pipe.read(512, 1)
+
+
+async def test_a_read_that_is_not_whole_packets_is_a_mistake(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     backend, _ = world(Loopback())
     pipe, _ = await opened(backend)
-    for size in (0, 100, 513):
-        with pytest.raises(UsbBroken):
+    for size in (0, -512, 100, 513):
+        with pytest.raises(ValueError, match="multiple of 512"):
             await pipe.read(size, 1)
+
+
+async def test_causes_name_the_place(autojump_clock: trio.testing.MockClock) -> None:
+    backend, _ = world(Loopback(busy_s=5))
+    pipe, _ = await opened(backend)
+    with pytest.raises(Timeout, match="read on 1-1 interface 0: nothing came within 1 s"):
+        await pipe.read(512, 1)
+    await pipe.write(b"one", zlp=False, timeout_s=1)
+    with pytest.raises(Timeout, match=r"write on 1-1 interface 0: .* within 2 s"):
+        await pipe.write(b"two", zlp=False, timeout_s=2)
+    await pipe.aclose()
+    with pytest.raises(UsbClosed, match="read on 1-1 interface 0: the pipe is already closed"):
+        await pipe.read(512, 1)
+    with pytest.raises(UsbClosed, match="write on 1-1 interface 0"):
+        await pipe.write(b"x", zlp=False, timeout_s=1)
 
 
 async def test_a_stale_device_cannot_be_opened(autojump_clock: trio.testing.MockClock) -> None:

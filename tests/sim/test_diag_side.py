@@ -1,6 +1,3 @@
-import struct
-
-from station.protocols import hdlc
 from station.sim import faces
 from station.sim.at_side import Running
 from station.sim.diag_side import DiagSide
@@ -45,24 +42,32 @@ def test_without_echo_it_only_leaves() -> None:
 
 def test_the_build_id_is_that_of_the_running_firmware() -> None:
     side, _ = diag()
-    payload = hdlc.decode(heard(side.receive(bytes.fromhex("7c93497e")))[:-1])
-    assert struct.unpack_from("<BB", payload) == (0x7C, 1)
-    assert payload[12:] == b"EC25EFAR06A06M4G\0"
+    assert heard(side.receive(bytes.fromhex("7c93497e"))) == bytes.fromhex(
+        "7c 01 0000 00000000 00000000"  # command, version, reserved, MSM id, model
+        "45433235454641523036413036 4d3447 00"  # EC25EFAR06A06M4G
+        "06bf 7e"
+    )
 
 
 def test_the_version_query_is_answered() -> None:
     side, referee = diag()
-    assert heard(side.receive(bytes.fromhex("0078f07e")))[0] == 0x00
+    assert heard(side.receive(bytes.fromhex("0078f07e"))) == bytes.fromhex(
+        "00"
+        "4e6f762032302032303230 31323a30303a3030"  # Nov 20 2020 12:00:00
+        "4e6f762032302032303230 31323a30303a3030"
+        "53494d554c415445"  # SIMULATE
+        "62e3 7e"
+    )
     assert not referee.breaches
 
 
 def test_other_frames_get_the_error_reply_and_writes_are_breaches() -> None:
     side, referee = diag()
     reset = bytes.fromhex("290200596a7e")
-    assert hdlc.decode(heard(side.receive(reset))[:-1]) == bytes.fromhex("13290200")
+    assert heard(side.receive(reset)) == bytes.fromhex("13290200 27b6 7e")
     assert [breach.where for breach in referee.breaches] == ["diag"]
     spc = bytes.fromhex("41303030303030df8a7e")
-    assert hdlc.decode(heard(side.receive(spc))[:-1]) == b"\x13A000000"
+    assert heard(side.receive(spc)) == bytes.fromhex("13 41303030303030 7454 7e")
     assert len(referee.breaches) == 1
 
 

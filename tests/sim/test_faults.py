@@ -198,3 +198,58 @@ def test_fault_no_edl_and_no_echo() -> None:
 def test_fault_wrong_variant() -> None:
     assert at(Host(module("wrong-variant")), b"AT+QGMR").startswith(b"EC25AFAR")
     assert at(Host(module("wrong-variant", "rm500q")), b"AT+QGMR").startswith(b"RM500QAE")
+
+
+def test_fault_refuses_command_mode_and_sahara_v1() -> None:
+    for fault in ("refuses-command-mode", "sahara-v1"):
+        unit = module(fault)
+        host = Host(unit)
+        literals.to_edl(host)
+        version = {"refuses-command-mode": 2, "sahara-v1": 1}[fault]
+        assert (host.read() or b"")[8:12] == bytes([version, 0, 0, 0])
+        refusal = bytes.fromhex("04000000100000000d00000018000000")
+        assert host.ask(literals.GO_LOAD[:20] + b"\x03\0\0\0" + bytes(24)) == refusal
+        assert host.ask(literals.RESET) == bytes.fromhex("0800000008000000")
+        assert host.wait_return() == "2c7c:0125"
+        assert unit.breaches == []
+
+
+@pytest.mark.parametrize("fault", ["refuses-command-mode", "sahara-v1", "sahara-v3"])
+def test_faults_of_sahara_do_not_hinder_a_flash(fault: str) -> None:
+    unit, host = flashed(fault)
+    assert host.wait_return() == "2c7c:0125"
+    assert at(host, b"AT+QGMR") == unit.layout.newer_version.encode()
+    assert unit.breaches == []
+
+
+def test_fault_at_slow_values() -> None:
+    unit = module("at-slow-values")
+    host = Host(unit)
+    host.open(2)
+    host.now_s = 2.0
+    assert host.port.device(host.now_s) is not None
+    host.send(b"ATE0\r", 2)
+    host.send(b"AT+QGMR\r", 2)
+    host.send(b"ATI\r", 2)
+    says = b"".join(iter(lambda: host.read(2, patience_s=0.1) or b"", b""))
+    assert b"\r\nERROR\r\n" in says
+    assert b"Quectel" in says
+    host.now_s = 8.0
+    assert at(host, b"AT+QGMR") == unit.layout.older_version.encode()
+    assert at(host, b"AT+CFUN?") == b"+CFUN: 1"
+    assert unit.breaches == []
+
+
+def test_fault_edl_read_refused() -> None:
+    unit = module("edl-read-refused")
+    host = Host(unit)
+    literals.to_edl(host)
+    literals.load(host, unit.layout)
+    host.ask(literals.CONFIGURE)
+    for start in (0, 640):
+        answer = host.ask(literals.command(unit.layout, "read", start, 64))
+        assert b'<response value="NAK" rawmode="false"' in answer
+    part = unit.layout.part("TZ")
+    assert b'value="ACK"' in literals.erase(host, unit.layout, part)
+    assert b'value="ACK"' in literals.program(host, unit.layout, part, b"tz" * 1024)
+    assert unit.breaches == []

@@ -1,3 +1,7 @@
+import sys
+import threading
+from collections.abc import Iterator
+
 import pytest
 
 from station.sim.nand import Geometry, Nand, PageStore
@@ -95,3 +99,31 @@ def test_the_store_keeps_equal_pages_once_and_reads_back_what_it_spilled() -> No
     assert numbers == list(range(1, 11))
     assert [store.put(page(str(n))) for n in range(10)] == numbers
     assert [store.get(number) for number in numbers] == [page(str(n)) for n in range(10)]
+
+
+@pytest.fixture
+def eager_threads() -> Iterator[None]:
+    """Threads change places after every few bytecodes."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before_s)
+
+
+def test_threads_may_share_the_store(eager_threads: None) -> None:
+    store = PageStore(512, memory_bytes=1000 * 512)
+    found: dict[int, list[tuple[int, bytes]]] = {}
+
+    def fill(thread: int) -> None:
+        pages = [page(f"{n if n % 3 else (thread, n)}") for n in range(1000)]
+        found[thread] = [(store.put(data), data) for data in pages]
+
+    threads = [threading.Thread(target=fill, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    every = [entry for entries in found.values() for entry in entries]
+    assert len(every) == 4000
+    assert all(store.get(number) == data for number, data in every)
+    assert {number for number, _ in every} == set(range(1, len({data for _, data in every}) + 1))

@@ -44,6 +44,7 @@ def rom(
     mode: SaharaMode = SaharaMode.IMAGE_TX_PENDING,
     refuses_with: Status | None = None,
     answers_commands: bool = True,
+    refuses_commands: bool = False,
 ) -> tuple[SaharaSide, Referee]:
     referee = Referee(tolerant=tolerant)
     boot_rom = BootRom(
@@ -53,6 +54,7 @@ def rom(
         mode=mode,
         refuses_with=refuses_with,
         answers_commands=answers_commands,
+        refuses_commands=refuses_commands,
     )
     return SaharaSide(boot_rom, referee, Timing()), referee
 
@@ -243,6 +245,46 @@ def test_a_mute_chip_never_answers_in_command_mode() -> None:
 
 def test_version_1_has_no_command_mode() -> None:
     assert heard(rom(version=1)[0].receive(GO_COMMAND)) == end_image(0x18)
+
+
+def test_a_chip_that_refuses_command_mode_waits_for_a_reset() -> None:
+    side, referee = rom(refuses_commands=True)
+    (say,) = side.greet()
+    assert say.data == HELLO_2
+    assert heard(side.receive(GO_COMMAND)) == end_image(0x18)
+    assert heard(side.receive(GO_LOAD)) == end_image(0x01)
+    assert not referee.breaches
+    assert heard(side.receive(RESET)) == RESET_RESP
+    assert side.stage is Stage.RESET
+
+
+def test_a_host_that_asks_a_refused_session_again_and_again_is_a_breach() -> None:
+    side, referee = rom(refuses_commands=True)
+    side.receive(GO_COMMAND)
+    side.receive(GO_LOAD)
+    assert heard(side.receive(GO_LOAD)) == end_image(0x01)
+    assert [breach.what for breach in referee.breaches] == ["HelloResponse while failed"]
+
+
+def test_a_host_that_asks_again_after_its_programmer_was_refused_is_a_breach() -> None:
+    side, referee = rom(family="rm500q")
+    serve(side)
+    assert heard(side.receive(GO_LOAD)) == end_image(0x01)
+    assert len(referee.breaches) == 1
+
+
+def test_a_chip_that_refuses_command_mode_loads_when_it_is_not_asked_for_it() -> None:
+    side, referee = rom(refuses_commands=True)
+    assert serve(side)[1] == END_OK
+    assert not referee.breaches
+
+
+def test_version_1_greets_as_such_and_loads() -> None:
+    side, referee = rom(version=1)
+    (say,) = side.greet()
+    assert say.data == HELLO_2[:8] + b"\x01\0\0\0" + HELLO_2[12:]
+    assert serve(side)[1] == END_OK
+    assert not referee.breaches
 
 
 def test_a_crashed_module_greets_in_memory_mode_and_can_be_reset() -> None:
