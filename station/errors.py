@@ -496,7 +496,7 @@ class StationOverdue(StoreError):
     remedy = "Check disk and load of the station, then run the module again."
 
 
-class NoDatabase(StoreError):
+class NoDatabase(DatabaseError):
     code = "S507"
     headline = "NO DATABASE"
     remedy = "Check the database in the settings, or create it with `station db upgrade`."
