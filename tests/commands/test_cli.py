@@ -308,3 +308,29 @@ def test_list_faults_names_the_eight_of_the_contract(tmp_path: Path) -> None:
     names = {line.split()[0] for line in done.stdout.splitlines()}
     wanted = "nak wrong-programmer unplug silent-sahara no-return old-version other-imei ftm"
     assert set(wanted.split()) <= names
+
+
+def test_db_upgrade_creates_and_check_confirms(tmp_path: Path) -> None:
+    config = write_demo_files(tmp_path, ["A1"])
+    missing = station("db", "check", "--config", config, cwd=tmp_path)
+    assert missing.returncode == 3
+    assert "station db upgrade" in missing.stderr
+    assert "schema nothing -> " in station("db", "upgrade", "--config", config, cwd=tmp_path).stdout
+    assert "already" in station("db", "upgrade", "--config", config, cwd=tmp_path).stdout
+    checked = station("db", "check", "--config", config, cwd=tmp_path)
+    assert (checked.returncode, "as it must be" in checked.stdout) == (0, True)
+
+
+def test_recipe_match_says_what_it_needs_to_know(tmp_path: Path) -> None:
+    config = write_demo_files(tmp_path, ["A1"])
+    sku_only = station("recipe", "match", "--sku", "EC25EFA", "--config", config, cwd=tmp_path)
+    assert sku_only.returncode == 0
+    assert "+ ec25-demo" in sku_only.stdout
+    for arguments in (
+        ["--imei", "123"],
+        ["--sku", "BG96"],
+        ["--sku", "EC25EFA", "--imei", "866866040520923", "--firmware", "nonsense"],
+    ):
+        refused = station("recipe", "match", *arguments, "--config", config, cwd=tmp_path)
+        assert refused.returncode == 1, refused.stdout
+        assert "BLOCKED" in refused.stdout
