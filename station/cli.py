@@ -1,5 +1,6 @@
 """The command line: arguments in, exit code out; the one place that picks a backend."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated
@@ -109,7 +110,10 @@ def _flash(
         typer.Option(help="Label scanned or typed: VALUE for the tray, SLOT=VALUE for a slot."),
     ] = None,
     wait: Annotated[
-        float, typer.Option(help="Seconds to wait until all selected slots are occupied.", min=0)
+        float,
+        typer.Option(
+            help="Seconds to wait until all selected slots are occupied.", min=0, max=86400
+        ),
     ] = 0.0,
     json: Json = False,
     config: Config = None,
@@ -118,6 +122,8 @@ def _flash(
     with station_errors():
         if not once:
             raise UsageError("say `station flash --once`: every selected slot gets one attempt")
+        if not math.isfinite(wait):
+            raise UsageError(f"--wait is {wait}; it can be 0 to 86400")
         labels = [text for text in sku or [] if "=" in text]
         tray = [text for text in sku or [] if "=" not in text]
         if not all(text.strip() for text in tray):

@@ -121,6 +121,8 @@ def test_flash_on_a_machine_without_modules_says_no_usb(tmp_path: Path) -> None:
         ["flash", "--once", "--sku", "Z9=EC25EFA"],
         ["flash", "--once", "--sku", ""],
         ["flash", "--once", "--wait", "-1"],
+        ["flash", "--once", "--wait", "inf"],
+        ["flash", "--once", "--wait", "nan"],
         ["plan", "--recipe", "nobody"],
         ["audit", "find"],
         ["audit", "find", "--imei", ""],

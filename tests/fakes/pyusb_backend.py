@@ -6,6 +6,7 @@ left. Beside the ports there is a root hub on each bus, and the hubs between.
 """
 
 import errno
+import itertools
 import threading
 import time
 from array import array
@@ -25,11 +26,12 @@ _HUB_CLASS = 0x09
 _PRODUCT_INDEX = 2
 _US_ENGLISH = 0x0409
 _MAX_ADDRESS = 127
+_NAP_S = 0.01
 
 
 @dataclass(slots=True)
 class _Seat:
-    """One port, and what the kernel would know of it. `changed` holds the lock of the bus."""
+    """One port, and what the kernel would know of it. `changed` holds its lock."""
 
     port: SimPort
     changed: threading.Condition
@@ -89,10 +91,8 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         self.attached: list[int] = []
         self.open_handles = 0
         self._clock = clock
-        # One lock for all: the modules of a tray share what they are made of.
-        self._lock = threading.RLock()
-        self._seats = [_Seat(port, threading.Condition(self._lock)) for port in ports]
-        self._last_address = 1
+        self._seats = [_Seat(port, threading.Condition(threading.RLock())) for port in ports]
+        self._addresses = itertools.cycle(range(2, _MAX_ADDRESS + 1))
 
     # --- the hand at the tray -----------------------------------------------------------------
 
@@ -143,8 +143,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
             return
         seat.enumeration = info.generation
         seat.owners.clear()
-        self._last_address = self._last_address % _MAX_ADDRESS + 1
-        seat.address = self._last_address
+        seat.address = next(self._addresses)
 
     def get_device_descriptor(self, dev: Node) -> SimpleNamespace:
         self._fail("get_device_descriptor")
@@ -322,8 +321,10 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
                 raise _error(errno.ETIMEDOUT)
             taken_s = seat.port.write(generation, intf, data.tobytes(), now_s)
             seat.changed.notify_all()
-            if taken_s > now_s:
+            if taken_s > now_s + _NAP_S:
                 self._wait(dev_handle, taken_s)
+        if taken_s > now_s:  # too short to be woken from, and much cheaper
+            time.sleep(max(0.0, taken_s - self._clock()))
         return len(data)
 
     def _wait(self, handle: _Handle, until_s: float) -> None:
