@@ -88,6 +88,7 @@ def _demo(
         bool, typer.Option("--list-faults", help="Show the faults and exit.")
     ] = False,
     data: Annotated[Path | None, typer.Option(help="Folder for settings and records.")] = None,
+    config: Config = None,  # noqa: ARG001 - accepted everywhere; a demo writes its own
 ) -> None:
     """Flash a tray of simulated modules; no hardware needed."""
     if list_faults:

@@ -167,7 +167,7 @@ def _print(table: Table) -> None:
     """Coloured on a terminal; wide where nobody's window is in the way."""
     is_terminal = sys.stdout.isatty()
     console = Console(
-        file=io.StringIO(), force_terminal=is_terminal, width=None if is_terminal else 160
+        file=io.StringIO(), force_terminal=is_terminal, width=None if is_terminal else 200
     )
     console.print(table)
     show(console.file.getvalue() if isinstance(console.file, io.StringIO) else "")

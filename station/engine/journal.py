@@ -31,6 +31,7 @@ class Journal:
     images: list[ImageSent] = field(default_factory=list)
     _saved_steps: int = 0
     _saved_images: int = 0
+    _learnt: tuple[Identifier, ...] = ()
 
     async def open(self, opened: AttemptOpened) -> None:
         """Commit the attempt with the steps so far. Raises StoreError: then nothing is written."""
@@ -49,6 +50,11 @@ class Journal:
     async def identifiers(self, identifiers: tuple[Identifier, ...]) -> None:
         """Committed before anything is erased. Raises StoreError."""
         await self.store.add_identifiers(self.attempt_id, identifiers)
+
+    async def learn(self, identifiers: tuple[Identifier, ...]) -> None:
+        """Names read when the module is written already: they may wait for `close`."""
+        self._learnt += identifiers
+        await self._save_if_possible()
 
     async def close(self, closed: AttemptClosed) -> AttemptRecord:
         """Commit the verdict and whatever is still waiting. Raises StoreError."""
@@ -74,3 +80,6 @@ class Journal:
             ordinal = self._saved_images + 1
             await self.store.add_image(self.attempt_id, ordinal, self.images[ordinal - 1])
             self._saved_images = ordinal
+        if self._learnt:
+            await self.store.add_identifiers(self.attempt_id, self._learnt)
+            self._learnt = ()

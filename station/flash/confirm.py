@@ -44,6 +44,7 @@ async def reset(session: Session) -> StepResult:
 async def confirm(session: Session) -> StepResult:
     """Normal mode again on the same slot; version, IMEI, serial and radio as they must be."""
     session.after = after = await _return(session)
+    await _learn(session, after)
     if after.functionality == FACTORY_TEST_MODE:
         raise FactoryTestMode("the module reports AT+CFUN 5: factory test mode")
     _check_told(session.unit, after)
@@ -53,19 +54,17 @@ async def confirm(session: Session) -> StepResult:
         raise WrongVersionAfter(
             f"the module reports {after.firmware}, the recipe wants {recipe.firmware.version}"
         )
-    if session.unit.imei is None:
-        await _learn(session, after)
     return StepResult(detail={"firmware": after.firmware or ""})
 
 
 async def _learn(session: Session, after: Unit) -> None:
     """A module that came in EDL tells its names only now."""
-    if after.imei is None or not imei_is_valid(after.imei):
-        raise ImeiInvalid(f"the module says its IMEI is {after.imei!r}, which cannot be one")
+    if session.unit.imei is not None or after.imei is None:
+        return
     session.unit = replace(session.unit, imei=after.imei, serial=after.serial, model=after.model)
     learnt = names_of(after, "at")
     session.identifiers += learnt
-    await session.recorder.identifiers(tuple(learnt))
+    await session.recorder.learn(tuple(learnt))
 
 
 async def give_back(session: Session) -> StepResult:
@@ -79,6 +78,7 @@ async def give_back(session: Session) -> StepResult:
         if session.mode is Mode.ABSENT:
             break
     session.after = await _return(session, RESTART_S)
+    await _learn(session, session.after)
     _check_identity(session.unit, session.after)
     return StepResult(detail={"unchanged": "yes", "firmware": session.after.firmware or ""})
 
@@ -125,6 +125,8 @@ def _check_told(before: Unit, after: Unit) -> None:
         ("its version (AT+QGMR)", True, after.firmware),
         ("its radio state (AT+CFUN?)", True, after.functionality),
     )
+    if after.imei is not None and not imei_is_valid(after.imei):
+        raise ImeiInvalid(f"the module says its IMEI is {after.imei!r}, which cannot be one")
     missing = [name for name, wanted, value in told if wanted and value is None]
     if missing:
         raise IdentityUnreadable(f"the module does not tell {' and '.join(missing)} any more")

@@ -65,8 +65,9 @@ async def _check_still_the_same(session: Session) -> None:
         now = await ask_by_at(session, known=session.unit, absent_s=ABSENT_S)
     except (Disconnected, AtSilent, AtError) as error:
         raise NoDownloadMode(f"the module left before the switch: {error.cause}") from error
-    if (now.imei, now.serial) != (session.unit.imei, session.unit.serial):
-        raise Swapped(f"the IMEI was {session.unit.imei} when it was checked, now it is {now.imei}")
+    before = session.unit  # a module that came in EDL had no names to compare
+    if before.imei is not None and (now.imei, now.serial) != (before.imei, before.serial):
+        raise Swapped(f"the IMEI was {before.imei} when it was checked, now it is {now.imei}")
 
 
 async def open_edl(session: Session) -> None:

@@ -90,7 +90,7 @@ async def ask_by_at(
         try:
             unit = await _ask_once(session, absent_s)
         except (AtSilent, AtError, Timeout, UsbError) as error:
-            if isinstance(error, Disconnected) and session.port.device is None:
+            if isinstance(error, Disconnected) and session.mode is not Mode.RUNTIME:
                 await _await_return(session, absent_s)
             elif time_left_s() < LAST_WORD_S:
                 raise

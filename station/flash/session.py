@@ -32,6 +32,10 @@ class Recorder(Protocol):
 
     async def identifiers(self, identifiers: tuple[Identifier, ...]) -> None: ...
 
+    async def learn(self, identifiers: tuple[Identifier, ...]) -> None:
+        """Names that may wait for the closing commit."""
+        ...
+
 
 class Package(Protocol):
     """An opened, checked package: images by their path in the package."""

@@ -2,6 +2,8 @@
 
 from typing import assert_never
 
+import trio
+
 from station.errors import FileChanged
 from station.flash.identify import time_left_s
 from station.flash.readback import Readback
@@ -21,7 +23,7 @@ async def erase(session: Session) -> StepResult:
     for operation in plan.operations:
         match operation:
             case Erase():
-                session.touched = True
+                await _last_chance(session)
                 await session.run(
                     firehose.erase(
                         operation.start_sector,
@@ -32,7 +34,7 @@ async def erase(session: Session) -> StepResult:
                 )
                 count += 1
             case VendorLine(line):
-                session.touched = True
+                await _last_chance(session)
                 await session.run(firehose.forward(line, timeout_s=time_left_s()))
                 count += 1
             case Program():
@@ -40,6 +42,13 @@ async def erase(session: Session) -> StepResult:
             case _:
                 assert_never(operation)
     return StepResult(detail={"erases": count})
+
+
+async def _last_chance(session: Session) -> None:
+    """A stop that was asked for before takes effect here, while the module is as it was."""
+    if not session.touched:
+        await trio.lowlevel.checkpoint()
+        session.touched = True
 
 
 async def program(session: Session) -> StepResult:

@@ -24,6 +24,9 @@ class Notebook:
     async def identifiers(self, identifiers: tuple[Identifier, ...]) -> None:
         raise AssertionError
 
+    async def learn(self, identifiers: tuple[Identifier, ...]) -> None:
+        raise AssertionError
+
 
 def runner_on(notebook: Notebook, started: list[str]) -> StepRunner:
     class Bare:

@@ -1,0 +1,183 @@
+"""Every way in which work can fail: code, cause, remedy.
+
+    StationError
+    +-- U1xx UsbError        the wire: pulled out, busy, silent
+    +-- P1xx ProtocolError   Sahara, Firehose, DIAG, AT said something unexpected
+    +-- D2xx DeviceError     a verdict on the module itself
+    +-- R3xx RecipeError     settings, recipes, the rules that refuse a unit
+    +-- F4xx PackageError    firmware packages, the plan made from them
+    +-- S5xx StoreError      database, disk, the station's own house
+    +-- X9xx                 bugs, and people who stop things
+
+An instance carries the cause in words ("what happened here"); the class carries what is
+the same every time: the code, the headline for the screen, the remedy, who is to blame and
+whether trying again can help. The class table generates ``deploy/errors.md``.
+"""
+
+from station.errors.base import Blame, StationError
+from station.errors.device import (
+    ArrivedInTestMode,
+    Crashed,
+    DeviceError,
+    DuplicateUnit,
+    FactoryTestMode,
+    GeometryMismatch,
+    IdentityChanged,
+    IdentityUnreadable,
+    ImeiInvalid,
+    NoDownloadMode,
+    NoReturn,
+    PartitionMismatch,
+    ProgrammerRejected,
+    Swapped,
+    UnknownInEdl,
+    UnknownMode,
+    VerifyMismatch,
+    WrongFamily,
+    WrongVersionAfter,
+)
+from station.errors.other import (
+    Aborted,
+    Bug,
+    Interrupted,
+)
+from station.errors.package import (
+    FactoryPackage,
+    FileChanged,
+    NoReadback,
+    PackageDigestMismatch,
+    PackageError,
+    PackageHostile,
+    PackageIncomplete,
+    PackageMissing,
+    PlanRefused,
+    RawprogramInvalid,
+    VendorLineRefused,
+)
+from station.errors.page import all_errors, page
+from station.errors.protocol import (
+    AtError,
+    AtSilent,
+    DiagError,
+    FirehoseError,
+    FirehoseSilent,
+    ImageRefused,
+    Nak,
+    NoHello,
+    ProtocolError,
+    SaharaError,
+)
+from station.errors.recipe import (
+    AmbiguousRecipe,
+    ConfigError,
+    DowngradeRefused,
+    FromVersionRefused,
+    LabelMismatch,
+    NoRecipe,
+    RecipeError,
+    UsageError,
+    VersionUnknown,
+    WrongVariant,
+)
+from station.errors.store import (
+    DatabaseError,
+    DiskTrouble,
+    EngineRunning,
+    NoDatabase,
+    SchemaOutdated,
+    SchemaTooNew,
+    StationOverdue,
+    StoreError,
+)
+from station.errors.usb import (
+    Disconnected,
+    NoUsb,
+    PulledOut,
+    Timeout,
+    UsbAccess,
+    UsbBroken,
+    UsbBusy,
+    UsbClosed,
+    UsbError,
+    UsbStall,
+    UsbUnavailable,
+)
+
+__all__ = [
+    "Aborted",
+    "AmbiguousRecipe",
+    "ArrivedInTestMode",
+    "AtError",
+    "AtSilent",
+    "Blame",
+    "Bug",
+    "ConfigError",
+    "Crashed",
+    "DatabaseError",
+    "DeviceError",
+    "DiagError",
+    "Disconnected",
+    "DiskTrouble",
+    "DowngradeRefused",
+    "DuplicateUnit",
+    "EngineRunning",
+    "FactoryPackage",
+    "FactoryTestMode",
+    "FileChanged",
+    "FirehoseError",
+    "FirehoseSilent",
+    "FromVersionRefused",
+    "GeometryMismatch",
+    "IdentityChanged",
+    "IdentityUnreadable",
+    "ImageRefused",
+    "ImeiInvalid",
+    "Interrupted",
+    "LabelMismatch",
+    "Nak",
+    "NoDatabase",
+    "NoDownloadMode",
+    "NoHello",
+    "NoReadback",
+    "NoRecipe",
+    "NoReturn",
+    "NoUsb",
+    "PackageDigestMismatch",
+    "PackageError",
+    "PackageHostile",
+    "PackageIncomplete",
+    "PackageMissing",
+    "PartitionMismatch",
+    "PlanRefused",
+    "ProgrammerRejected",
+    "ProtocolError",
+    "PulledOut",
+    "RawprogramInvalid",
+    "RecipeError",
+    "SaharaError",
+    "SchemaOutdated",
+    "SchemaTooNew",
+    "StationError",
+    "StationOverdue",
+    "StoreError",
+    "Swapped",
+    "Timeout",
+    "UnknownInEdl",
+    "UnknownMode",
+    "UsageError",
+    "UsbAccess",
+    "UsbBroken",
+    "UsbBusy",
+    "UsbClosed",
+    "UsbError",
+    "UsbStall",
+    "UsbUnavailable",
+    "VendorLineRefused",
+    "VerifyMismatch",
+    "VersionUnknown",
+    "WrongFamily",
+    "WrongVariant",
+    "WrongVersionAfter",
+    "all_errors",
+    "page",
+]

@@ -1,0 +1,51 @@
+"""S5xx: the station's own house: database, disk, locks."""
+
+from station.errors.base import Blame, StationError
+
+
+class StoreError(StationError):
+    """Database, disk, locks."""
+
+    blame = Blame.STATION
+
+
+class DatabaseError(StoreError):
+    code = "S501"
+    headline = "NOT SAVED"
+    remedy = "Leave the module in its slot; check the disk and the database, then run it again."
+
+
+class SchemaOutdated(StoreError):
+    code = "S502"
+    headline = "OLD DATABASE"
+    remedy = "Run `station db upgrade`."
+
+
+class SchemaTooNew(StoreError):
+    code = "S503"
+    headline = "NEW DATABASE"
+    remedy = "Install the station software that wrote this database; older software must not."
+
+
+class StationOverdue(StoreError):
+    code = "S506"
+    headline = "STATION SLOW"
+    remedy = "Check disk and load of the station, then run the module again."
+
+
+class NoDatabase(DatabaseError):
+    code = "S507"
+    headline = "NO DATABASE"
+    remedy = "Check the database in the settings, or create it with `station db upgrade`."
+
+
+class EngineRunning(StoreError):
+    code = "S504"
+    headline = "IN USE"
+    remedy = "Stop the other station process that owns these slots or this database."
+
+
+class DiskTrouble(StoreError):
+    code = "S505"
+    headline = "DISK"
+    remedy = "Free space on the disk, or check that it can be written, then try again."
