@@ -8,7 +8,7 @@ import trio
 
 from station.engine.world import Order
 from station.model import Endpoint, Interface, Mode, Outcome
-from station.sim.faults import Traits
+from station.sim.faults import FAULTS, Arrival, Traits
 from station.sim.port import Face, Reaction, Taken
 from tests.engine.tray import by_slot, code_of, make_line, no_breaches
 
@@ -36,6 +36,30 @@ async def test_a_stranger_in_edl_is_left_alone_until_it_is_named(
     assert flashed.closed.unit.imei == identity.imei
     for found in (line.recorded(imei=identity.imei), line.recorded(serial=identity.serial)):
         assert flashed.opened.attempt_id in [row.opened.attempt_id for row in found]
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize(
+    ("traits", "code"),
+    [
+        (Traits(keeps_version=True), "D207"),
+        (Traits(functionality_after_flash=5), "D209"),
+        (Traits(other_geometry=True), "D204"),
+        (FAULTS["refuses-command-mode"].traits, None),
+        (FAULTS["sahara-v1"].traits, None),
+    ],
+)
+async def test_whatever_becomes_of_a_stranger_it_is_found_by_its_names(
+    tmp_path: Path, tray_clock: object, traits: Traits, code: str | None
+) -> None:
+    line = make_line(tmp_path)
+    module = line.tray.modules["A1"]
+    module.traits = replace(traits, arrival=Arrival.EDL)
+    record = by_slot(await line.flash(order=NAMED))["A1"]
+    assert code_of(record) == code
+    assert [r.opened.attempt_id for r in line.recorded(imei=module.identity.imei)] == [
+        record.opened.attempt_id
+    ]
 
 
 @pytest.mark.trio

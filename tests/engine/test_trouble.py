@@ -8,7 +8,7 @@ import trio
 
 from station.engine.once import Tally
 from station.errors import DatabaseError, UsbAccess
-from station.model import AttemptClosed, DeviceInfo, Mode, Outcome, StepStarted
+from station.model import AttemptClosed, DeviceInfo, Mode, Outcome, StepRecord, StepStarted
 from station.sim.backend import SimPipe
 from station.store.writer import Store
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
@@ -156,6 +156,32 @@ async def test_a_port_that_is_closed_to_us_for_a_while_is_waited_for(
 
     monkeypatch.setattr(line.backend, "open", slow_udev)
     assert code_of(by_slot(await line.flash())["A1"]) is None
+
+
+@pytest.mark.trio
+async def test_a_stop_during_the_commit_before_the_first_erase_takes_effect_there(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit is not cut off by a stop, so the next step begins with the stop pending."""
+    line = make_line(tmp_path)
+    before = line.fingerprint("A1")
+    add_step = Store.add_step
+
+    async def stop_inside(self: Store, attempt_id: str, step: StepRecord) -> None:
+        if step.name == "partition_table":
+            line.stop.ask()
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)  # the mock clock's second: the stop is noticed meanwhile
+                await add_step(self, attempt_id, step)
+        else:
+            await add_step(self, attempt_id, step)
+
+    monkeypatch.setattr(Store, "add_step", stop_inside)
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) == "X902"
+    assert record.closed is not None
+    assert record.closed.final_mode is Mode.RUNTIME
+    assert line.fingerprint("A1") == before
 
 
 @pytest.mark.trio

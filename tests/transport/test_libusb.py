@@ -1,8 +1,10 @@
 """What only the real USB side can get wrong: configuration, kernel drivers, errno, clean-up."""
 
 import errno
+from pathlib import Path
 from types import SimpleNamespace
 
+import libusb_package
 import pytest
 import trio
 import usb.backend.libusb1
@@ -280,7 +282,10 @@ async def test_no_product_string(bench: Bench) -> None:
 
 @pytest.mark.trio
 async def test_libusb_comes_with_the_wheel() -> None:
-    assert isinstance(await LibusbBackend().scan(), tuple)
+    backend = LibusbBackend()
+    assert isinstance(await backend.scan(), tuple)
+    loaded = Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert str(libusb_package.get_library_path()) in loaded
 
 
 def test_without_libusb(monkeypatch: pytest.MonkeyPatch) -> None:
