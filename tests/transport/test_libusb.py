@@ -280,12 +280,16 @@ async def test_no_product_string(bench: Bench) -> None:
     assert bench.fake.open_handles == 0
 
 
+def loaded_libraries() -> str:
+    """What the kernel has mapped into this process."""
+    return Path("/proc/self/maps").read_text(encoding="utf-8")
+
+
 @pytest.mark.trio
 async def test_libusb_comes_with_the_wheel() -> None:
     backend = LibusbBackend()
     assert isinstance(await backend.scan(), tuple)
-    loaded = Path("/proc/self/maps").read_text(encoding="utf-8")
-    assert str(libusb_package.get_library_path()) in loaded
+    assert str(libusb_package.get_library_path()) in loaded_libraries()
 
 
 def test_without_libusb(monkeypatch: pytest.MonkeyPatch) -> None:
