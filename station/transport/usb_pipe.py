@@ -183,19 +183,25 @@ class LibusbPipe:
         timeout_ms: int,
         sent: Callable[[bytes], object] | None,
     ) -> int:
-        """Chunks from `at` until a span is full or its time is up; returns how far it came."""
-        stop = min(end, at + SPAN_BYTES)
+        """Chunks from `at` until a span is full or its time is up; returns how far it came.
+
+        The file is read and `sent` is told once for all of them: each call that gives up the
+        interpreter's lock between two chunks is a chance to lose it to fifteen other slots.
+        """
+        begin = at
+        stop = min(end, at + max(1, SPAN_BYTES // chunk_bytes) * chunk_bytes)
         stop_s = time.monotonic() + HOP_S
-        while at < stop:
-            length_bytes = min(chunk_bytes, end - at)
-            own_bytes = max(0, min(length_bytes, source.length_bytes - at))
-            data = read_exact(source, at, own_bytes) if own_bytes else b""
-            self._write(data.ljust(length_bytes, b"\0"), zlp, timeout_ms)
-            if sent is not None and data:
-                sent(data)
-            at += length_bytes
-            if time.monotonic() >= stop_s:
-                break
+        own_bytes = max(0, min(stop, source.length_bytes) - begin)
+        own = read_exact(source, begin, own_bytes) if own_bytes else b""
+        data = own.ljust(stop - begin, b"\0")
+        try:
+            while at < stop and (at == begin or time.monotonic() < stop_s):
+                chunk = data[at - begin : at - begin + chunk_bytes]
+                self._write(chunk, zlp, timeout_ms)
+                at += len(chunk)
+        finally:
+            if sent is not None and (taken := own[: at - begin]):
+                sent(taken)
         return at
 
 
