@@ -77,10 +77,13 @@ async def give_back(session: Session) -> StepResult:
             break
         if session.mode is Mode.ABSENT:
             break
-    session.after = await _return(session, RESTART_S)
-    await _learn(session, session.after)
-    _check_identity(session.unit, session.after)
-    return StepResult(detail={"unchanged": "yes", "firmware": session.after.firmware or ""})
+    session.after = after = await _return(session, RESTART_S)
+    await _learn(session, after)
+    _check_told(session.unit, after)
+    _check_identity(session.unit, after)
+    before = session.unit.firmware
+    unchanged = "yes" if after.firmware == before else "no" if before else "not known before"
+    return StepResult(detail={"unchanged": unchanged, "firmware": after.firmware or ""})
 
 
 async def _restart(session: Session) -> None:

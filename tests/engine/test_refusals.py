@@ -24,7 +24,9 @@ async def test_a_failure_before_the_first_erase_gives_the_module_back_unchanged(
     closed = record.closed
     assert closed is not None
     assert (closed.outcome, code_of(record)) == (Outcome.FAIL, code)
-    assert step_named(record, "give_back").outcome is StepOutcome.OK
+    given_back = step_named(record, "give_back")
+    assert given_back.outcome is StepOutcome.OK
+    assert given_back.detail["unchanged"] == "yes"
     assert closed.firmware_after == record.opened.unit.firmware
     assert closed.final_mode is Mode.RUNTIME
     assert line.fingerprint("A1") == flash_before

@@ -1,7 +1,8 @@
 """Plays the module's part for one dialogue: `run(dialogue, Host(...), Module(...), SILENCE)`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar, assert_never
+from typing import Any, Never, TypeVar, assert_never
 
 from station.errors import StationError, Timeout
 from station.protocols.dialogue import Dialogue, Notice, Progress, Receive, Send, SendSpan
@@ -87,3 +88,18 @@ def _span(span: SendSpan) -> bytes:
     if span.sent is not None:
         span.sent(own)
     return own.ljust(span.length_bytes, b"\0")
+
+
+def feed(dialogue: Dialogue[Any], reads: Iterable[bytes]) -> Never:
+    """Answer each read with the next of `reads`, then with silence, until the dialogue ends.
+
+    Always raises: StopIteration with its result, or what the dialogue raises.
+    """
+    answers = iter(reads)
+    intent = next(dialogue)
+    while True:
+        data = next(answers, None) if isinstance(intent, Receive) else None
+        if isinstance(intent, Receive) and data is None:
+            intent = dialogue.throw(SILENCE)
+        else:
+            intent = dialogue.send(data)

@@ -17,7 +17,7 @@ from station.errors import (
     UsbBroken,
     UsbStall,
 )
-from station.protocols.dialogue import Notice, Progress, Receive
+from station.protocols.dialogue import Notice, Progress
 from station.protocols.firehose import Firehose, Geometry, Profile, StorageInfo
 from station.protocols.firehose_logs import Banner, find_storage_info
 from station.protocols.firehose_talk import MESSAGES_PER_COMMAND
@@ -32,7 +32,7 @@ from tests.protocols.firehose_words import (
     cut,
     log,
 )
-from tests.protocols.script import SILENCE, Host, Module, Step, run
+from tests.protocols.script import SILENCE, Host, Module, Step, feed, run
 
 ERASE = HEAD + (
     b'<data><erase PAGES_PER_BLOCK="64" SECTOR_SIZE_IN_BYTES="2048" num_partition_sectors="640" '
@@ -548,16 +548,5 @@ def test_a_reset_that_fails(steps: tuple[Step, ...], error: type[StationError]) 
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([ACK, NAK, ACK_RAW, HEAD]), max_size=8))
 def test_any_answer_ends_in_a_result_or_a_named_error(reads: list[bytes]) -> None:
     dialogue = Firehose(Profile()).configure()
-    answers = iter(reads)
-
-    def drive() -> None:
-        intent = next(dialogue)
-        while True:
-            data = next(answers, None) if isinstance(intent, Receive) else None
-            if isinstance(intent, Receive) and data is None:
-                intent = dialogue.throw(SILENCE)
-            else:
-                intent = dialogue.send(data)
-
     with pytest.raises((StopIteration, StationError)):
-        drive()
+        feed(dialogue, reads)

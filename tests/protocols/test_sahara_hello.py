@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 
 from station.errors import Crashed, Disconnected, NoHello, SaharaError, StationError, UsbBroken
 from station.protocols import sahara
-from station.protocols.dialogue import Notice, Progress, Receive
+from station.protocols.dialogue import Notice, Progress
 from station.protocols.sahara import ChipIdentity, greet, read_chip_identity, reset
-from tests.protocols.script import SILENCE, Host, Module, Step, run
+from tests.protocols.script import SILENCE, Host, Module, Step, feed, run
 
 HELLO_V3 = Module(bytes.fromhex("01000000300000000300000001000000000400000000" + "0000" * 13))
 HELLO_V1 = Module(bytes.fromhex("01000000300000000100000001000000000400000000" + "0000" * 13))
@@ -280,16 +280,5 @@ def test_a_crash_in_command_mode_is_named() -> None:
 @given(st.lists(st.binary(max_size=60) | st.sampled_from([READY.data, HELLO.data]), max_size=9))
 def test_any_answer_in_command_mode_ends(reads: list[bytes]) -> None:
     dialogue = read_chip_identity(V2, 1)
-    answers = iter(reads)
-
-    def drive() -> None:
-        intent = next(dialogue)
-        while True:
-            data = next(answers, None) if isinstance(intent, Receive) else None
-            if isinstance(intent, Receive) and data is None:
-                intent = dialogue.throw(SILENCE)
-            else:
-                intent = dialogue.send(data)
-
     with pytest.raises((StopIteration, Crashed)):
-        drive()
+        feed(dialogue, reads)
