@@ -3,9 +3,9 @@
 import os.path
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -55,6 +55,18 @@ class SlotSection(Strict):
     recipe: Text | None = None
 
 
+class TraySection(Strict):
+    """How the slots lie on the fixture, row by row in file order, and how many modules a full
+    tray has: all slots, a number, or the slots named."""
+
+    columns: Annotated[int, Field(ge=1, le=16)] | None = None
+    expect: (
+        Literal["all", "none"]
+        | Annotated[int, Field(ge=1, le=256)]
+        | Annotated[tuple[Text, ...], Field(min_length=1, max_length=256)]
+    ) = "all"
+
+
 class StationFile(Strict):
     """The file as written."""
 
@@ -67,6 +79,8 @@ class StationFile(Strict):
         Field(min_length=1, max_length=256),
     ]
     families: Text | None = None
+    socket: Text | None = None
+    tray: TraySection = TraySection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +88,8 @@ class Settings:
     """The file as understood: paths absolute, slots in file order.
 
     `database` is a SQLAlchemy URL; a path in the file becomes `sqlite:///` and that path.
-    `families` is None for the table that comes with the station.
+    `families` is None for the table that comes with the station. `socket` is where the engine
+    listens; left out of the file, it lies beside the settings as `station.sock`.
     """
 
     path: Path
@@ -84,13 +99,27 @@ class Settings:
     recipes: Path
     slots: tuple[Slot, ...]
     families: Path | None = None
+    socket: Path = Path("station.sock")
+    tray: TraySection = field(default_factory=TraySection)
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """The slots' names as they lie on the fixture."""
+        names = [slot.name for slot in self.slots]
+        columns = self.tray.columns or _columns_for(len(names))
+        return tuple(tuple(names[i : i + columns]) for i in range(0, len(names), columns))
+
+
+def _columns_for(slots: int) -> int:
+    """Wide rather than high, as screens are."""
+    return 4 if slots <= 8 else 8
 
 
 def load_settings(path: Path) -> Settings:
     """Read a station.yaml. Relative paths are relative to the file. Raises ConfigError."""
     document = read_document(path)
     read = read_model(document, StationFile)
-    problems = _shared_ports(document, read)
+    problems = _shared_ports(document, read) + _strange_slots(document, read)
     if problems:
         raise refuse(problems)
     base = path.absolute().parent
@@ -109,6 +138,8 @@ def load_settings(path: Path) -> Settings:
             for name, section in read.slots.items()
         ),
         families=None if read.families is None else place(read.families),
+        socket=place(read.socket or "station.sock"),
+        tray=read.tray,
     )
 
 
@@ -125,6 +156,23 @@ def _shared_ports(document: Document, read: StationFile) -> list[str]:
             elif port in section.ports[:place]:
                 problems.append(document.problem(where, f"port {port} is listed twice"))
     return problems
+
+
+def _strange_slots(document: Document, read: StationFile) -> list[str]:
+    """What a tray is expected to have must be among the slots."""
+    expect = read.tray.expect
+    where = ("tray", "expect")
+    if isinstance(expect, int) and expect > len(read.slots):
+        return [
+            document.problem(where, f"{expect} modules do not fit into {len(read.slots)} slots")
+        ]
+    if not isinstance(expect, tuple):
+        return []
+    return [
+        document.problem((*where, place), f"there is no slot {name!r}")
+        for place, name in enumerate(expect)
+        if name not in read.slots
+    ]
 
 
 def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:

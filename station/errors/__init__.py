@@ -7,6 +7,7 @@
     +-- R3xx RecipeError     settings, recipes, the rules that refuse a unit
     +-- F4xx PackageError    firmware packages, the plan made from them
     +-- S5xx StoreError      database, disk, the station's own house
+    +-- L6xx LineError       what the running line refuses, screens without an engine
     +-- X9xx                 bugs, and people who stop things
 
 An instance carries the cause in words ("what happened here"); the class carries what is
@@ -35,6 +36,19 @@ from station.errors.device import (
     VerifyMismatch,
     WrongFamily,
     WrongVersionAfter,
+)
+from station.errors.line import (
+    LineError,
+    NoAccess,
+    NoEngine,
+    NotArmed,
+    NotFlashed,
+    NotNow,
+    OtherProtocol,
+    RecipeChanged,
+    Stopping,
+    TrayShort,
+    UnmappedPort,
 )
 from station.errors.other import (
     Aborted,
@@ -134,14 +148,21 @@ __all__ = [
     "ImeiInvalid",
     "Interrupted",
     "LabelMismatch",
+    "LineError",
     "Nak",
+    "NoAccess",
     "NoDatabase",
     "NoDownloadMode",
+    "NoEngine",
     "NoHello",
     "NoReadback",
     "NoRecipe",
     "NoReturn",
     "NoUsb",
+    "NotArmed",
+    "NotFlashed",
+    "NotNow",
+    "OtherProtocol",
     "PackageDigestMismatch",
     "PackageError",
     "PackageHostile",
@@ -153,17 +174,21 @@ __all__ = [
     "ProtocolError",
     "PulledOut",
     "RawprogramInvalid",
+    "RecipeChanged",
     "RecipeError",
     "SaharaError",
     "SchemaOutdated",
     "SchemaTooNew",
     "StationError",
     "StationOverdue",
+    "Stopping",
     "StoreError",
     "Swapped",
     "Timeout",
+    "TrayShort",
     "UnknownInEdl",
     "UnknownMode",
+    "UnmappedPort",
     "UsageError",
     "UsbAccess",
     "UsbBroken",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from station.errors.base import Blame, StationError
+from station.errors.line import LineError
 
 
 def all_errors() -> Iterator[type[StationError]]:
@@ -27,7 +28,8 @@ def page() -> str:
         Blame.NOBODY: "INTERRUPTED",
     }
     rows = [
-        f"| {error.code} | {error.headline} | {words[error.blame]} | {error.remedy} |"
+        f"| {error.code} | {error.headline} | "
+        f"{'-' if issubclass(error, LineError) else words[error.blame]} | {error.remedy} |"
         for error in all_errors()
     ]
     head = [
@@ -35,7 +37,8 @@ def page() -> str:
         "",
         "FAIL is about the module, BLOCKED was refused before the first write, ERROR is the",
         "station itself, ABORTED was a person, INTERRUPTED is what the next start found open.",
-        "A refusal after the first write counts as FAIL.",
+        "A refusal after the first write counts as FAIL. L codes are no verdicts: they answer",
+        "commands, or are alarms on the screen.",
         "",
         "| code | screen | verdict | what to do |",
         "|---|---|---|---|",

@@ -1,0 +1,102 @@
+"""What the engine last said, and how sure we may be of it. No Textual, no asyncio."""
+
+from collections import deque
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from station.live import LineView, LogLine, SlotView
+from station.wire import (
+    Answer,
+    Command,
+    Hello,
+    LineChanged,
+    Logged,
+    Message,
+    SlotChanged,
+    Snapshot,
+    Transcript,
+)
+
+STALE_S = 2.0
+"""The engine speaks every second; silent for so long, its last word is old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is new in the picture since the last look; empty: only the time has passed."""
+
+    slots: frozenset[str] = frozenset()
+    line: bool = False
+    log: bool = False
+    transcript: bool = False
+    anew: bool = False
+    """Connected again: everything may be different, the slots too."""
+
+
+@dataclass(slots=True)
+class Picture:
+    """Changed by `take` only; screens read it."""
+
+    hello: Hello | None = None
+    line: LineView | None = None
+    slots: dict[str, SlotView] = field(default_factory=dict)
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=1000))
+    followed: str | None = None
+    transcript: deque[LogLine] = field(default_factory=lambda: deque(maxlen=1000))
+    ahead_us: int = 0
+    """The engine's clock minus ours, so that elapsed times are the engine's."""
+    heard_utc_us: int | None = None
+    """When the engine last said anything, by our clock."""
+    trouble: str = "connecting"
+    """Why there is no engine, in words; empty while connected."""
+
+    def take(self, message: Message, now_utc_us: int) -> Change:
+        """Put one message into the picture."""
+        self.heard_utc_us = now_utc_us
+        match message:
+            case Hello():
+                self.hello = message
+                return Change(anew=True)
+            case Snapshot():
+                self.ahead_us = message.utc_us - now_utc_us
+                self.line = message.line
+                self.slots = {view.slot: view for view in message.slots}
+                self.log.clear()
+                self.log.extend(message.log)
+                self.trouble = ""
+                return Change(frozenset(self.slots), line=True, log=True, anew=True)
+            case SlotChanged():
+                self.slots[message.slot.slot] = message.slot
+                return Change(frozenset({message.slot.slot}))
+            case LineChanged():
+                self.line = message.line
+                return Change(line=True)
+            case Logged():
+                self.log.extend(message.lines)
+                return Change(log=True)
+            case Transcript():
+                if message.anew or message.slot != self.followed:
+                    self.transcript.clear()
+                self.followed = message.slot
+                self.transcript.extend(message.lines)
+                return Change(transcript=True)
+            case Answer():
+                return Change()
+            case _:  # a beat
+                self.ahead_us = message.utc_us - now_utc_us
+                return Change()
+
+    def is_stale(self, now_utc_us: int) -> bool:
+        """True when what is shown may not be so any more."""
+        if self.trouble or self.heard_utc_us is None:
+            return True
+        return now_utc_us - self.heard_utc_us > STALE_S * 1_000_000
+
+
+class Link(Protocol):
+    """The way to the engine."""
+
+    def ask(self, command: Command) -> Awaitable[Answer]:
+        """Send a command, wait for its answer. Raises NoEngine when there is none in time."""
+        ...

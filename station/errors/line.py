@@ -1,0 +1,75 @@
+"""L6xx: what the running line refuses, and screens that cannot reach it."""
+
+from station.errors.base import Blame, StationError
+
+
+class LineError(StationError):
+    """A command the engine does not carry out; nothing was changed by it."""
+
+    blame = Blame.REFUSAL
+
+
+class NotArmed(LineError):
+    code = "L601"
+    headline = "NOT ARMED"
+    remedy = "Arm the line first: choose the recipes and confirm (key A, or `station line arm`)."
+
+
+class NotNow(LineError):
+    code = "L602"
+    headline = "NOT NOW"
+    remedy = "Wait until the slot shows a verdict, or do what its tile says, then try again."
+
+
+class RecipeChanged(LineError):
+    code = "L603"
+    headline = "RECIPE CHANGED"
+    remedy = "Look at the recipes again and confirm them: the file is not the one that was shown."
+
+
+class Stopping(LineError):
+    code = "L604"
+    headline = "STOPPING"
+    remedy = "Wait until the engine has ended and start it again; running modules are finished."
+
+
+class NoEngine(LineError):
+    code = "L605"
+    headline = "NO ENGINE"
+    remedy = "Start the engine: `systemctl start station`, or `station run` on a desk."
+    blame = Blame.STATION
+
+
+class OtherProtocol(LineError):
+    code = "L606"
+    headline = "OTHER VERSION"
+    remedy = "Close this screen and open it again with the software version the engine runs."
+    blame = Blame.STATION
+
+
+class NoAccess(LineError):
+    code = "L607"
+    headline = "NO ACCESS"
+    remedy = "Add this user to the group of the engine's socket (`station`), then log in again."
+    blame = Blame.STATION
+
+
+class NotFlashed(LineError):
+    code = "L608"
+    headline = "NOT FLASHED"
+    remedy = "Take the module out and put it back, or retry its slot: it was there before the line."
+    blame = Blame.NOBODY
+
+
+class TrayShort(LineError):
+    code = "L609"
+    headline = "MODULE MISSING"
+    remedy = "Reseat the modules in the slots that say NO USB; red bin for those that stay dark."
+    blame = Blame.NOBODY
+
+
+class UnmappedPort(LineError):
+    code = "L610"
+    headline = "UNKNOWN PORT"
+    remedy = "Take the module out, or add its USB port to the slots in the settings."
+    blame = Blame.NOBODY

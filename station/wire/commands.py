@@ -1,0 +1,175 @@
+"""The lines an engine understands: JSON, one object a line, UTF-8, at most 64 KiB.
+
+    {"do": "retry", "id": "7", "slot": "A3", "by": "maria"}
+
+`id` comes back in the answer; `by` is the person, if the caller knows one. The caller's user
+comes from the socket itself. Hostile until proven: strict models, unknown keys refused, and
+every complaint names its place.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+from station.errors import UsageError
+
+MAX_COMMAND_BYTES = 64 << 10
+
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]+$"
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=_PRINTABLE),
+]
+SlotName = Annotated[str, StringConstraints(min_length=1, max_length=16)]
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_PRINTABLE),
+]
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id: Annotated[str, StringConstraints(max_length=64)] | None = None
+    by: Name | None = None
+
+
+class RecipeChoice(BaseModel):
+    """A recipe as it was shown: the engine refuses if its file is another one by now."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: Name
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Arm(_Command):
+    """Flash what arrives from now on, by these recipes only.
+
+    `expect`: slot names, a number of modules, "all", or "none"; left out: as in the settings.
+    """
+
+    do: Literal["arm"] = "arm"
+    recipes: Annotated[tuple[RecipeChoice, ...], Field(min_length=1, max_length=64, strict=False)]
+    operator: Name
+    label: Name | None = None
+    target: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    expect: (
+        Annotated[tuple[SlotName, ...], Field(max_length=256, strict=False)]
+        | Annotated[int, Field(ge=1, le=256)]
+        | Literal["all", "none"]
+        | None
+    ) = None
+
+
+class Disarm(_Command):
+    """Start nothing more; what runs is finished."""
+
+    do: Literal["disarm"] = "disarm"
+
+
+class Retry(_Command):
+    """Give the module in a slot another attempt. `recipe` and `label` as in `station flash`."""
+
+    do: Literal["retry"] = "retry"
+    slot: SlotName
+    recipe: Name | None = None
+    label: Name | None = None
+
+
+class Abort(_Command):
+    """End a slot's attempt. One that writes is finished first unless `now`."""
+
+    do: Literal["abort"] = "abort"
+    slot: SlotName
+    now: bool = False
+
+
+class Hold(_Command):
+    """Keep a slot out of the line."""
+
+    do: Literal["hold"] = "hold"
+    slot: SlotName
+    reason: Reason
+
+
+class Release(_Command):
+    do: Literal["release"] = "release"
+    slot: SlotName
+
+
+class Clear(_Command):
+    """The slot is empty, says a person: a module that is not on USB cannot be seen to leave."""
+
+    do: Literal["clear"] = "clear"
+    slot: SlotName
+
+
+class Stop(_Command):
+    """End the engine: modules that are being written are finished first unless `now`."""
+
+    do: Literal["stop"] = "stop"
+    now: bool = False
+
+
+class Recipes(_Command):
+    """Answered with `recipes`: what could be armed now, read from the files."""
+
+    do: Literal["recipes"] = "recipes"
+
+
+class Status(_Command):
+    """Answered with `line` and `slots`, once."""
+
+    do: Literal["status"] = "status"
+
+
+class Watch(_Command):
+    """A snapshot, then every change."""
+
+    do: Literal["watch"] = "watch"
+
+
+class Follow(_Command):
+    """The transcript of one slot, too; None for none."""
+
+    do: Literal["follow"] = "follow"
+    slot: SlotName | None = None
+
+
+class Hands(_Command):
+    """Simulated modules only: what an operator's hands would do.
+
+    `tray`: take all out and put fresh ones in. `fault`: of the module that is plugged in.
+    """
+
+    do: Literal["hands"] = "hands"
+    action: Literal["plug", "unplug", "tray"]
+    slot: SlotName | None = None
+    fault: Name | None = None
+
+
+Command = (
+    Arm | Disarm | Retry | Abort | Hold | Release | Clear | Stop | Recipes | Status | Watch
+    | Follow | Hands
+)  # fmt: skip
+
+_COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
+
+C = TypeVar("C", bound=_Command)
+
+
+def command_line(command: Command) -> bytes:
+    """The command as one line of JSON with its line end."""
+    return command.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
+def parse_command(line: bytes) -> Command:
+    """Raises UsageError naming the place and what is wrong there."""
+    try:
+        return _COMMANDS.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(str(part)[:64] for part in first["loc"]) or "the line"
+        raise UsageError(f"command: {place}: {first['msg'][:200]}") from None
