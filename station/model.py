@@ -5,10 +5,10 @@ Durations are integers: microseconds on a monotonic clock. No floats where a rec
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Self
+from typing import Self, TypeAlias
 
 from station.errors import Blame, ConfigError, StationError
 
@@ -317,6 +317,31 @@ class AttemptRecord:
     closed: AttemptClosed | None
     steps: tuple[StepRecord, ...]
     images: tuple[ImageSent, ...]
+
+
+# --- the line ---------------------------------------------------------------------------------
+
+Fact: TypeAlias = "str | int | Sequence[Fact] | Mapping[str, Fact] | None"
+"""What a record may hold of its own shape: as JSON, without floats."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationEvent:
+    """What a person did to the line, or the engine itself: then nobody is named.
+
+    `kind`: started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop. `actor` is
+    the person as they said; `peer_uid` and `peer_user` are the user of the socket's other end.
+    """
+
+    event_id: str
+    station: str
+    utc_us: int
+    kind: str
+    actor: str | None = None
+    peer_uid: int | None = None
+    peer_user: str | None = None
+    slot: str | None = None
+    detail: Mapping[str, Fact] = field(default_factory=dict)
 
 
 # --- for eyes: live progress, may be dropped, never the source of a record --------------------

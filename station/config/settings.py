@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from station.config.strict import Strict, Text, read_model
 from station.config.yaml_lines import Document, read_document, refuse
@@ -15,6 +15,8 @@ from station.errors import ConfigError
 from station.model import PortPath, Slot
 
 DEFAULT_PLACES = (Path("config/station.yaml"), Path("/etc/station/station.yaml"))
+
+MAX_SLOTS = 256
 
 _SLOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
 
@@ -39,6 +41,32 @@ def _database(text: str) -> str:
     return text
 
 
+Expect = Literal["all", "none"] | int | tuple[str, ...]
+"""How many modules a full tray has: all slots, nobody said, a number, or the slots named."""
+
+
+def _expect(value: object) -> object:
+    """One sentence for all forms; pydantic alone complains once for each."""
+    if not _can_be_expected(value):
+        raise ValueError(
+            f"must be all, none, a number of modules from 1 to {MAX_SLOTS}, "
+            "or a list of slots such as [A1, A2]"
+        )
+    return value
+
+
+def _can_be_expected(value: object) -> bool:
+    match value:
+        case "all" | "none":
+            return True
+        case int():
+            return 1 <= value <= MAX_SLOTS and value is not True
+        case tuple():
+            return 1 <= len(value) <= MAX_SLOTS and all(isinstance(name, str) for name in value)
+        case _:
+            return False
+
+
 class StationSection(Strict):
     """How the station signs its records."""
 
@@ -56,15 +84,10 @@ class SlotSection(Strict):
 
 
 class TraySection(Strict):
-    """How the slots lie on the fixture, row by row in file order, and how many modules a full
-    tray has: all slots, a number, or the slots named."""
+    """How the slots lie on the fixture, row by row in file order, and what a full tray has."""
 
     columns: Annotated[int, Field(ge=1, le=16)] | None = None
-    expect: (
-        Literal["all", "none"]
-        | Annotated[int, Field(ge=1, le=256)]
-        | Annotated[tuple[Text, ...], Field(min_length=1, max_length=256)]
-    ) = "all"
+    expect: Annotated[Expect, BeforeValidator(_expect)] = "all"
 
 
 class StationFile(Strict):
@@ -76,7 +99,7 @@ class StationFile(Strict):
     recipes: Text
     slots: Annotated[
         dict[Annotated[str, AfterValidator(_slot_name)], SlotSection],
-        Field(min_length=1, max_length=256),
+        Field(min_length=1, max_length=MAX_SLOTS),
     ]
     families: Text | None = None
     socket: Text | None = None
@@ -168,11 +191,13 @@ def _strange_slots(document: Document, read: StationFile) -> list[str]:
         ]
     if not isinstance(expect, tuple):
         return []
-    return [
-        document.problem((*where, place), f"there is no slot {name!r}")
-        for place, name in enumerate(expect)
-        if name not in read.slots
-    ]
+    problems = []
+    for place, name in enumerate(expect):
+        if name not in read.slots:
+            problems.append(document.problem((*where, place), f"there is no slot {name!r}"))
+        elif name in expect[:place]:
+            problems.append(document.problem((*where, place), f"slot {name} is listed twice"))
+    return problems
 
 
 def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:

@@ -1,4 +1,5 @@
-"""Questions to the record, on connections that cannot write. They never wait for the writer.
+"""Questions about units and attempts, on connections that cannot write. They never wait for the
+writer.
 
 Each call opens the database, asks within one transaction (one moment of the record) and closes
 it. A database that is missing, damaged or of another revision raises DatabaseError,
@@ -6,42 +7,24 @@ SchemaOutdated or SchemaTooNew.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
-from station.errors import DatabaseError, NoDatabase
-from station.model import (
-    AttemptClosed,
-    AttemptRecord,
-    FileRef,
-    Identifier,
-    IdKind,
-    PackageRef,
-    RecipeRef,
-    Unit,
-)
+from station.model import AttemptRecord, IdKind, Outcome, Unit
 from station.store import schema
-from station.store.database import database_errors, reader_engine, shown
-from station.store.migrate import is_missing, require_current
-from station.store.rows import closed_of, image_of, opened_of, step_of, unit_of
-from station.store.units import identifies
-
-_CHUNK = 500
-"""Attempts whose parts are fetched by one statement."""
+from station.store.reading import reading
+from station.store.records import Condition, halves, records
+from station.store.rows import unit_of
+from station.store.units import identifies, known_units
 
 _UNIT_HISTORY = 50
 """Attempts looked back for what is known of a unit."""
 
 _opened = schema.attempt_opened
 _closed = schema.attempt_closed
-_BOTH = _opened.outerjoin(_closed, _closed.c.attempt_id == _opened.c.id)
-
-Condition = sa.ColumnElement[bool]
 
 
 # --- the questions ----------------------------------------------------------------------------
@@ -50,6 +33,7 @@ Condition = sa.ColumnElement[bool]
 def find_attempts(
     url: str,
     *,
+    name: str | None = None,
     imei: str | None = None,
     serial: str | None = None,
     chip: str | None = None,
@@ -61,10 +45,12 @@ def find_attempts(
 ) -> list[AttemptRecord]:
     """The attempts that meet every condition, newest last; with `limit` the newest so many.
 
-    imei, serial, chip: all attempts of a unit ever seen under that name. firmware: reported
-    before or after, exact or `prefix*`. package: name, or sha256 or at least 8 digits of it.
+    imei, serial, chip: all attempts of a unit ever seen under that name; name: under any kind of
+    name, labels too. firmware: reported before or after, exact or `prefix*`. package: name, or
+    sha256 or at least 8 digits of it.
     """
     conditions = [
+        *(_of_unit_ids(_units_called(name)) if name else ()),
         *(_of_unit(IdKind.IMEI, imei) if imei else ()),
         *(_of_unit(IdKind.SERIAL, serial) if serial else ()),
         *(_of_unit(IdKind.CHIP, chip.lower()) if chip else ()),
@@ -73,8 +59,8 @@ def find_attempts(
         *((_opened.c.slot == slot,) if slot else ()),
         *((_opened.c.started_utc_us >= since_utc_us,) if since_utc_us is not None else ()),
     ]
-    with _reading(url) as connection:
-        return _records(connection, conditions, limit)
+    with reading(url) as connection:
+        return records(connection, conditions, limit)
 
 
 def unit_by_chip(url: str, chip_serial: str) -> Unit | None:
@@ -82,17 +68,17 @@ def unit_by_chip(url: str, chip_serial: str) -> Unit | None:
     chip = chip_serial.lower()
     if not identifies(IdKind.CHIP, chip):
         return None
-    with _reading(url) as connection:
+    with reading(url) as connection:
         unit_ids: Sequence[str] = connection.scalars(
             _units_named(IdKind.CHIP, chip).distinct()
         ).all()
-        newest = _halves(connection, _of_unit_ids(unit_ids), 1)
+        newest = halves(connection, _of_unit_ids(unit_ids), 1)
         if not newest:
             return None
         unit_id = next(
             (half["unit_id"] for half in newest[0] if half["unit_id"] in unit_ids), unit_ids[0]
         )
-        history = _halves(connection, _of_unit_ids([unit_id]), _UNIT_HISTORY)
+        history = halves(connection, _of_unit_ids([unit_id]), _UNIT_HISTORY)
     known = Unit()
     for before, after in reversed(history):
         if before["unit_id"] == unit_id:
@@ -100,6 +86,25 @@ def unit_by_chip(url: str, chip_serial: str) -> Unit | None:
         if after["unit_id"] == unit_id:
             known = _updated(known, unit_of(after, after["firmware_after"]))
     return replace(known, chip_serial=chip)
+
+
+def last_verdict(
+    url: str, unit: Unit, *, outcome: Outcome | None = None, before_attempt: str | None = None
+) -> AttemptRecord | None:
+    """The unit's newest closed attempt, or the newest with this outcome; None if there is none.
+
+    The unit is whoever its IMEI, serial or chip serial name, by the rule of `station.store.units`.
+    `before_attempt`: the one that runs, or just ended; it does not count.
+    """
+    ended = _closed.c.outcome == outcome if outcome else _closed.c.outcome.is_not(None)
+    with reading(url) as connection:
+        unit_ids = known_units(connection, unit)
+        if not unit_ids:
+            return None
+        conditions = [*_of_unit_ids(unit_ids), ended]
+        if before_attempt is not None:
+            conditions.append(_opened.c.id != before_attempt)
+        return next(iter(records(connection, conditions, 1)), None)
 
 
 # --- conditions -------------------------------------------------------------------------------
@@ -112,6 +117,17 @@ def _of_unit(kind: IdKind, value: str) -> list[Condition]:
 def _units_named(kind: IdKind, value: str) -> sa.Select[Any]:
     names = schema.unit_identifier
     return sa.select(names.c.unit_id).where(names.c.kind == kind, names.c.value == value)
+
+
+def _units_called(name: str) -> sa.Select[Any]:
+    """By whatever kind of name, exactly; chip serials are lower case."""
+    names = schema.unit_identifier
+    by_kind = (
+        sa.and_(names.c.kind == kind, names.c.value == value)
+        for kind in IdKind
+        for value in (name.lower() if kind is IdKind.CHIP else name,)
+    )
+    return sa.select(names.c.unit_id).where(sa.or_(*by_kind))
 
 
 def _of_unit_ids(units: Sequence[str] | sa.Select[Any]) -> list[Condition]:
@@ -149,139 +165,6 @@ def _with_package(wanted: str) -> list[Condition]:
     return [sa.or_(*same)]
 
 
-# --- reading ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _reading(url: str) -> Iterator[sa.Connection]:
-    place = shown(url)
-    if is_missing(url):
-        raise NoDatabase(f"there is no database at {place}; `station db upgrade` creates it")
-    try:
-        with database_errors(url), reader_engine(url).connect() as connection:
-            require_current(connection, place)
-            yield connection
-    except (LookupError, ValueError) as error:
-        raise DatabaseError(f"database {place}: a row holds an unknown value ({error})") from error
-
-
-def _newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:
-    """Both halves, newest first; columns as `opened_<name>` and `closed_<name>`."""
-    return (
-        sa.select(
-            *(column.label(f"opened_{column.name}") for column in _opened.c),
-            *(column.label(f"closed_{column.name}") for column in _closed.c),
-        )
-        .select_from(_BOTH)
-        .where(*conditions)
-        .order_by(_opened.c.started_utc_us.desc(), _opened.c.id.desc())
-        .limit(limit)
-    )
-
-
-Halves = tuple[Mapping[str, Any], Mapping[str, Any]]
-
-
-def _halves(
-    connection: sa.Connection, conditions: Iterable[Condition], limit: int | None
-) -> list[Halves]:
-    def half(row: sa.RowMapping, prefix: str) -> dict[str, Any]:
-        return {key[len(prefix) :]: value for key, value in row.items() if key.startswith(prefix)}
-
-    rows = connection.execute(_newest(conditions, limit)).mappings()
-    return [(half(row, "opened_"), half(row, "closed_")) for row in rows]
-
-
 def _updated(known: Unit, seen: Unit) -> Unit:
     fields = {name: getattr(seen, name) for name in Unit.__dataclass_fields__}
     return replace(known, **{name: value for name, value in fields.items() if value is not None})
-
-
-def _records(
-    connection: sa.Connection, conditions: Iterable[Condition], limit: int | None
-) -> list[AttemptRecord]:
-    halves = _halves(connection, conditions, limit)
-    halves.reverse()
-    contents = _Contents(connection, [before for before, _ in halves])
-    found: list[AttemptRecord] = []
-    for start in range(0, len(halves), _CHUNK):
-        chunk = halves[start : start + _CHUNK]
-        parts = _Parts(connection, [before["id"] for before, _ in chunk])
-        found += [_record(before, after, contents, parts) for before, after in chunk]
-    return found
-
-
-def _record(
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-    contents: "_Contents",
-    parts: "_Parts",
-) -> AttemptRecord:
-    attempt_id = before["id"]
-    closed: AttemptClosed | None = None
-    if after["attempt_id"] is not None:
-        readings = {row["name"]: row["value"] for row in parts.readings.get(attempt_id, ())}
-        closed = closed_of(after, readings)
-    names = parts.identifiers.get(attempt_id, ())
-    return AttemptRecord(
-        opened=opened_of(
-            before,
-            identifiers=tuple(Identifier(n["kind"], n["value"], n["source"]) for n in names),
-            recipe=contents.recipes.get(before["recipe_sha256"]),
-            package=contents.package(before),
-            plan_json=contents.plans.get(before["plan_sha256"]),
-        ),
-        closed=closed,
-        steps=tuple(map(step_of, parts.steps.get(attempt_id, ()))),
-        images=tuple(map(image_of, parts.images.get(attempt_id, ()))),
-    )
-
-
-class _Contents:
-    """Recipes, plans and packages of these attempts, each digest read once."""
-
-    def __init__(self, connection: sa.Connection, attempts: Sequence[Mapping[str, Any]]) -> None:
-        def rows(table: sa.Table, key: str, wanted: str) -> Iterator[sa.RowMapping]:
-            digests = sorted({row[wanted] for row in attempts} - {None})
-            for start in range(0, len(digests), _CHUNK):
-                some = digests[start : start + _CHUNK]
-                query = sa.select(table).where(table.c[key].in_(some)).order_by(*table.primary_key)
-                yield from connection.execute(query).mappings()
-
-        self.recipes = {
-            row["sha256"]: RecipeRef(row["name"], row["revision"], row["sha256"], row["text"])
-            for row in rows(schema.recipe, "sha256", "recipe_sha256")
-        }
-        self.plans = {
-            row["sha256"]: row["json"] for row in rows(schema.plan, "sha256", "plan_sha256")
-        }
-        files = rows(schema.package_file, "package_sha256", "package_sha256")
-        self.files = {
-            digest: tuple(FileRef(f["path"], f["sha256"], f["length_bytes"]) for f in group)
-            for digest, group in groupby(files, key=lambda row: row["package_sha256"])
-        }
-
-    def package(self, attempt: Mapping[str, Any]) -> PackageRef | None:
-        digest = attempt["package_sha256"]
-        if digest is None:
-            return None
-        return PackageRef(attempt["package_name"], digest, self.files.get(digest, ()))
-
-
-class _Parts:
-    """Rows that belong to these attempts, by attempt, in order."""
-
-    def __init__(self, connection: sa.Connection, attempt_ids: Sequence[str]) -> None:
-        def by_attempt(table: sa.Table, order: str) -> dict[str, list[sa.RowMapping]]:
-            query = (
-                sa.select(table)
-                .where(table.c.attempt_id.in_(attempt_ids))
-                .order_by(table.c.attempt_id, table.c[order])
-            )
-            rows = connection.execute(query).mappings()
-            return {key: list(group) for key, group in groupby(rows, lambda r: r["attempt_id"])}
-
-        self.steps = by_attempt(schema.step, "ordinal")
-        self.images = by_attempt(schema.image_sent, "ordinal")
-        self.readings = by_attempt(schema.reading, "name")
-        self.identifiers = by_attempt(schema.unit_identifier, "id")

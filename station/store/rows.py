@@ -9,6 +9,7 @@ from station.model import (
     AttemptOpened,
     Failure,
     ImageSent,
+    StationEvent,
     StepRecord,
     Unit,
 )
@@ -90,6 +91,20 @@ def image_row(attempt_id: str, ordinal: int, image: ImageSent) -> Row:
     }
 
 
+def event_row(event: StationEvent) -> Row:
+    return {
+        "id": event.event_id,
+        "station": event.station,
+        "utc_us": event.utc_us,
+        "kind": event.kind,
+        "actor": event.actor,
+        "peer_uid": event.peer_uid,
+        "peer_user": event.peer_user,
+        "slot": event.slot,
+        "detail": json.dumps(dict(event.detail), sort_keys=True),
+    }
+
+
 # --- from rows --------------------------------------------------------------------------------
 
 
@@ -158,3 +173,17 @@ def step_of(row: Stored) -> StepRecord:
 
 def image_of(row: Stored) -> ImageSent:
     return ImageSent(row["name"], row["sha256_sent"], row["length_bytes"])
+
+
+def event_of(row: Stored) -> StationEvent:
+    return StationEvent(
+        event_id=row["id"],
+        station=row["station"],
+        utc_us=row["utc_us"],
+        kind=row["kind"],
+        actor=row["actor"],
+        peer_uid=row["peer_uid"],
+        peer_user=row["peer_user"],
+        slot=row["slot"],
+        detail=json.loads(row["detail"]),
+    )

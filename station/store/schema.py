@@ -4,6 +4,8 @@
                                    ^   ^   ^   ^
                       attempt_closed  step reading image_sent
 
+    station_event
+
 Every row is written once: triggers refuse UPDATE, DELETE and, on SQLite, any INSERT over an
 existing key (`INSERT OR REPLACE` deletes without firing the delete trigger unless the
 connection asks for it). All tables are WITHOUT ROWID, so there is no hidden key to replace by.
@@ -223,3 +225,20 @@ image_sent = _table(
     sa.Column("sha256_sent", _Sha256, nullable=False),
     sa.Column("length_bytes", sa.BigInteger, nullable=False),
 )
+
+# --- the line ---------------------------------------------------------------------------------
+
+station_event = _table(
+    "station_event",
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("station", Words, nullable=False),
+    sa.Column("utc_us", sa.BigInteger, nullable=False, index=True),
+    sa.Column("kind", Words, nullable=False),
+    sa.Column("actor", Words),
+    sa.Column("peer_uid", sa.BigInteger),
+    sa.Column("peer_user", Words),
+    sa.Column("slot", Words),
+    sa.Column("detail", Words, nullable=False),
+    sa.Index(None, "station", "kind", "utc_us"),
+)
+"""What people did to the line, and when the engine began and ended; `detail` is JSON."""

@@ -53,6 +53,14 @@ def resolve(connection: sa.Connection, identifiers: Iterable[Identifier]) -> str
     return unit_id
 
 
+def known_units(connection: sa.Connection, unit: Unit) -> list[str]:
+    """The ids of this unit: usually one; none if never seen. A module seen by its chip alone and
+    another time by its IMEI alone has two until both are read together."""
+    names = _identifying((name.kind, name.value) for name in names_of(unit))
+    found = (i for kind, values in names.items() for i in _units_named(connection, kind, values))
+    return [i for i in dict.fromkeys(found) if _agree(_known_names(connection, i), names)]
+
+
 def may_be(connection: sa.Connection, unit_id: str, identifiers: Iterable[Identifier]) -> bool:
     """Whether nothing in these names says that it is another unit."""
     names = _identifying((name.kind, name.value) for name in identifiers)

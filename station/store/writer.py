@@ -3,7 +3,8 @@
 Frozen model objects go in, nothing of SQLAlchemy comes out. A call that has begun is never cut
 by cancellation: trio waits for the thread, so a commit happens wholly or not at all; a call
 cancelled before it began has written nothing. `close_attempt` runs even in a cancelled scope.
-Whatever goes wrong in the database or on its disk is a `DatabaseError`.
+Whatever goes wrong in the database or on its disk is a `DatabaseError`. Questions go by threads of
+their own and never wait for a commit.
 """
 
 import time
@@ -14,15 +15,19 @@ from typing import TypeVar
 import sqlalchemy as sa
 import trio
 
+from station.live import Counts
 from station.model import (
     AttemptClosed,
     AttemptOpened,
+    AttemptRecord,
     Identifier,
     ImageSent,
+    Outcome,
+    StationEvent,
     StepRecord,
     Unit,
 )
-from station.store import queries, schema
+from station.store import counts, events, queries, schema
 from station.store.database import database_errors, writer_engine
 from station.store.inserts import (
     insert_attempt,
@@ -33,10 +38,13 @@ from station.store.inserts import (
     unit_of_attempt,
 )
 from station.store.migrate import check
-from station.store.rows import image_row, step_row
+from station.store.rows import event_row, image_row, step_row
 from station.store.units import record_names, resolve
 
 T = TypeVar("T")
+
+_READERS = 4
+"""Questions asked at once; each is one short-lived connection."""
 
 
 def now_utc_us() -> int:
@@ -68,6 +76,9 @@ class Store:
         self._engine = engine
         self._limiter = limiter
         self._clock = clock
+        self._readers = trio.CapacityLimiter(_READERS)
+
+    # --- writing ------------------------------------------------------------------------------
 
     async def open_attempt(self, opened: AttemptOpened, steps: Sequence[StepRecord] = ()) -> None:
         """Commit an attempt with the steps so far, before the module is changed."""
@@ -128,11 +139,45 @@ class Store:
 
         return await self._commit(work)
 
+    async def add_event(self, event: StationEvent) -> None:
+        """Commit what a person did to the line, or that the engine began or ended."""
+        await self._commit(lambda c: insert_rows(c, schema.station_event, [event_row(event)]))
+
+    async def ping(self) -> None:
+        """Return once the writer has held the write lock, having written nothing."""
+
+        def lock_blocking() -> None:
+            with database_errors(self._url), self._engine.connect() as connection:
+                connection.begin().rollback()
+
+        await trio.to_thread.run_sync(lock_blocking, limiter=self._limiter)
+
+    # --- questions ----------------------------------------------------------------------------
+
     async def unit_by_chip(self, chip_serial: str) -> Unit | None:
-        """`queries.unit_by_chip`, off the trio thread."""
-        return await trio.to_thread.run_sync(
-            queries.unit_by_chip, self._url, chip_serial, limiter=self._limiter
-        )
+        """`queries.unit_by_chip`, off the trio thread; so are the next ones."""
+        return await self._ask(lambda: queries.unit_by_chip(self._url, chip_serial))
+
+    async def last_verdict(
+        self, unit: Unit, *, outcome: Outcome | None = None, before_attempt: str | None = None
+    ) -> AttemptRecord | None:
+        def ask() -> AttemptRecord | None:
+            return queries.last_verdict(
+                self._url, unit, outcome=outcome, before_attempt=before_attempt
+            )
+
+        return await self._ask(ask)
+
+    async def counts_since(self, station: str, since_utc_us: int) -> Counts:
+        return await self._ask(lambda: counts.counts_since(self._url, station, since_utc_us))
+
+    async def last_event(self, station: str, kind: str) -> StationEvent | None:
+        return await self._ask(lambda: events.last_event(self._url, station, kind))
+
+    # --- threads ------------------------------------------------------------------------------
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(question, limiter=self._readers)
 
     async def _commit(self, work: Callable[[sa.Connection], T]) -> T:
         def transaction_blocking() -> T:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from station.config import find_config, load_settings
-from station.config.settings import DEFAULT_PLACES, StationFile
+from station.config.settings import DEFAULT_PLACES, StationFile, TraySection
 from station.config.strict import read_model
 from station.config.yaml_lines import parse_document
 from station.errors import ConfigError
@@ -108,6 +108,125 @@ def test_one_problem(tmp_path: Path, old: str, new: str, problem: str) -> None:
     assert found.startswith(problem)
 
 
+# --- the tray and the socket ------------------------------------------------------------------
+
+
+def tray(folder: Path, text: str) -> TraySection:
+    return load_settings(write(folder, f"{GOOD}tray: {text}\n")).tray
+
+
+def test_left_out_a_full_tray_has_all_slots(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, GOOD))
+    assert (settings.tray.expect, settings.tray.columns) == ("all", None)
+    assert settings.rows == (("B2", "A1"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("all", "all"),
+        ("none", "none"),
+        ('"none"', "none"),
+        ("1", 1),
+        ("2", 2),
+        ("[A1]", ("A1",)),
+        ("[A1, B2]", ("A1", "B2")),
+    ],
+)
+def test_what_a_full_tray_has(tmp_path: Path, text: str, expected: object) -> None:
+    assert tray(tmp_path, f"{{expect: {text}}}").expect == expected
+
+
+FORMS = (
+    "8: key 'tray.expect': must be all, none, a number of modules from 1 to 256, "
+    "or a list of slots such as [A1, A2]"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        *((wrong, FORMS) for wrong in ("al", "ALL", "yes", "no", "true", "false", '"2"', '""')),
+        *((wrong, FORMS) for wrong in ("0", "-1", "257", "1.0", "012", "{A1: B2}")),
+        *((wrong, FORMS) for wrong in ("[]", "[1]", "[A1, no]", "[[A1]]", "[A1, ~]")),
+        (str([f"S{number}" for number in range(257)]), FORMS),
+        ("~", "8: key 'tray.expect': has no value"),
+        ("", "8: key 'tray.expect': has no value"),
+        ("3", "8: key 'tray.expect': 3 modules do not fit into 2 slots"),
+        ("[A1, Z9]", "8: key 'tray.expect[1]': there is no slot 'Z9'"),
+        ("[A1, B2, A1]", "8: key 'tray.expect[2]': slot A1 is listed twice"),
+    ],
+)
+def test_a_full_tray_of_something_else(tmp_path: Path, text: str, problem: str) -> None:
+    assert problems(tmp_path, f"{GOOD}tray: {{expect: {text}}}\n") == [problem]
+
+
+def slots(number: int) -> str:
+    head, _ = GOOD.split("slots:")
+    lines = (f"  S{place}: {{ports: [1-{place}]}}\n" for place in range(1, number + 1))
+    return f"{head}slots:\n{''.join(lines)}"
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "lengths"),
+    [
+        (8, "{}", [4, 4]),
+        (9, "{}", [8, 1]),
+        (9, "{columns: 3}", [3, 3, 3]),
+        (9, "{columns: 16}", [9]),
+        (2, "{columns: 1}", [1, 1]),
+    ],
+)
+def test_rows_as_they_lie_on_the_fixture(
+    tmp_path: Path, number: int, text: str, lengths: list[int]
+) -> None:
+    settings = load_settings(write(tmp_path, f"{slots(number)}tray: {text}\n"))
+    assert [len(row) for row in settings.rows] == lengths
+    flat = [name for row in settings.rows for name in row]
+    assert flat == [slot.name for slot in settings.slots]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{columns: 0}", "8: key 'tray.columns': must be at least 1"),
+        ("{columns: 17}", "8: key 'tray.columns': must be at most 16"),
+        ('{columns: "4"}', "8: key 'tray.columns': must be a whole number without quotes, not"),
+        ("{rows: 2}", "8: key 'tray.rows': is not known here (known keys: columns, expect)"),
+        ("4", "8: key 'tray': must be a group of keys, not 4"),
+    ],
+)
+def test_a_tray_of_another_shape(tmp_path: Path, text: str, problem: str) -> None:
+    (found,) = problems(tmp_path, f"{GOOD}tray: {text}\n")
+    assert found.startswith(problem)
+
+
+def test_the_socket_lies_beside_the_settings(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, GOOD)).socket == tmp_path / "station.sock"
+    for text, expected in (
+        ("line.sock", tmp_path / "line.sock"),
+        ("../run/line.sock", tmp_path.parent / "run/line.sock"),
+        ("/run/station/station.sock", Path("/run/station/station.sock")),
+    ):
+        assert load_settings(write(tmp_path, f"{GOOD}socket: {text}\n")).socket == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('"a\\0b"', "holds a character that cannot be printed"),
+        ('"a\\nb"', "must be printable text, not empty"),
+        ('""', "must be printable text, not empty"),
+        ("[a]", "must be text, not a list"),
+        ("12", "unquoted 12 is read as a number"),
+        ("x" * 257, "may be at most 256 characters long"),
+    ],
+)
+def test_a_socket_that_cannot_be_a_path(tmp_path: Path, text: str, problem: str) -> None:
+    (found,) = problems(tmp_path, f"{GOOD}socket: {text}\n")
+    assert found.startswith(f"8: key 'socket': {problem}")
+
+
 @pytest.mark.parametrize("text", ["- a\n", "just text\n", "12\n"])
 def test_a_file_that_is_something_else(tmp_path: Path, text: str) -> None:
     (found,) = problems(tmp_path, text)
@@ -118,7 +237,9 @@ values = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 99) | st.text("ab1-.:*", max_size=6),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["name", "site", "ports", "A1", "x"]), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "site", "ports", "A1", "expect", "x"]), inner, max_size=3
+        )
     ),
     max_leaves=12,
 )
@@ -126,7 +247,9 @@ values = st.recursive(
 
 @given(
     st.dictionaries(
-        st.sampled_from(["station", "database", "store", "recipes", "slots", "families", "y"]),
+        st.sampled_from(
+            ["station", "database", "store", "recipes", "slots", "socket", "tray", "y"]
+        ),
         values,
     )
 )

@@ -1,0 +1,1 @@
+"""The record: real SQLite files, made by the real migrations."""

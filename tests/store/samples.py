@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import sqlalchemy as sa
 import trio
+from sqlalchemy.dialects import sqlite
 
 from station.errors import Nak
 from station.model import (
@@ -21,6 +23,7 @@ from station.model import (
     Outcome,
     PackageRef,
     RecipeRef,
+    StationEvent,
     StepOutcome,
     StepRecord,
     Unit,
@@ -100,6 +103,29 @@ def failed(opened: AttemptOpened, **changes: Any) -> AttemptClosed:  # noqa: ANN
     )
 
 
+def event(kind: str = "hold", **changes: Any) -> StationEvent:  # noqa: ANN401 - any field
+    full = StationEvent(
+        event_id=new_id(),
+        station="line-1",
+        utc_us=NOON_US,
+        kind=kind,
+        actor="maria",
+        peer_uid=1000,
+        peer_user="worker",
+        slot="A1",
+        detail={"reason": "the cable is loose, é", "recipes": ["ec25-efa"], "target": None},
+    )
+    return replace(full, **changes)
+
+
+def recorded(url: str, *events: StationEvent) -> None:
+    async def work(store: Store) -> None:
+        for one in events:
+            await store.add_event(one)
+
+    written(url, work)
+
+
 def written(url: str, work: Callable[[Store], Awaitable[Any]]) -> Any:  # noqa: ANN401 - what the work returns
     """Run `work` with the store open."""
 
@@ -146,3 +172,10 @@ def stranger(url: str) -> Iterator[sqlite3.Connection]:
 def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
     with stranger(url) as connection:
         return connection.execute(sql).fetchall()
+
+
+def plan(url: str, query: sa.Executable) -> list[str]:
+    """How SQLite would answer: the steps it takes."""
+    assert isinstance(query, sa.Select)
+    sql = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    return [row[-1] for row in rows(url, f"EXPLAIN QUERY PLAN {sql}")]

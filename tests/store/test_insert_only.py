@@ -1,6 +1,7 @@
 """What is written stays written, whoever holds the file."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,10 @@ from tests.store.samples import (
     attempt,
     begun,
     ended,
+    event,
     failed,
     flashed,
+    recorded,
     rows,
     stranger,
     verdict,
@@ -27,6 +30,7 @@ TABLES = sorted(schema.metadata.tables)
 def full(url: str) -> str:
     """A database with a row in every table."""
     flashed(url, attempt())
+    recorded(url, event())
     for table in TABLES:
         assert rows(url, f"SELECT * FROM {table}"), table
     return url
@@ -71,6 +75,14 @@ def test_no_replace_by_the_second_key(full: str) -> None:
         "INSERT OR REPLACE INTO unit_identifier "
         "SELECT 'new', unit_id, kind, value, source, attempt_id, 0 FROM unit_identifier LIMIT 1",
     )
+
+
+def test_an_event_is_recorded_once(url: str) -> None:
+    first = event()
+    recorded(url, first)
+    with pytest.raises(DatabaseError, match="station_event is insert-only"):
+        recorded(url, replace(first, actor="somebody else"))
+    assert rows(url, "SELECT actor FROM station_event") == [("maria",)]
 
 
 def test_an_attempt_is_closed_once(url: str) -> None:

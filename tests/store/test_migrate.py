@@ -19,12 +19,14 @@ from tests.store.samples import attempt, flashed, rows, stranger
 
 ROOT = Path(__file__).parents[2]
 
+HEAD = "0002"
+
 NEXT_REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 def upgrade() -> None:
     op.add_column("unit", sa.Column("colour", sa.Text))
@@ -38,9 +40,10 @@ def newer_software(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "software" / "migrations"
     versions = folder / "versions"
     versions.mkdir(parents=True)
-    for name in ("env.py", "script.py.mako", "versions/0001_the_record.py"):
-        (folder / name).write_bytes((ROOT / "migrations" / name).read_bytes())
-    (versions / "0002_next.py").write_text(NEXT_REVISION.format(trouble=""))
+    for file in (ROOT / "migrations").rglob("*.*"):
+        if file.suffix in (".py", ".mako"):
+            shutil.copy(file, folder / file.relative_to(ROOT / "migrations"))
+    (versions / "0003_next.py").write_text(NEXT_REVISION.format(trouble=""))
     monkeypatch.setattr(migrate, "_migrations", lambda: folder)
     return versions
 
@@ -56,7 +59,7 @@ def _path(url: str) -> Path:
 
 def test_the_migrated_database_is_what_the_code_expects(url: str) -> None:
     assert migrate.drift(url) == []
-    assert migrate.check(url) == migrate.Revisions("0001", "0001")
+    assert migrate.check(url) == migrate.Revisions(HEAD, HEAD)
 
 
 def test_drift_sees_a_forgotten_column(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,11 +88,11 @@ def test_a_missing_folder_is_made_private(tmp_path: Path) -> None:
 def test_an_empty_file_counts_as_missing(tmp_path: Path) -> None:
     (tmp_path / "station.db").touch()
     migrate.create_if_missing(sqlite_url(tmp_path / "station.db"))
-    assert migrate.check(sqlite_url(tmp_path / "station.db")).current == "0001"
+    assert migrate.check(sqlite_url(tmp_path / "station.db")).current == HEAD
 
 
 def test_upgrade_of_a_current_database_does_nothing(url: str) -> None:
-    assert migrate.upgrade(url) == migrate.Upgraded("0001", "0001", None)
+    assert migrate.upgrade(url) == migrate.Upgraded(HEAD, HEAD, None)
 
 
 def test_two_processes_may_create_it_at_once(tmp_path: Path) -> None:
@@ -125,15 +128,15 @@ def test_an_installed_station_carries_its_migrations(
 
 def test_an_older_database_is_copied_then_upgraded(url: str, newer_software: Path) -> None:
     opened = attempt()
-    with pytest.raises(SchemaOutdated, match="0001, expected 0002"):
+    with pytest.raises(SchemaOutdated, match="0002, expected 0003"):
         migrate.check(url)
     with pytest.raises(SchemaOutdated):
         migrate.create_if_missing(url)
     done = migrate.upgrade(url)
-    assert (done.before, done.after) == ("0001", "0002")
+    assert (done.before, done.after) == (HEAD, "0003")
     assert done.backup is not None
     assert done.backup.parent == _path(url).parent
-    assert rows(sqlite_url(done.backup), "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(sqlite_url(done.backup), "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert "colour" in rows(url, "SELECT sql FROM sqlite_master WHERE name = 'unit'")[0][0]
     assert newer_software.is_dir()
     flashed(url, opened)  # the additional column does not disturb
@@ -143,7 +146,7 @@ def test_an_older_database_is_copied_then_upgraded(url: str, newer_software: Pat
 def test_a_failing_upgrade_changes_nothing(url: str, newer_software: Path) -> None:
     flashed_before = attempt()
     trouble = 'op.execute("INSERT INTO nowhere VALUES (1)")'
-    (newer_software / "0002_next.py").write_text(NEXT_REVISION.format(trouble=trouble))
+    (newer_software / "0003_next.py").write_text(NEXT_REVISION.format(trouble=trouble))
     with pytest.raises(DatabaseError, match="nowhere"):
         migrate.upgrade(url)
     assert "colour" not in rows(url, "SELECT sql FROM sqlite_master WHERE name = 'unit'")[0][0]
@@ -231,7 +234,7 @@ def test_alembic_reads_its_settings_from_pyproject(
 ) -> None:
     monkeypatch.chdir(ROOT)
     script = ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml"))
-    assert script.get_current_head() == "0001"
+    assert script.get_current_head() == HEAD
     url = sqlite_url(tmp_path / "station.db")
     command = [sys.executable, "-m", "alembic", "-x", f"url={url}"]
     for arguments in (["upgrade", "head"], ["check"]):

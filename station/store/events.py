@@ -1,0 +1,52 @@
+"""Questions about what people did to the line; see `station.store.queries` for what they raise."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from station.model import StationEvent
+from station.store import schema
+from station.store.reading import reading
+from station.store.records import Condition
+from station.store.rows import event_of
+
+_event = schema.station_event
+
+
+def find_events(
+    url: str,
+    *,
+    since_utc_us: int | None = None,
+    slot: str | None = None,
+    kind: str | None = None,
+    limit: int | None = None,
+) -> list[StationEvent]:
+    """The events that meet every condition, newest last; with `limit` the newest so many."""
+    conditions = [
+        *((_event.c.utc_us >= since_utc_us,) if since_utc_us is not None else ()),
+        *((_event.c.slot == slot,) if slot else ()),
+        *((_event.c.kind == kind,) if kind else ()),
+    ]
+    return _read(url, newest(conditions, limit))[::-1]
+
+
+def last_event(url: str, station: str, kind: str) -> StationEvent | None:
+    """The station's newest event of this kind."""
+    conditions = [_event.c.station == station, _event.c.kind == kind]
+    return next(iter(_read(url, newest(conditions, 1))), None)
+
+
+def newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:
+    """The rows of `station_event`, newest first."""
+    return (
+        sa.select(_event)
+        .where(*conditions)
+        .order_by(_event.c.utc_us.desc(), _event.c.id.desc())
+        .limit(limit)
+    )
+
+
+def _read(url: str, query: sa.Select[Any]) -> list[StationEvent]:
+    with reading(url) as connection:
+        return [event_of(row) for row in connection.execute(query).mappings()]

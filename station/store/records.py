@@ -1,0 +1,144 @@
+"""Attempts put together from their rows: both halves, contents, steps, images, names."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from station.model import (
+    AttemptClosed,
+    AttemptRecord,
+    FileRef,
+    Identifier,
+    PackageRef,
+    RecipeRef,
+)
+from station.store import schema
+from station.store.rows import closed_of, image_of, opened_of, step_of
+
+_CHUNK = 500
+"""Attempts whose parts are fetched by one statement."""
+
+Condition = sa.ColumnElement[bool]
+
+Halves = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""An attempt's rows of `attempt_opened` and `attempt_closed`; all None in what is not there."""
+
+_opened = schema.attempt_opened
+_closed = schema.attempt_closed
+
+
+def newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:
+    """Both halves, newest first; columns as `opened_<name>` and `closed_<name>`."""
+    return (
+        sa.select(
+            *(column.label(f"opened_{column.name}") for column in _opened.c),
+            *(column.label(f"closed_{column.name}") for column in _closed.c),
+        )
+        .select_from(_opened.outerjoin(_closed, _closed.c.attempt_id == _opened.c.id))
+        .where(*conditions)
+        .order_by(_opened.c.started_utc_us.desc(), _opened.c.id.desc())
+        .limit(limit)
+    )
+
+
+def halves(
+    connection: sa.Connection, conditions: Iterable[Condition], limit: int | None
+) -> list[Halves]:
+    def half(row: sa.RowMapping, prefix: str) -> dict[str, Any]:
+        return {key[len(prefix) :]: value for key, value in row.items() if key.startswith(prefix)}
+
+    rows = connection.execute(newest(conditions, limit)).mappings()
+    return [(half(row, "opened_"), half(row, "closed_")) for row in rows]
+
+
+def records(
+    connection: sa.Connection, conditions: Iterable[Condition], limit: int | None
+) -> list[AttemptRecord]:
+    """The attempts that meet every condition, newest last; with `limit` the newest so many."""
+    rows = halves(connection, conditions, limit)
+    rows.reverse()
+    contents = _Contents(connection, [before for before, _ in rows])
+    found: list[AttemptRecord] = []
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        parts = _Parts(connection, [before["id"] for before, _ in chunk])
+        found += [_record(before, after, contents, parts) for before, after in chunk]
+    return found
+
+
+def _record(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    contents: "_Contents",
+    parts: "_Parts",
+) -> AttemptRecord:
+    attempt_id = before["id"]
+    closed: AttemptClosed | None = None
+    if after["attempt_id"] is not None:
+        readings = {row["name"]: row["value"] for row in parts.readings.get(attempt_id, ())}
+        closed = closed_of(after, readings)
+    names = parts.identifiers.get(attempt_id, ())
+    return AttemptRecord(
+        opened=opened_of(
+            before,
+            identifiers=tuple(Identifier(n["kind"], n["value"], n["source"]) for n in names),
+            recipe=contents.recipes.get(before["recipe_sha256"]),
+            package=contents.package(before),
+            plan_json=contents.plans.get(before["plan_sha256"]),
+        ),
+        closed=closed,
+        steps=tuple(map(step_of, parts.steps.get(attempt_id, ()))),
+        images=tuple(map(image_of, parts.images.get(attempt_id, ()))),
+    )
+
+
+class _Contents:
+    """Recipes, plans and packages of these attempts, each digest read once."""
+
+    def __init__(self, connection: sa.Connection, attempts: Sequence[Mapping[str, Any]]) -> None:
+        def rows(table: sa.Table, key: str, wanted: str) -> Iterator[sa.RowMapping]:
+            digests = sorted({row[wanted] for row in attempts} - {None})
+            for start in range(0, len(digests), _CHUNK):
+                some = digests[start : start + _CHUNK]
+                query = sa.select(table).where(table.c[key].in_(some)).order_by(*table.primary_key)
+                yield from connection.execute(query).mappings()
+
+        self.recipes = {
+            row["sha256"]: RecipeRef(row["name"], row["revision"], row["sha256"], row["text"])
+            for row in rows(schema.recipe, "sha256", "recipe_sha256")
+        }
+        self.plans = {
+            row["sha256"]: row["json"] for row in rows(schema.plan, "sha256", "plan_sha256")
+        }
+        files = rows(schema.package_file, "package_sha256", "package_sha256")
+        self.files = {
+            digest: tuple(FileRef(f["path"], f["sha256"], f["length_bytes"]) for f in group)
+            for digest, group in groupby(files, key=lambda row: row["package_sha256"])
+        }
+
+    def package(self, attempt: Mapping[str, Any]) -> PackageRef | None:
+        digest = attempt["package_sha256"]
+        if digest is None:
+            return None
+        return PackageRef(attempt["package_name"], digest, self.files.get(digest, ()))
+
+
+class _Parts:
+    """Rows that belong to these attempts, by attempt, in order."""
+
+    def __init__(self, connection: sa.Connection, attempt_ids: Sequence[str]) -> None:
+        def by_attempt(table: sa.Table, order: str) -> dict[str, list[sa.RowMapping]]:
+            query = (
+                sa.select(table)
+                .where(table.c.attempt_id.in_(attempt_ids))
+                .order_by(table.c.attempt_id, table.c[order])
+            )
+            rows = connection.execute(query).mappings()
+            return {key: list(group) for key, group in groupby(rows, lambda r: r["attempt_id"])}
+
+        self.steps = by_attempt(schema.step, "ordinal")
+        self.images = by_attempt(schema.image_sent, "ordinal")
+        self.readings = by_attempt(schema.reading, "name")
+        self.identifiers = by_attempt(schema.unit_identifier, "id")
