@@ -13,8 +13,9 @@ from station.commands.exits import Exit, is_stations_fault, say
 from station.commands.reporter import Reporter, print_results
 from station.config import LoadedRecipe, Settings, load_families, load_recipes
 from station.engine.lock import own
-from station.engine.once import Stop, Tally, flash_once
+from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
+from station.engine.stop import Stop
 from station.engine.world import Order, World
 from station.errors import UsageError
 from station.firmware.package_store import PackageStore

@@ -105,6 +105,17 @@ class Attempt:
         confirmed: better finished than stopped."""
         return self.session.touched
 
+    async def run_alone(self) -> Failure | None:
+        """`run`, but a verdict that could not be committed is returned, not raised: a slot must
+        not end its neighbours."""
+        try:
+            await self.run()
+        except StationError as error:
+            return Failure.of(error)
+        except Exception as error:  # noqa: BLE001 - the nursery must not fall with one slot
+            return Failure.of(Bug(f"{type(error).__name__}: {error}"))
+        return None
+
     async def run(self) -> None:
         """From the first look to the committed verdict.
 

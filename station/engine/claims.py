@@ -8,7 +8,7 @@ from station.model import IdKind, Unit
 
 @dataclass(slots=True)
 class Claims:
-    """Which slot a unit was seen in, by each of its names, as long as the engine runs."""
+    """Which slot a unit was seen in, by each of its names, until it is released."""
 
     _slot_of: dict[tuple[IdKind, str], str] = field(default_factory=dict)
 
@@ -29,3 +29,7 @@ class Claims:
                 raise DuplicateUnit(f"the {kind.value} {value} is in slot {holder} as well")
         for name in names:
             self._slot_of[name] = slot
+
+    def release(self, slot: str) -> None:
+        """The slot's unit is out of it and may show up elsewhere."""
+        self._slot_of = {name: held for name, held in self._slot_of.items() if held != slot}

@@ -8,24 +8,10 @@ import trio
 
 from station.engine.attempt import Attempt
 from station.engine.ports import PortBoard
+from station.engine.stop import Stop
 from station.engine.world import Order, World
-from station.errors import Bug, StationError, Timeout
+from station.errors import Timeout
 from station.model import AttemptEnded, AttemptRecord, Failure, Slot, SlotFailed
-
-
-@dataclass(slots=True)
-class Stop:
-    """How a person stops a tray: `gently` lets modules that are being written be finished, `now`
-    does not. Modules that were only switched are given back either way."""
-
-    gently: trio.Event = field(default_factory=trio.Event)
-    now: trio.Event = field(default_factory=trio.Event)
-
-    def ask(self) -> bool:
-        """Gently the first time, now the second; True if it was the first."""
-        is_first = not self.gently.is_set()
-        (self.gently if is_first else self.now).set()
-        return is_first
 
 
 @dataclass(slots=True)
@@ -91,18 +77,14 @@ async def _cancel_on(event: trio.Event, scope: trio.CancelScope) -> None:
 
 
 async def _one(world: World, attempt: Attempt, scope: trio.CancelScope, tally: Tally) -> None:
-    """One slot's attempt. What even its closing could not handle is told, never raised: a slot
-    must not end its neighbours."""
+    """One slot's attempt, told and tallied."""
     slot = attempt.port.slot.name
     try:
         with scope:
-            await attempt.run()
-    except Exception as error:  # noqa: BLE001 - the nursery must not fall with one slot
-        known = (
-            error if isinstance(error, StationError) else Bug(f"{type(error).__name__}: {error}")
-        )
-        tally.lost[slot] = Failure.of(known)
-        world.show(SlotFailed(slot, tally.lost[slot]))
+            lost = await attempt.run_alone()
+            if lost is not None:
+                tally.lost[slot] = lost
+                world.show(SlotFailed(slot, lost))
     finally:
         if attempt.record is not None:
             tally.records.append(attempt.record)

@@ -54,6 +54,12 @@ class PortBoard:
         slots = tuple(slots)
         self._ports = {slot.name: SlotPort(slot) for slot in slots}
         self._slot_of = {path: slot.name for slot in slots for path in slot.ports}
+        self.strangers: tuple[DeviceInfo, ...] = ()
+        """Devices on ports that belong to no slot."""
+        self.scanned_s = trio.current_time()
+        """When the last scan succeeded."""
+        self.watched_s = self.scanned_s
+        """When the last scan was tried."""
 
     def __getitem__(self, slot_name: str) -> SlotPort:
         return self._ports[slot_name]
@@ -67,13 +73,18 @@ class PortBoard:
                 await self.refresh()
             except Exception:  # noqa: BLE001 - one odd device must not end every slot's attempt
                 await trio.sleep(WAKE_S)
+            self.watched_s = trio.current_time()
 
     async def refresh(self) -> None:
         """Scan once. Raises what `Backend.scan` raises."""
         found: dict[str, DeviceInfo] = {}
+        strangers: list[DeviceInfo] = []
         for device in sorted(await self._backend.scan(), key=lambda device: device.path):
             name = self._slot_of.get(device.path)
-            if name is not None:
+            if name is None:
+                strangers.append(device)
+            else:
                 found.setdefault(name, device)
+        self.strangers, self.scanned_s = tuple(strangers), trio.current_time()
         for name, port in self._ports.items():
             port.occupy(found.get(name))

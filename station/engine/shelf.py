@@ -28,7 +28,7 @@ class Prepared:
 class Shelf:
     """Adds a recipe's package to the store when it is first used and keeps it open.
 
-    What a recipe came to, good or bad, holds for as long as the shelf.
+    What a recipe came to, good or bad, holds until `forget_failures`, or for good.
     """
 
     store: PackageStore
@@ -51,6 +51,14 @@ class Shelf:
         if isinstance(known, StationError):
             raise known
         return known
+
+    def forget_failures(self) -> None:
+        """What was missing or damaged may have been mended since."""
+        self._prepared = {
+            sha256: prepared
+            for sha256, prepared in self._prepared.items()
+            if isinstance(prepared, Prepared)
+        }
 
     def close(self) -> None:
         for prepared in self._prepared.values():

@@ -1,6 +1,6 @@
 """What every attempt of an engine shares."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -10,6 +10,10 @@ from station.engine.shelf import Shelf
 from station.model import Event
 from station.store.writer import Store, now_utc_us
 from station.transport.base import Backend
+
+Hands = Callable[[str, str | None, str | None], Awaitable[None]]
+"""What an operator's hands do with simulated modules: `plug`, `unplug` or `tray`, slot, fault.
+Raises StationError."""
 
 
 @dataclass(frozen=True, slots=True)

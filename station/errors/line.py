@@ -73,3 +73,17 @@ class UnmappedPort(LineError):
     headline = "UNKNOWN PORT"
     remedy = "Take the module out, or add its USB port to the slots in the settings."
     blame = Blame.NOBODY
+
+
+class TooManyScreens(LineError):
+    code = "L612"
+    headline = "TOO MANY SCREENS"
+    remedy = "Close a screen of this station that nobody looks at, then connect again."
+    blame = Blame.STATION
+
+
+class PortsUnwatched(LineError):
+    code = "L611"
+    headline = "USB NOT SEEN"
+    remedy = "Call the line engineer: the station cannot see its USB ports; restart the engine."
+    blame = Blame.STATION

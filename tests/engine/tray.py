@@ -10,8 +10,9 @@ import yaml
 
 from station.commands.demo_files import SIZE_MB, write_demo_files
 from station.config import load_families, load_recipes, load_settings
-from station.engine.once import Stop, Tally, flash_once
+from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
+from station.engine.stop import Stop
 from station.engine.world import Order, World
 from station.firmware.package_store import PackageStore
 from station.model import AttemptRecord, Event, StepRecord

@@ -1,0 +1,86 @@
+"""The station's own house while it runs: can it record, is there room, are the ports watched?"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+
+from station.engine.ports import PortBoard
+from station.errors import DatabaseError, DiskTrouble, PortsUnwatched, StationError
+from station.store.writer import Store
+
+LOOK_S = 2.0
+PING_S = 5.0
+"""The writer of the database must take its lock within this time."""
+
+STALE_S = 15.0
+"""Ports not scanned, or house not looked at, for so long: something hangs."""
+
+RESERVE_BYTES = 512 << 20
+"""Results need room even when everything else has filled the disk."""
+
+
+@dataclass(slots=True)
+class Health:
+    """`folders` hold the database and the packages. `report` has every kind of trouble looked for,
+    None where there is none."""
+
+    store: Store
+    board: PortBoard
+    folders: tuple[Path, ...]
+    report: dict[type[StationError], str | None] = field(default_factory=dict)
+    looked_s: float = field(default_factory=trio.current_time)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What keeps modules from being started."""
+        return [cause for cause in self.report.values() if cause is not None]
+
+    @property
+    def is_alive(self) -> bool:
+        """The nursery runs, the ports are watched and the writer of the database answers, were it
+        only to complain: a full disk is an alarm, not a reason to be shot in mid-flash."""
+        latest_s = min(self.looked_s, self.board.watched_s)
+        return trio.current_time() - latest_s < STALE_S
+
+    async def watch(self, tell: Callable[[], None]) -> None:
+        """Look every few seconds and tell."""
+        while True:
+            await self.look()
+            tell()
+            await trio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Once. Never raises a StationError."""
+        self.report[DatabaseError] = await self._database()
+        self.report[DiskTrouble] = self._disk()
+        self.report[PortsUnwatched] = self._ports()
+        self.looked_s = trio.current_time()
+
+    async def _database(self) -> str | None:
+        try:
+            with trio.fail_after(PING_S):
+                await self.store.ping()
+        except StationError as error:
+            return error.cause
+        except trio.TooSlowError:
+            return f"the database did not answer within {PING_S:g} s"
+        return None
+
+    def _disk(self) -> str | None:
+        for folder in self.folders:
+            try:
+                free = shutil.disk_usage(folder).free
+            except OSError as error:
+                return f"{folder}: {error.strerror}"
+            if free < RESERVE_BYTES:
+                return f"{folder} has {free >> 20} MB left, {RESERVE_BYTES >> 20} are needed"
+        return None
+
+    def _ports(self) -> str | None:
+        silent_s = trio.current_time() - self.board.scanned_s
+        if silent_s > STALE_S:
+            return f"the USB ports could not be looked at for {silent_s:.0f} s"
+        return None

@@ -1,0 +1,373 @@
+"""One slot while the engine runs: it follows the table and does what its state asks for."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import trio
+
+from station.engine import views
+from station.engine.attempt import Attempt
+from station.engine.feed import Feed
+from station.engine.life import TABLE, Input, follow
+from station.engine.ports import SlotPort
+from station.engine.probe import probe
+from station.engine.world import Order, World
+from station.errors import Bug, NotArmed, NotFlashed, NotNow, NoUsb, PulledOut, StationError
+from station.live import BUSY, SlotState, SlotView, StepView
+from station.model import (
+    AttemptRecord,
+    Event,
+    Failure,
+    Notice,
+    Outcome,
+    Progress,
+    StepStarted,
+    Unit,
+)
+from station.store.writer import Store
+
+SETTLE_S = 2.0
+"""A device that stays for so long has been plugged in, not brushed against."""
+
+SHOW_S = 0.1
+"""Progress is shown no more often; there are thousands of chunks."""
+
+RATE_S = 1.0
+"""MB/s are measured over this time."""
+
+
+@dataclass(slots=True)
+class Floor:
+    """What the slots of a line share. `world` is another one after each arming."""
+
+    world: World
+    feed: Feed
+    may_start: bool = False
+    """The line is armed and nothing keeps the station from recording."""
+    label: str | None = None
+    verdicts: int = 0
+    """How many attempts have ended."""
+    stirred: trio.Event = field(default_factory=trio.Event)
+    """Set and replaced whenever a slot's state changes."""
+
+    @property
+    def store(self) -> Store:
+        return self.world.store
+
+    def stir(self) -> None:
+        self.stirred.set()
+        self.stirred = trio.Event()
+
+
+class Place:
+    """A slot of the running line. `run` once; `give` and `retry` at any time."""
+
+    def __init__(self, floor: Floor, port: SlotPort) -> None:
+        self.port = port
+        self._floor = floor
+        self._name = port.slot.name
+        self._seen: int | None = None  # generation of the device that the table knows of
+        self._doing = trio.CancelScope()
+        self._order: Order | None = None
+        self._attempt: Attempt | None = None
+        self._verdict: Unit | None = None  # the unit that the standing verdict is about
+        self._rate: tuple[float, int] = (0.0, 0)
+        self._shown_s = 0.0
+        self.view = self._fresh(SlotState.EMPTY)
+
+    @property
+    def state(self) -> SlotState:
+        return self.view.state
+
+    @property
+    def is_writing(self) -> bool:
+        return self._attempt is not None and self._attempt.is_writing
+
+    # --- inputs ----------------------------------------------------------------------------
+
+    def give(self, given: Input) -> None:
+        """Let this happen to the slot; what it was doing ends if the new state asks for something
+        else. Raises NotNow for a command that cannot be."""
+        before = _activity(self.state)
+        moved = self._move(given)
+        after = _activity(self.state)
+        if moved and (before != after or after in ("settle", "probe")):
+            self._doing.cancel(reason=given.value)
+
+    def _move(self, given: Input) -> bool:
+        """Follow the table; False if nothing came of it."""
+        after = follow(self.state, given)
+        if given not in TABLE[self.state]:
+            return False
+        self._enter(after)
+        self._floor.stir()
+        return True
+
+    def retry(self, order: Order) -> None:
+        """Another attempt on the module that is here. Raises NotNow."""
+        follow(self.state, Input.START)
+        self._order = order
+        self.give(Input.START)
+
+    def abort(self, *, now: bool) -> None:
+        """End the attempt. Raises NotNow if none runs, or if it writes and `now` is False."""
+        follow(self.state, Input.ABORT)
+        if self.is_writing and not now:
+            raise NotNow("the module is being written; it is better finished than stopped")
+        self._doing.cancel(reason="a person aborted the attempt")
+
+    def release(self) -> None:
+        """End the hold; a module that is in the slot is not flashed by itself."""
+        full = self.port.device is not None
+        self.give(Input.RELEASED_FULL if full else Input.RELEASED_EMPTY)
+
+    def see(self, event: Event) -> None:
+        """Show what the running attempt tells."""
+        match event:
+            case StepStarted(_, step):
+                self._step_started(step)
+            case Progress(_, _, done_bytes, total_bytes):
+                self._moved(done_bytes, total_bytes)
+            case Notice(_, text):
+                self._floor.feed.tell(self._name, text)
+            case _:
+                pass
+
+    # --- the table's states ------------------------------------------------------------------
+
+    def _fresh(self, state: SlotState) -> SlotView:
+        return views.fresh(self._name, state, self.port.device, self._floor.world.clock())
+
+    def _enter(self, state: SlotState) -> None:
+        """Show the new state with what is known in it."""
+        view = replace(self.view, state=state, since_utc_us=self._floor.world.clock())
+        match state:
+            case SlotState.EMPTY | SlotState.SETTLING | SlotState.HELD | SlotState.PROBING:
+                view = self._fresh(state)
+                self._floor.world.claims.release(self._name)
+            case SlotState.IDENTIFYING:
+                view = self._fresh(state)
+            case SlotState.WAITING:
+                waits = NotArmed(f"the module in slot {self._name} waits for the line")
+                view = replace(view, failure=Failure.of(waits))
+            case SlotState.STANDING:
+                stood = NotFlashed(f"the module was in slot {self._name} before the line")
+                view = replace(self._fresh(state), failure=Failure.of(stood))
+            case SlotState.NO_USB:
+                dark = NoUsb(f"a module is expected in slot {self._name} and does not show up")
+                view = replace(view, failure=Failure.of(dark))
+            case _:
+                pass
+        self._show(view)
+
+    def _show(self, view: SlotView) -> None:
+        self.view = view
+        self._floor.feed.show_slot(view)
+
+    async def run(self) -> None:
+        """For ever: do what the state asks for."""
+        if self.port.device is not None:
+            self._seen = self.port.device.generation
+            self._enter(SlotState.PROBING)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_port)
+            while True:
+                with trio.CancelScope() as self._doing:
+                    await self._act()
+
+    async def _act(self) -> None:
+        match _activity(self.state):
+            case "settle":
+                await self._settle()
+            case "probe":
+                await self._probe()
+            case "attempt":
+                await self._flash()
+            case _:
+                await trio.sleep_forever()
+
+    async def _watch_port(self) -> None:
+        """Changes on USB as inputs; those that an attempt makes itself are its own. A device that
+        was never seen to be absent re-enumerated: no hand is that quick."""
+        while True:
+            if self.state in BUSY:
+                await self._floor.stirred.wait()
+                continue
+            await self.port.wait(lambda _: self._generation() != self._seen, math.inf)
+            if self.state in BUSY:
+                continue
+            self._seen = self._generation()
+            self.give(Input.LEFT if self._seen is None else Input.APPEARED)
+
+    def _generation(self) -> int | None:
+        return None if self.port.device is None else self.port.device.generation
+
+    async def _settle(self) -> None:
+        """Leaving or re-enumerating cancels this."""
+        await trio.sleep(SETTLE_S)
+        armed = self._floor.may_start
+        self._move(Input.SETTLED_ARMED if armed else Input.SETTLED_DISARMED)
+
+    # --- asking ------------------------------------------------------------------------------
+
+    async def _probe(self) -> None:
+        """Whose verdict stands: the one on record when the engine starts, or the one that was
+        given before the module went away."""
+        returned = self.state is SlotState.RETURNING
+        try:
+            unit = await probe(self._floor.world, self.port, lambda _: None)
+            stands = await self._stands(unit, returned=returned)
+        except StationError as error:
+            self._floor.feed.log(f"not identified: {error.cause}", slot=self._name)
+            stands = returned  # a module in a boot loop must not be flashed for ever
+        self._move(Input.STANDS if stands else Input.STRANGER)
+
+    async def _stands(self, unit: Unit, *, returned: bool) -> bool:
+        if returned:
+            return self._verdict is not None and views.same_unit(unit, self._verdict)
+        self._show(views.with_unit(self.view, unit))
+        record = await self._floor.store.last_verdict(unit)
+        if record is None or record.closed is None:
+            return False
+        seen = views.with_verdict(self.view, record)
+        self._show(replace(seen, earlier=views.earlier_of(record)))
+        self._verdict = record.closed.unit
+        return True
+
+    # --- the attempt -------------------------------------------------------------------------
+
+    async def _flash(self) -> None:
+        order, self._order = self._order, None
+        self._attempt = attempt = Attempt(
+            self._floor.world, self.port, order or Order("arrival", self._floor.label)
+        )
+        self._floor.feed.begin(self._name)
+        self._floor.feed.log("attempt begins", slot=self._name)
+        lost: Failure | None = None
+        try:
+            lost = await attempt.run_alone()
+        finally:
+            self._attempt = None
+            self._end(attempt, lost)
+        await self._look_back(attempt.record)
+
+    def _end(self, attempt: Attempt, lost: Failure | None) -> None:
+        """Show what was committed, or that nothing could be."""
+        self._tell_last_step(attempt)
+        record = attempt.record
+        view = views.with_unit(self.view, attempt.session.unit)
+        if record is not None:
+            view = views.with_verdict(view, record)
+        else:
+            unsaid = Bug("the attempt ended without a verdict")
+            view = views.with_trouble(view, lost or Failure.of(unsaid))
+        device = self.port.device
+        self._seen = self._generation()
+        self._verdict = attempt.session.unit
+        if device is None:
+            self._floor.world.claims.release(self._name)
+        self.view = replace(view, done_bytes=0, total_bytes=0)
+        self._floor.verdicts += 1
+        self._move(_ending(view.failure, gone=device is None))
+        self._tell_verdict()
+
+    def _tell_verdict(self) -> None:
+        outcome, failure = self.view.outcome, self.view.failure
+        words = "NOT SAVED" if outcome is None else outcome.value
+        if failure is not None:
+            words += f" {failure.code} {failure.headline}: {failure.cause}"
+        good = outcome is not None and outcome.is_good
+        self._floor.feed.log(words, slot=self._name, good=good)
+        self._floor.feed.tell(self._name, words, good=good)
+
+    async def _look_back(self, record: AttemptRecord | None) -> None:
+        """ALREADY PASS: a unit that needed nothing may have been flashed here before."""
+        if record is None or record.closed is None:
+            return
+        if record.closed.outcome is not Outcome.NO_CHANGE:
+            return
+        try:
+            before = await self._floor.store.last_verdict(
+                record.closed.unit,
+                outcome=Outcome.PASS,
+                before_attempt=record.opened.attempt_id,
+            )
+        except StationError:
+            return  # nice to know, and no reason to shout
+        if before is not None and self.view.attempt_id == record.opened.attempt_id:
+            self._show(replace(self.view, earlier=views.earlier_of(before)))
+
+    def _step_started(self, step: str) -> None:
+        attempt = self._attempt
+        if attempt is None:
+            return
+        self._tell_last_step(attempt)
+        view = views.with_unit(self.view, attempt.session.unit)
+        view = views.with_recipe(view, attempt.recipe)
+        past = tuple(map(views.step_view, attempt.journal.steps))
+        self._rate = (trio.current_time(), 0)
+        self.view = replace(
+            view,
+            attempt_id=attempt.journal.attempt_id,
+            began_utc_us=attempt.started_utc_us,
+            step=step,
+            steps=(*past, StepView(step)),
+            done_bytes=0,
+            total_bytes=0,
+            bytes_per_s=0,
+        )
+        phase = views.PHASE_OF.get(step, SlotState.FLASHING)
+        self._floor.feed.tell(self._name, f"{step} …")
+        if phase in _INPUT_OF and phase is not self.state:
+            self._move(_INPUT_OF[phase])
+        else:
+            self._show(self.view)
+
+    def _tell_last_step(self, attempt: Attempt) -> None:
+        if attempt.journal.steps:
+            last = views.step_view(attempt.journal.steps[-1])
+            seconds = (last.duration_us or 0) / 1e6
+            outcome = "" if last.outcome is None else last.outcome.value
+            words = f"{last.name} {outcome} after {seconds:.1f} s  {last.detail}"
+            self._floor.feed.tell(self._name, words.rstrip())
+
+    def _moved(self, done_bytes: int, total_bytes: int) -> None:
+        """Called for every chunk, shown a few times a second."""
+        now_s = trio.current_time()
+        if now_s < self._shown_s + SHOW_S and done_bytes < total_bytes:
+            return
+        self._shown_s = now_s
+        since_s, before = self._rate
+        rate = self.view.bytes_per_s
+        if now_s - since_s >= RATE_S and done_bytes >= before:
+            rate = round((done_bytes - before) / (now_s - since_s))
+            self._rate = (now_s, done_bytes)
+        self._show(
+            replace(self.view, done_bytes=done_bytes, total_bytes=total_bytes, bytes_per_s=rate)
+        )
+
+
+_INPUT_OF = {
+    SlotState.PLANNED: Input.IDENTIFIED,
+    SlotState.FLASHING: Input.WRITING,
+    SlotState.VERIFYING: Input.VERIFYING,
+}
+
+
+def _ending(failure: Failure | None, *, gone: bool) -> Input:
+    if not gone:
+        return Input.ENDED
+    pulled = failure is not None and failure.code in (PulledOut.code, NoUsb.code)
+    return Input.ENDED_OUT if pulled else Input.ENDED_AWAY
+
+
+def _activity(state: SlotState) -> str:
+    if state in BUSY:
+        return "attempt"
+    match state:
+        case SlotState.SETTLING:
+            return "settle"
+        case SlotState.PROBING | SlotState.RETURNING:
+            return "probe"
+        case _:
+            return "rest"

@@ -1,0 +1,184 @@
+"""The engine as a service: the record, the line and the socket, from start to drain."""
+
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from station import __version__
+from station.config import Families, Settings
+from station.engine.desk import Desk
+from station.engine.feed import Feed
+from station.engine.health import Health
+from station.engine.line import Line
+from station.engine.notify import Notify
+from station.engine.ports import PortBoard
+from station.engine.server import serve_socket
+from station.engine.shelf import Shelf
+from station.engine.stop import Stop
+from station.engine.views import fresh
+from station.engine.world import Hands, World
+from station.errors import StationError
+from station.firmware.package_store import PackageStore
+from station.live import LineState, LineView, SlotState
+from station.model import StationEvent
+from station.store.database import sqlite_path
+from station.store.ids import new_id
+from station.store.writer import Store, open_store
+from station.transport.base import Backend
+from station.wire import PROTOCOL, Hello
+
+DRAIN_S = 1200.0
+"""A module that is written gets so long to be finished; then it is aborted and recorded."""
+
+END_S = 60.0
+"""An attempt that was aborted has ended by then: modules are given back, verdicts committed."""
+
+FEED_DOG_S = 5.0
+LINGER_LOOK_S = 5.0
+
+
+async def run_engine(
+    settings: Settings,
+    families: Families,
+    backend: Backend,
+    *,
+    stop: Stop,
+    notify: Notify,
+    operator: str,
+    hands: Hands | None = None,
+    linger_s: float = math.inf,
+    ready: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Serve until `stop` is asked for, or nobody watched an idle line for `linger_s`.
+
+    The caller owns database and ports (`station.engine.lock.own`). `ready` is awaited once
+    screens can connect. Raises StationError for what keeps the engine from starting.
+    """
+    shelf = Shelf(PackageStore(settings.store))
+    try:
+        async with open_store(settings.database) as store:
+            await store.close_interrupted(station=settings.station.name)
+            world = World(
+                settings=settings,
+                families=families,
+                recipes=(),
+                backend=backend,
+                store=store,
+                shelf=shelf,
+                operator=operator,
+                tell=lambda _: None,
+            )
+            await _serve(world, stop, notify, hands, linger_s, ready)
+    finally:
+        shelf.close()
+
+
+async def make_line(world: World, stop: Stop) -> Line:
+    """The line with everything looked at once: ports, database, disk. Raises StationError."""
+    settings = world.settings
+    board = PortBoard(world.backend, settings.slots)
+    await board.refresh()
+    slots = [fresh(s.name, SlotState.EMPTY, None, world.clock()) for s in settings.slots]
+    feed = Feed(slots, LineView(LineState.DISARMED), world.clock)
+    health = Health(world.store, board, _folders(settings))
+    await health.look()
+    line = Line(world, board, feed, health, stop)
+    line.show()
+    return line
+
+
+async def _serve(
+    world: World,
+    stop: Stop,
+    notify: Notify,
+    hands: Hands | None,
+    linger_s: float,
+    ready: Callable[[], Awaitable[None]] | None,
+) -> None:
+    settings = world.settings
+    line = await make_line(world, stop)
+    boot = new_id()
+    await _record(world, "started", {"software": __version__, "engine": boot})
+    hello = Hello(
+        protocol=PROTOCOL,
+        station=settings.station.name,
+        site=settings.station.site,
+        software=__version__,
+        engine=boot,
+        rows=settings.rows,
+        hands=hands is not None,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(line.run)
+        await nursery.start(partial(serve_socket, settings.socket, hello, Desk(line, hands), line.feed))
+        nursery.start_soon(_feed_dog, notify, line)
+        nursery.start_soon(_linger, line, linger_s)
+        if ready is not None:
+            await ready()
+        notify.ready()
+        await stop.gently.wait()
+        notify.stopping()
+        await _drain(line, notify)
+        nursery.cancel_scope.cancel()
+    with suppress(StationError):
+        await _record(world, "stopped", {"engine": boot})
+
+
+async def _drain(line: Line, notify: Notify) -> None:
+    """Wait for what is being written, but not for ever and not after a second request. What is
+    left is aborted by the nursery's end, and recorded."""
+    notify.extend(DRAIN_S + END_S)
+    with trio.move_on_after(DRAIN_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_on, line.stop.now, nursery.cancel_scope)
+            await line.drain()
+            nursery.cancel_scope.cancel()
+
+
+async def _cancel_on(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+async def _feed_dog(notify: Notify, line: Line) -> None:
+    """systemd restarts an engine that hangs. What it is told is what was looked at, no more."""
+    while True:
+        if line.health.is_alive:
+            notify.watchdog()
+        busy = sum(place.state.is_busy for place in line.places.values())
+        notify.status(f"{line.state.value}, {busy} of {len(line.places)} slots busy")
+        await trio.sleep(min(FEED_DOG_S, (notify.watchdog_s or math.inf) / 3))
+
+
+async def _linger(line: Line, linger_s: float) -> None:
+    """An engine that was started for a screen ends when nobody has looked for long enough."""
+    alone_s = 0.0
+    while True:
+        await trio.sleep(LINGER_LOOK_S)
+        alone_s = 0.0 if line.feed.watchers or not line.is_idle else alone_s + LINGER_LOOK_S
+        if alone_s >= linger_s:
+            line.stop.gently.set()
+
+
+def _folders(settings: Settings) -> tuple[Path, ...]:
+    """Where results go: the nearest folders that exist."""
+    database = sqlite_path(settings.database)
+    wanted = [settings.store] if database is None else [database.parent, settings.store]
+    return tuple(next(p for p in (path, *path.parents) if p.exists()) for path in wanted)
+
+
+async def _record(world: World, kind: str, detail: dict[str, str | int]) -> None:
+    store: Store = world.store
+    await store.add_event(
+        StationEvent(
+            event_id=new_id(),
+            station=world.settings.station.name,
+            utc_us=world.clock(),
+            kind=kind,
+            detail=detail,
+        )
+    )

@@ -1,0 +1,125 @@
+"""What keeps modules from being started, and what makes systemd restart the engine."""
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import trio
+
+from station.engine.health import LOOK_S, RESERVE_BYTES, STALE_S, Health
+from station.engine.ports import PortBoard
+from station.errors import DatabaseError, DiskTrouble, PortsUnwatched, UsbUnavailable
+from station.live import SlotState as S
+from station.model import DeviceInfo, Outcome
+from station.sim.backend import SimBackend
+from tests.engine.line import running
+from tests.engine.tray import make_line
+
+
+class _Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+class _Store:
+    """Answers, complains, or hangs."""
+
+    def __init__(self) -> None:
+        self.mood = "well"
+
+    async def ping(self) -> None:
+        if self.mood == "hung":
+            await trio.sleep_forever()
+        if self.mood == "ill":
+            raise DatabaseError("database is locked")
+
+
+class _BlindBackend(SimBackend):
+    """No USB any more, from a moment on."""
+
+    blind = False
+
+    async def scan(self) -> tuple[DeviceInfo, ...]:
+        if self.blind:
+            raise UsbUnavailable("libusb is gone")
+        return await super().scan()
+
+
+async def _health(tmp_path: Path, store: _Store, nursery: trio.Nursery) -> Health:
+    board = PortBoard(_BlindBackend(()), ())
+    health = Health(store, board, (tmp_path,))  # type: ignore[arg-type] # a fake that only pings
+    nursery.start_soon(board.watch)
+    nursery.start_soon(health.watch, lambda: None)
+    await trio.sleep(LOOK_S / 2)
+    return health
+
+
+@pytest.mark.trio
+async def test_the_dog_is_fed_only_while_the_writer_answers(
+    tmp_path: Path, autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = _Store()
+    health = await _health(tmp_path, store, nursery)
+    await trio.sleep(300)
+    assert health.is_alive
+    assert health.troubles == []
+    store.mood = "ill"
+    await trio.sleep(300)
+    assert health.is_alive, "a database that complains is no reason to be shot in mid-flash"
+    assert health.report[DatabaseError] == "database is locked"
+    store.mood = "well"
+    await trio.sleep(10)
+    assert health.troubles == []
+
+
+@pytest.mark.trio
+async def test_ports_that_cannot_be_seen_are_an_alarm_but_no_death(
+    tmp_path: Path, autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    health = await _health(tmp_path, _Store(), nursery)
+    backend = health.board._backend
+    assert isinstance(backend, _BlindBackend)
+    backend.blind = True
+    await trio.sleep(3 * STALE_S)
+    assert health.is_alive
+    assert "USB" in (health.report[PortsUnwatched] or "")
+    backend.blind = False
+    await trio.sleep(5)
+    assert health.troubles == []
+
+
+@pytest.mark.trio
+async def test_a_watcher_or_a_writer_that_hangs_is_not_alive(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    store = _Store()
+    async with trio.open_nursery() as nursery:
+        health = await _health(tmp_path, store, nursery)
+        await trio.sleep(60)
+        assert health.is_alive
+        nursery.cancel_scope.cancel()
+    await trio.sleep(STALE_S + 1)
+    assert not health.is_alive
+
+
+@pytest.mark.trio
+async def test_a_full_disk_starts_nothing_until_there_is_room_again(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = RESERVE_BYTES - 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage(1 << 40, 0, free))
+    bench = make_line(tmp_path)
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        await run.see("A1", S.WAITING)
+        await trio.sleep(300)
+        assert run["A1"].state is S.WAITING
+        alarms = run.line.feed.line.alarms
+        assert [alarm.code for alarm in alarms] == [DiskTrouble.code]
+        free = RESERVE_BYTES
+        view = await run.see("A1", S.DONE)
+        assert view.outcome is Outcome.PASS
+        assert run.line.feed.line.alarms == ()
