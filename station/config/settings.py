@@ -225,7 +225,10 @@ def _named(path: Path, by: str) -> Path:
 
 
 def _exists(path: Path) -> bool:
+    """A file, or one that we may not see: then reading it says so."""
     try:
         return path.is_file()
+    except PermissionError:
+        return True
     except (OSError, ValueError):
         return False

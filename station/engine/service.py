@@ -114,7 +114,8 @@ async def _serve(
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(line.run)
-        await nursery.start(partial(serve_socket, settings.socket, hello, Desk(line, hands), line.feed))
+        desk = Desk(line, hands)
+        await nursery.start(partial(serve_socket, settings.socket, hello, desk, line.feed))
         nursery.start_soon(_feed_dog, notify, line)
         nursery.start_soon(_linger, line, linger_s)
         if ready is not None:

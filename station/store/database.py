@@ -5,6 +5,7 @@ writer, synchronous=FULL so that a commit survives a power cut, writers begin IM
 what they read is still true when they write. On PostgreSQL an advisory lock does the latter.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,8 +138,9 @@ def _opener(
         ]
 
     def connect() -> sqlite3.Connection:
+        still = "&immutable=1" if mode == "ro" and _lies_still(path) else ""
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
+            f"{path.absolute().as_uri()}?mode={mode}{still}",
             uri=True,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,  # transactions are begun by us, not by the sqlite3 module
@@ -153,6 +155,16 @@ def _opener(
         return connection
 
     return connect
+
+
+def _lies_still(path: Path) -> bool:
+    """A reader who may not write into the folder, and no writer at work: its log would be there.
+
+    Even a reader makes the two files beside a database in WAL mode; where it may not, it must be
+    told that nothing changes while it looks.
+    """
+    log = path.with_name(path.name + "-wal")
+    return not log.exists() and not os.access(path.parent, os.W_OK, effective_ids=True)
 
 
 # --- errors -----------------------------------------------------------------------------------
