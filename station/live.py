@@ -86,6 +86,8 @@ class SlotView:
     chip_serial: str | None = None
     model: str | None = None
     sku: str | None = None
+    firmware_before: str | None = None
+    """The build the module reported when the attempt began."""
     firmware: str | None = None
     """The build the module reports: before, until the verdict; after, from then on."""
     recipe: str | None = None

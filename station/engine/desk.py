@@ -70,7 +70,7 @@ class Desk:
             case Hold(slot=slot, reason=reason):
                 follow(self._place(slot).state, Input.HOLD)
                 await self._record(command, peer, slot=slot, detail={"reason": reason})
-                self._place(slot).give(Input.HOLD)
+                self._place(slot).hold(reason)
             case Release(slot=slot):
                 follow(self._place(slot).state, Input.RELEASED_EMPTY)
                 await self._record(command, peer, slot=slot)

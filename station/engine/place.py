@@ -12,7 +12,16 @@ from station.engine.life import TABLE, Input, follow
 from station.engine.ports import SlotPort
 from station.engine.probe import probe
 from station.engine.world import Order, World
-from station.errors import Bug, NotArmed, NotFlashed, NotNow, NoUsb, PulledOut, StationError
+from station.errors import (
+    Bug,
+    NotArmed,
+    NotFlashed,
+    NotNow,
+    NoUsb,
+    PulledOut,
+    SlotHeld,
+    StationError,
+)
 from station.live import BUSY, SlotState, SlotView, StepView
 from station.model import (
     AttemptRecord,
@@ -73,6 +82,7 @@ class Place:
         self._verdict: Unit | None = None  # the unit that the standing verdict is about
         self._rate: tuple[float, int] = (0.0, 0)
         self._shown_s = 0.0
+        self._held_for = ""
         self.view = self._fresh(SlotState.EMPTY)
 
     @property
@@ -116,6 +126,11 @@ class Place:
             raise NotNow("the module is being written; it is better finished than stopped")
         self._doing.cancel(reason="a person aborted the attempt")
 
+    def hold(self, reason: str) -> None:
+        """Keep the slot out of the line. Raises NotNow while an attempt runs."""
+        self._held_for = reason
+        self.give(Input.HOLD)
+
     def release(self) -> None:
         """End the hold; a module that is in the slot is not flashed by itself."""
         full = self.port.device is not None
@@ -142,8 +157,12 @@ class Place:
         """Show the new state with what is known in it."""
         view = replace(self.view, state=state, since_utc_us=self._floor.world.clock())
         match state:
-            case SlotState.EMPTY | SlotState.SETTLING | SlotState.HELD | SlotState.PROBING:
+            case SlotState.EMPTY | SlotState.SETTLING | SlotState.PROBING:
                 view = self._fresh(state)
+                self._floor.world.claims.release(self._name)
+            case SlotState.HELD:
+                held = Failure.of(SlotHeld(self._held_for))
+                view = replace(self._fresh(state), failure=held)
                 self._floor.world.claims.release(self._name)
             case SlotState.IDENTIFYING:
                 view = self._fresh(state)
@@ -166,7 +185,7 @@ class Place:
 
     async def run(self) -> None:
         """For ever: do what the state asks for."""
-        if self.port.device is not None:
+        if self.port.device is not None and self.state is SlotState.EMPTY:
             self._seen = self.port.device.generation
             self._enter(SlotState.PROBING)
         async with trio.open_nursery() as nursery:

@@ -87,6 +87,9 @@ async def make_line(world: World, stop: Stop) -> Line:
     health = Health(world.store, board, _folders(settings))
     await health.look()
     line = Line(world, board, feed, health, stop)
+    for slot, reason in (await world.store.held_slots(settings.station.name)).items():
+        if slot in line.places:
+            line.places[slot].hold(reason)
     line.show()
     return line
 

@@ -37,6 +37,7 @@ def with_unit(view: SlotView, unit: Unit) -> SlotView:
         chip_serial=unit.chip_serial,
         model=unit.model,
         sku=unit.sku,
+        firmware_before=unit.firmware,
         firmware=unit.firmware,
     )
 
@@ -56,6 +57,7 @@ def with_verdict(view: SlotView, record: AttemptRecord) -> SlotView:
             ended_utc_us=closed.ended_utc_us,
             outcome=closed.outcome,
             failure=closed.failure,
+            firmware_before=opened.unit.firmware,
             firmware=closed.firmware_after or opened.unit.firmware,
         )
     return replace(

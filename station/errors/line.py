@@ -87,3 +87,10 @@ class PortsUnwatched(LineError):
     headline = "USB NOT SEEN"
     remedy = "Call the line engineer: the station cannot see its USB ports; restart the engine."
     blame = Blame.STATION
+
+
+class SlotHeld(LineError):
+    code = "L613"
+    headline = "HELD"
+    remedy = "Use another slot; the line engineer releases this one when it is mended (key O)."
+    blame = Blame.NOBODY

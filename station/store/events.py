@@ -37,6 +37,18 @@ def last_event(url: str, station: str, kind: str) -> StationEvent | None:
     return next(iter(_read(url, newest(conditions, 1))), None)
 
 
+def held_slots(url: str, station: str) -> dict[str, str]:
+    """The slots that were held and not released since, and why."""
+    told = [_event.c.station == station, _event.c.kind.in_(("hold", "release"))]
+    held: dict[str, str] = {}
+    for event in reversed(_read(url, newest(told, None))):
+        if event.kind == "hold" and event.slot is not None:
+            held[event.slot] = str(event.detail.get("reason", ""))
+        elif event.slot is not None:
+            held.pop(event.slot, None)
+    return held
+
+
 def newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:
     """The rows of `station_event`, newest first."""
     return (

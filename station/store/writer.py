@@ -174,6 +174,9 @@ class Store:
     async def last_event(self, station: str, kind: str) -> StationEvent | None:
         return await self._ask(lambda: events.last_event(self._url, station, kind))
 
+    async def held_slots(self, station: str) -> dict[str, str]:
+        return await self._ask(lambda: events.held_slots(self._url, station))
+
     # --- threads ------------------------------------------------------------------------------
 
     async def _ask(self, question: Callable[[], T]) -> T:

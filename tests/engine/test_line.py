@@ -270,6 +270,30 @@ async def test_abort_hold_release_and_clear(tmp_path: Path, tray_clock: object) 
 
 
 @pytest.mark.trio
+async def test_a_held_slot_stays_held_when_the_engine_starts_again(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path, slots=2)
+    async with running(bench) as run:
+        await run.ask(Hold(slot="A1", reason="bent pin", by="eva"))
+        await run.ask(Hold(slot="A2", reason="cleaning"))
+        await run.ask(Release(slot="A2"))
+    run.plug("A1")
+    async with running(bench) as run:
+        await run.arm()
+        held = run["A1"]
+        assert held.state is S.HELD
+        assert held.failure is not None
+        assert held.failure.cause == "bent pin"
+        run.plug("A2")
+        assert (await run.see("A2", *VERDICTS)).outcome is Outcome.PASS
+        assert run["A1"].state is S.HELD
+        await run.ask(Release(slot="A1"))
+        assert run["A1"].state is not S.HELD
+    assert bench.recorded(slot="A1") == []
+
+
+@pytest.mark.trio
 async def test_a_draining_line_finishes_what_writes_and_gives_the_rest_back(
     tmp_path: Path, tray_clock: object
 ) -> None:

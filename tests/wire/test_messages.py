@@ -46,6 +46,7 @@ FAILED = SlotView(
     chip_serial="0a1b2c3d",
     model="EC25",
     sku="EFAR",
+    firmware_before="R00",
     firmware="R01",
     recipe="r1",
     version="V2",
@@ -96,7 +97,8 @@ MESSAGES: list[tuple[Message, bytes]] = [
         b'"alarms":[{"code":"L610","headline":"UNKNOWN PORT","cause":"c","remedy":"r",'
         b'"since_utc_us":9}]},"slots":[{"slot":"A1","state":"no_usb","since_utc_us":1,'
         b'"port_path":null,"usb_id":null,"imei":null,"serial":null,"chip_serial":null,'
-        b'"model":null,"sku":null,"firmware":null,"recipe":null,"version":null,'
+        b'"model":null,"sku":null,"firmware_before":null,"firmware":null,"recipe":null,'
+        b'"version":null,'
         b'"attempt_id":null,"began_utc_us":null,"ended_utc_us":null,"step":null,"done_bytes":0,'
         b'"total_bytes":0,"bytes_per_s":0,"steps":[],"outcome":null,"failure":null,'
         b'"earlier":null}],"log":[{"utc_us":1,"text":"\\u00e9\\n","slot":"A1","good":null}],'
@@ -106,7 +108,8 @@ MESSAGES: list[tuple[Message, bytes]] = [
         SlotChanged(2, FAILED),
         b'{"seq":2,"slot":{"slot":"A3","state":"done","since_utc_us":1,"port_path":"1-1.4",'
         b'"usb_id":"2c7c:0125","imei":"861000000000009","serial":"S1","chip_serial":"0a1b2c3d",'
-        b'"model":"EC25","sku":"EFAR","firmware":"R01","recipe":"r1","version":"V2",'
+        b'"model":"EC25","sku":"EFAR","firmware_before":"R00","firmware":"R01","recipe":"r1",'
+        b'"version":"V2",'
         b'"attempt_id":"id1","began_utc_us":2,"ended_utc_us":3,"step":"write","done_bytes":4,'
         b'"total_bytes":5,"bytes_per_s":6,"steps":[{"name":"probe","outcome":"OK",'
         b'"duration_us":7,"detail":"d"},{"name":"write","outcome":null,"duration_us":null,'
