@@ -19,6 +19,7 @@ from station.errors import (
     NotNow,
     RecipeChanged,
     Stopping,
+    StoreError,
     UsageError,
 )
 from station.live import LineState
@@ -80,10 +81,7 @@ class Desk:
                 await self._record(command, peer, slot=slot)
                 self._place(slot).give(Input.CLEAR)
             case Stop(now=now):
-                self.line.stop.gently.set()
-                if now:
-                    self.line.stop.now.set()
-                await self._record(command, peer, detail={"now": int(now)})
+                await self._stop(command, peer, now=now)
             case Recipes():
                 return await self._recipes()
             case Status():
@@ -178,6 +176,16 @@ class Desk:
         except ConfigError as error:
             return {"recipes": [], "problem": error.cause}
         return {"recipes": to_jsonable_python(list(map(recipe_view, recipes))), "problem": None}
+
+    async def _stop(self, command: Stop, peer: Peer, *, now: bool) -> None:
+        """A record that fails must not keep anybody from stopping the engine."""
+        try:
+            await self._record(command, peer, detail={"now": int(now)})
+        except StoreError as error:
+            self.line.feed.log(f"not recorded: {error.cause}", good=False)
+        self.line.stop.gently.set()
+        if now:
+            self.line.stop.now.set()
 
     # --- slots -------------------------------------------------------------------------------
 

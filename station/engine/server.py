@@ -202,7 +202,9 @@ class _Visit:
                 await self.voice.send(message_line(_refused(_id_in(line), error)))
                 continue
             bad_lines = 0
-            await self.voice.send(await self._answer_line(command))
+            answer = await self._answer_line(command)
+            with trio.CancelScope(shield=True):  # the answer to `stop` ends us; it is owed
+                await self.voice.send(answer)
             if isinstance(command, Watch):
                 self.watched.set()
 

@@ -7,7 +7,7 @@ comes from the socket itself. Hostile until proven: strict models, unknown keys 
 every complaint names its place.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -16,6 +16,11 @@ from station.errors import UsageError
 MAX_COMMAND_BYTES = 64 << 10
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]+$"
+_SHA256 = r"^[0-9a-f]{64}$"
+_NOT_LIKE = {
+    _PRINTABLE: "has characters that cannot be shown",
+    _SHA256: "must have 64 digits 0-9 a-f",
+}
 
 Name = Annotated[
     str,
@@ -41,7 +46,7 @@ class RecipeChoice(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: Name
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, StringConstraints(pattern=_SHA256)]
 
 
 class Arm(_Command):
@@ -157,9 +162,6 @@ Command = (
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 
-C = TypeVar("C", bound=_Command)
-
-
 def command_line(command: Command) -> bytes:
     """The command as one line of JSON with its line end."""
     return command.model_dump_json(exclude_none=True).encode() + b"\n"
@@ -170,6 +172,8 @@ def parse_command(line: bytes) -> Command:
     try:
         return _COMMANDS.validate_json(line)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part)[:64] for part in first["loc"]) or "the line"
-        raise UsageError(f"command: {place}: {first['msg'][:200]}") from None
+        pattern = str(first.get("ctx", {}).get("pattern"))
+        what = _NOT_LIKE.get(pattern, first["msg"][:200])
+        raise UsageError(f"command: {place}: {what}") from None
