@@ -1,16 +1,16 @@
 """The command line: arguments in, exit code out; the one place that picks a backend."""
 
 import math
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from station import __version__
-from station.commands import audit, demo, flash, inspect
+from station.commands import audit, dash, demo, flash, inspect, line, line_cli, run, serve, sim
 from station.commands.exits import Exit, leave, show, station_errors
-from station.config import Settings, find_config, load_settings
+from station.commands.options import Config
+from station.commands.options import settings_of as _settings
 from station.errors import UsageError
 from station.model import Unit
 from station.sim.layouts import layout_of
@@ -30,6 +30,7 @@ audit_app = typer.Typer(help="Which serial got which firmware.", no_args_is_help
 db_app = typer.Typer(help="The database and its schema.", no_args_is_help=True)
 sim_app = typer.Typer(help="Things to rehearse with.", no_args_is_help=True)
 for name, group in (
+    ("line", line_cli.app),
     ("recipe", recipe_app),
     ("package", package_app),
     ("audit", audit_app),
@@ -38,24 +39,24 @@ for name, group in (
 ):
     app.add_typer(group, name=name)
 
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        help="Settings file. Default: $STATION_CONFIG, ./config/station.yaml, "
-        "/etc/station/station.yaml.",
-    ),
+Since = Annotated[
+    str | None, typer.Option("--since", help="2026-11-20, 2026-11-20T08:00 (UTC), 8h, 3d or 2w.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON line per attempt on stdout.")]
+Family = Annotated[str, typer.Option(help="ec25 or rm500q.")]
+Seed = Annotated[int | None, typer.Option(help="Same seed, same modules.")]
+Speed = Annotated[float, typer.Option(help="How much faster than real time.")]
+Faults = Annotated[
+    list[str] | None, typer.Option("--fault", help="SLOT=NAME, e.g. A3=nak; may be repeated.")
+]
+Plain = Annotated[
+    bool, typer.Option("--plain", help="A screen of eight colours and plain letters.")
+]
 
 
 def main() -> None:
     """Entry point of `station`."""
     app()
-
-
-def _settings(config: Path | None) -> Settings:
-    return load_settings(find_config(config, os.environ))
 
 
 def _version(wanted: bool) -> None:
@@ -73,30 +74,60 @@ def _station(
     """Flashing station for cellular modules."""
 
 
+@app.command("serve")
+def _serve(config: Config = None) -> None:
+    """Run the engine in the foreground: the slots, the record and the socket for screens."""
+    with station_errors():
+        leave(serve.serve(_settings(config), LibusbBackend()))
+
+
+@app.command("dash")
+def _dash(
+    plain: Plain = False,
+    kiosk: Annotated[
+        bool, typer.Option("--kiosk", help="For a screen on the wall: no key ends it.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Show the running line; leaving the screen stops nothing."""
+    with station_errors():
+        leave(dash.dash(_settings(config), plain=plain, kiosk=kiosk))
+
+
+@app.command("run")
+def _run(plain: Plain = False, config: Config = None) -> None:
+    """Start an engine if none runs, and show it; leaving the screen leaves the engine."""
+    with station_errors():
+        leave(run.run(_settings(config), plain=plain))
+
+
 @app.command("demo")
 def _demo(
     slots: Annotated[int, typer.Option(help="Simulated modules on the tray.")] = 8,
-    family: Annotated[str, typer.Option(help="ec25 or rm500q.")] = "ec25",
-    once: Annotated[bool, typer.Option("--once", help="One tray, then exit.")] = False,
+    family: Family = "ec25",
+    once: Annotated[bool, typer.Option("--once", help="One tray without a screen.")] = False,
     json: Json = False,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same modules.")] = None,
-    speed: Annotated[float, typer.Option(help="How much faster than real time.")] = 1.0,
-    fault: Annotated[
-        list[str] | None, typer.Option(help="SLOT=NAME, e.g. A3=nak; may be repeated.")
-    ] = None,
+    seed: Seed = None,
+    speed: Speed = 1.0,
+    fault: Faults = None,
     list_faults: Annotated[
         bool, typer.Option("--list-faults", help="Show the faults and exit.")
     ] = False,
     data: Annotated[Path | None, typer.Option(help="Folder for settings and records.")] = None,
+    plain: Plain = False,
     config: Config = None,  # noqa: ARG001 - accepted everywhere; a demo writes its own
 ) -> None:
-    """Flash a tray of simulated modules; no hardware needed."""
+    """Flash a tray of simulated modules, live on a terminal; no hardware needed."""
     if list_faults:
         show(demo.list_faults())
         return
     with station_errors():
-        faults = flash.parse_pairs(fault or [], "--fault", "A1=nak")
-        leave(demo.run_demo(demo.DemoRequest(slots, family, once, json, seed, speed, faults, data)))
+        modelled = sim.Modelled(family, seed, speed, _faults(fault))
+        leave(demo.run_demo(demo.DemoRequest(slots, modelled, once, json, plain, data)))
+
+
+def _faults(texts: list[str] | None) -> dict[str, str]:
+    return flash.parse_pairs(texts or [], "--fault", "A1=nak")
 
 
 @app.command("flash")
@@ -202,6 +233,9 @@ def _package_list(config: Config = None) -> None:
 
 @audit_app.command("find")
 def _audit_find(
+    name: Annotated[
+        str | None, typer.Option(help="IMEI, serial, chip serial or label of the unit.")
+    ] = None,
     imei: Annotated[str | None, typer.Option()] = None,
     serial: Annotated[str | None, typer.Option()] = None,
     chip: Annotated[str | None, typer.Option(help="Chip serial, 8 hex digits.")] = None,
@@ -210,9 +244,7 @@ def _audit_find(
     ] = None,
     package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
     slot: Annotated[str | None, typer.Option()] = None,
-    since: Annotated[
-        str | None, typer.Option(help="2026-11-20, 2026-11-20T08:00 (UTC), 8h, 3d or 2w.")
-    ] = None,
+    since: Since = None,
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
     config: Config = None,
@@ -222,17 +254,44 @@ def _audit_find(
         if json and csv:
             raise UsageError("--json and --csv exclude each other")
         question = audit.Question(
+            name=name,
             imei=imei,
             serial=serial,
             chip=chip,
             firmware=firmware,
             package=package,
             slot=slot,
-            since_utc_us=None if since is None else audit.parse_since(since, now_utc_us()),
+            since_utc_us=_since(since),
         )
         audit.check(question)
         form = "json" if json else "csv" if csv else "table"
         audit.find(_settings(config), question, form)
+
+
+@audit_app.command("events")
+def _audit_events(
+    since: Since = None,
+    slot: Annotated[str | None, typer.Option()] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="started, stopped, armed, disarmed, retry, abort, hold, release, clear or stop."
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON line per event on stdout.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """What people did to the line, and when the engine ran."""
+    with station_errors():
+        audit.events(
+            _settings(config), since_utc_us=_since(since), slot=slot, kind=kind, as_json=json
+        )
+
+
+def _since(text: str | None) -> int | None:
+    return None if text is None else audit.parse_since(text, now_utc_us())
 
 
 @db_app.command("upgrade")
@@ -249,11 +308,57 @@ def _db_check(config: Config = None) -> None:
         _answer(inspect.database_check(_settings(config)))
 
 
+@sim_app.command("serve")
+def _sim_serve(
+    config: Annotated[
+        Path, typer.Option("--config", help="Settings file; its record is written to.")
+    ],
+    family: Family = "ec25",
+    seed: Seed = None,
+    speed: Speed = 1.0,
+    fault: Faults = None,
+    linger: Annotated[
+        float, typer.Option(help="End when nobody has looked for so many seconds.")
+    ] = math.inf,
+) -> None:
+    """Run the engine over simulated modules, a tray of them plugged in."""
+    with station_errors():
+        modelled = sim.Modelled(family, seed, speed, _faults(fault))
+        leave(sim.serve_simulated(_settings(config), modelled, linger))
+
+
+@sim_app.command("plug")
+def _sim_plug(
+    slot: line_cli.Slot,
+    fault: Annotated[
+        str | None, typer.Option(help="A fresh module that has it; see `demo --list-faults`.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Put the module that was pulled out of a slot back, else a fresh one."""
+    with station_errors():
+        line.use_hands(_settings(config), "plug", slot, fault)
+
+
+@sim_app.command("unplug")
+def _sim_unplug(slot: line_cli.Slot, config: Config = None) -> None:
+    """Pull the module out of a slot."""
+    with station_errors():
+        line.use_hands(_settings(config), "unplug", slot, None)
+
+
+@sim_app.command("tray")
+def _sim_tray(config: Config = None) -> None:
+    """Take the whole tray out and put a fresh one in."""
+    with station_errors():
+        line.use_hands(_settings(config), "tray", None, None)
+
+
 @sim_app.command("package")
 def _sim_package(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")],
     size: Annotated[int, typer.Option(help="Image bytes, in MB.", min=1, max=1024)] = 6,
-    family: Annotated[str, typer.Option(help="ec25 or rm500q.")] = "ec25",
+    family: Family = "ec25",
     config: Config = None,  # noqa: ARG001 - --config is accepted everywhere
 ) -> None:
     """Write a synthetic package to rehearse with."""

@@ -1,19 +1,27 @@
-"""`station audit find`: which serial got which firmware. Reads only; works while an engine runs."""
+"""`station audit`: which serial got which firmware, and what people did to the line.
+
+Reads only; works while an engine runs.
+"""
 
 import csv
 import io
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from station.commands.exits import show
-from station.commands.reporter import print_history
+from station.commands.reporter import print_events, print_history
 from station.config import Settings
 from station.errors import UsageError
+from station.model import StationEvent
+from station.store.events import find_events
 from station.store.queries import find_attempts
 from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
 
 _AGO = re.compile(r"(\d{1,5})([hdw])")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIT_US = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 
 
@@ -21,6 +29,7 @@ _UNIT_US = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 class Question:
     """All conditions must hold; see `station.store.queries.find_attempts`."""
 
+    name: str | None = None
     imei: str | None = None
     serial: str | None = None
     chip: str | None = None
@@ -37,10 +46,14 @@ def check(question: Question) -> None:
     """
     asked = {name: value for name, value in asdict(question).items() if value is not None}
     if not asked:
-        raise UsageError("ask for something: --imei, --serial, --chip, --since, …")
-    for name, value in asked.items():
+        raise UsageError("ask for something: --name, --imei, --serial, --chip, --since, …")
+    _refuse_empty(asked)
+
+
+def _refuse_empty(asked: Mapping[str, object]) -> None:
+    for option, value in asked.items():
         if value == "":
-            raise UsageError(f"--{name} is empty")
+            raise UsageError(f"--{option} is empty")
 
 
 def parse_since(text: str, now_us: int) -> int:
@@ -75,3 +88,42 @@ def find(settings: Settings, question: Question, form: str) -> None:
         show(text.getvalue())
     elif records:
         print_history(records)
+
+
+def events(
+    settings: Settings,
+    *,
+    since_utc_us: int | None,
+    slot: str | None,
+    kind: str | None,
+    as_json: bool,
+) -> None:
+    """Print what people did to the line, oldest first: JSON lines or a table.
+
+    Raises UsageError.
+    """
+    _refuse_empty({"slot": slot, "kind": kind})
+    found = find_events(settings.database, since_utc_us=since_utc_us, slot=slot, kind=kind)
+    if as_json:
+        for event in found:
+            show(event_line(event))
+    elif found:
+        print_events(found)
+
+
+def event_line(event: StationEvent) -> str:
+    """The event as one line of ASCII JSON; names stay, nothing is taken away."""
+    moment = _EPOCH + timedelta(microseconds=event.utc_us)
+    return json.dumps(
+        {
+            "event_id": event.event_id,
+            "station": event.station,
+            "utc": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "kind": event.kind,
+            "actor": event.actor,
+            "peer_uid": event.peer_uid,
+            "peer_user": event.peer_user,
+            "slot": event.slot,
+            "detail": event.detail,
+        }
+    )

@@ -1,11 +1,10 @@
 """`station demo`: a tray of simulated modules, flashed by the real engine.
 
-Everything lies in a data folder of its own (`demo_files`) and stays there, so that the other
-commands can be tried on it afterwards.
+On a terminal with the live screen, elsewhere without one. Everything lies in a data folder of its
+own (`demo_files`) and stays there, so that the other commands can be tried on it afterwards.
 """
 
 import os
-import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +12,16 @@ from pathlib import Path
 import platformdirs
 import trio
 
-from station.commands.demo_files import SIZE_MB, write_demo_files
+from station.commands.call import is_answered
+from station.commands.dash import is_terminal
+from station.commands.demo_files import MARK, SIZE_MB, write_demo_files
 from station.commands.exits import Exit, say
 from station.commands.flash import Flashed, FlashRequest, run_flash
+from station.commands.run import visit
+from station.commands.sim import Modelled
+from station.commands.spawn import spawn
 from station.config import Settings, load_settings
+from station.engine.socket_file import MAX_PATH_BYTES
 from station.errors import UsageError
 from station.sim.backend import SimBackend
 from station.sim.clock import ScaledClock
@@ -26,37 +31,39 @@ from station.sim.tray import make_tray
 
 MAX_SLOTS = 32
 
+LINGER_S = 900
+"""The engine of a demo ends by itself when nobody has looked at it for so long."""
+
+_ALONE = f" and ends when nobody has looked at it for {LINGER_S // 60} minutes"
+
 
 @dataclass(frozen=True, slots=True)
 class DemoRequest:
+    """`plain`: the screen with few colours and plain letters."""
+
     slots: int = 8
-    family: str = "ec25"
+    modelled: Modelled = field(default_factory=Modelled)
     once: bool = False
     json: bool = False
-    seed: int | None = None
-    speed: float = 1.0
-    faults: dict[str, str] = field(default_factory=dict)
+    plain: bool = False
     data: Path | None = None
 
 
 def run_demo(request: DemoRequest) -> Exit:
-    """Trays of fresh modules, one with `once`, else until Ctrl-C.
+    """The live screen where there is a terminal; without one, or with `once` or `json`, trays of
+    fresh modules: one with `once`, else until Ctrl-C.
 
     Raises UsageError, ConfigError for what cannot be.
     """
     if not 1 <= request.slots <= MAX_SLOTS:
         raise UsageError(f"--slots is {request.slots}; it can be 1 to {MAX_SLOTS}")
-    if not 0.1 <= request.speed <= 50:
-        raise UsageError(f"--speed is {request.speed:g}; it can be 0.1 to 50")
-    layout_of(request.family)
     names = [f"A{number}" for number in range(1, request.slots + 1)]
-    _check_faults(request.faults, names)
-    seed = secrets.randbelow(1_000_000) if request.seed is None else request.seed
+    request.modelled.check(names)
     folder = _data_folder(request.data)
-    config = write_demo_files(folder, names)
-    say(f"demo data: {folder}")
-    say(f"for later commands: --config {config}")
-    settings = load_settings(config)
+    if is_terminal() and not (request.once or request.json):
+        return _show_live(request, folder, names)
+    settings = _write_files(folder, names)
+    seed = request.modelled.any_seed()
     while True:
         flashed = _flash_tray(settings, request, seed)
         if request.once or flashed.aborted:
@@ -65,13 +72,63 @@ def run_demo(request: DemoRequest) -> Exit:
         say("next tray; Ctrl-C ends the demo")
 
 
+def _write_files(folder: Path, names: list[str]) -> Settings:
+    config = write_demo_files(folder, names)
+    say(f"demo data: {folder}")
+    say(f"for later commands: --config {config}")
+    return load_settings(config)
+
+
+# --- with a screen ----------------------------------------------------------------------------
+
+
+def _show_live(request: DemoRequest, folder: Path, names: list[str]) -> Exit:
+    """Attach to the engine that runs in this folder, else start one."""
+    request.modelled.check_live()
+    socket_path = folder / "station.sock"
+    if len(os.fsencode(socket_path)) > MAX_PATH_BYTES:
+        raise UsageError(
+            f"{folder} is too long for the engine's socket in it; choose a shorter --data"
+        )
+    if _is_demo(folder) and is_answered(socket_path):
+        say("an engine runs here already; its options are as they are")
+        return visit(load_settings(folder / "station.yaml"), plain=request.plain, alone=_ALONE)
+    settings = _write_files(folder, names)
+    say("starting the engine of the demo …")
+    spawn(_serve_arguments(settings, request.modelled), settings.socket)
+    return visit(settings, plain=request.plain, alone=_ALONE)
+
+
+def _is_demo(folder: Path) -> bool:
+    try:
+        return (folder / MARK).exists()
+    except OSError:
+        return False  # whatever is wrong with it, writing will tell
+
+
+def _serve_arguments(settings: Settings, modelled: Modelled) -> list[str]:
+    options = {
+        "--config": settings.path,
+        "--family": modelled.family,
+        "--seed": modelled.any_seed(),
+        "--speed": modelled.speed,
+        "--linger": LINGER_S,
+    }
+    faults = [f"--fault={slot}={fault}" for slot, fault in modelled.faults.items()]
+    return ["sim", "serve", *(f"{name}={value}" for name, value in options.items()), *faults]
+
+
+# --- without ----------------------------------------------------------------------------------
+
+
 def _flash_tray(settings: Settings, request: DemoRequest, seed: int) -> Flashed:
+    modelled = request.modelled
     tray = make_tray(
         settings.slots,
-        family=request.family,
-        version=layout_of(request.family).older_version,
+        family=modelled.family,
+        version=layout_of(modelled.family).older_version,
         seed=seed,
-        faults=request.faults,
+        faults=modelled.faults,
         size_mb=SIZE_MB,
     )
     return run_flash(
@@ -79,7 +136,7 @@ def _flash_tray(settings: Settings, request: DemoRequest, seed: int) -> Flashed:
         FlashRequest(wait_s=30.0, json=request.json, trigger="demo"),
         SimBackend(tuple(tray.ports.values())),
         own_ports=False,
-        clock=ScaledClock(request.speed),
+        clock=ScaledClock(modelled.speed),
         started=lambda: tray.plug(trio.current_time()),
     )
 
@@ -95,11 +152,3 @@ def _data_folder(given: Path | None) -> Path:
         name = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
         given = platformdirs.user_data_path("flashing-station") / name
     return given.absolute()
-
-
-def _check_faults(faults: dict[str, str], slots: list[str]) -> None:
-    for slot, fault in faults.items():
-        if slot not in slots:
-            raise UsageError(f"--fault {slot}={fault}: there is no slot {slot}")
-        if fault not in FAULTS:
-            raise UsageError(f"--fault {slot}={fault}: no such fault; see --list-faults")

@@ -10,6 +10,9 @@ from typing import NoReturn, TextIO
 from station.errors import (
     ConfigError,
     EngineRunning,
+    NoAccess,
+    NoEngine,
+    OtherProtocol,
     StationError,
     StoreError,
     UsageError,
@@ -27,13 +30,15 @@ class Exit(IntEnum):
     VERDICT = 1
     """Any other verdict, an empty selected slot, a check that found something."""
     USAGE = 2
-    """Wrong arguments, wrong configuration, or an engine already owns the slots."""
+    """Wrong arguments, wrong configuration, an engine already owns the slots, or none answers."""
     STATION = 3
     """The station failed: database, USB access, disk, an output nobody takes."""
 
 
 def exit_of(error: StationError) -> Exit:
     if isinstance(error, ConfigError | UsageError | EngineRunning):
+        return Exit.USAGE
+    if isinstance(error, NoEngine | NoAccess | OtherProtocol):
         return Exit.USAGE
     if isinstance(error, StoreError | UsbError):
         return Exit.STATION

@@ -1,7 +1,9 @@
 """How a running tray is told: JSON lines or a table on stdout, progress and words on stderr."""
 
 import io
+import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,17 +17,19 @@ from station.model import (
     AttemptEnded,
     AttemptRecord,
     Event,
+    Fact,
     Failure,
     Notice,
     Slot,
     SlotFailed,
+    StationEvent,
     StepStarted,
 )
 from station.model import Progress as Moved
 from station.wire import attempt_line
 
-_STYLE = {"PASS": "bold green", "NO_CHANGE": "green", "BLOCKED": "bold yellow"}
-_BAD = "bold red"
+STYLES = {"PASS": "bold green", "NO_CHANGE": "green", "BLOCKED": "bold yellow"}
+BAD = "bold red"
 
 
 @dataclass(slots=True)
@@ -117,8 +121,8 @@ def print_results(
     for record in sorted(records, key=lambda record: place[record.opened.slot]):
         table.add_row(Text(record.opened.slot), *_cells(record))
     for slot, failure in lost.items():
-        table.add_row(Text(slot), Text(f"NOT SAVED\n{failure.code}", _BAD))
-    _print(table)
+        table.add_row(Text(slot), Text(f"NOT SAVED\n{failure.code}", BAD))
+    print_table(table)
 
 
 def print_history(records: list[AttemptRecord]) -> None:
@@ -126,12 +130,35 @@ def print_history(records: list[AttemptRecord]) -> None:
     table = _table("started (UTC)", "slot", "recipe")
     for record in records:
         opened = record.opened
-        started = datetime.fromtimestamp(opened.started_utc_us / 1e6, UTC)
         recipe = "-" if opened.recipe is None else f"{opened.recipe.name} {opened.recipe.revision}"
         table.add_row(
-            Text(f"{started:%Y-%m-%d %H:%M:%S}"), Text(opened.slot), Text(recipe), *_cells(record)
+            _moment(opened.started_utc_us), Text(opened.slot), Text(recipe), *_cells(record)
         )
-    _print(table)
+    print_table(table)
+
+
+def print_events(events: list[StationEvent]) -> None:
+    """What people did to the line; `-` for the engine's own."""
+    table = Table("when (UTC)", "station", "kind", "slot", "person", "user")
+    table.add_column("detail", overflow="fold")
+    for event in events:
+        user = event.peer_user or ("-" if event.peer_uid is None else f"uid {event.peer_uid}")
+        words = (event.station, event.kind, event.slot or "-", event.actor or "-", user)
+        table.add_row(_moment(event.utc_us), *map(Text, words), Text(_in_words(event.detail)))
+    print_table(table)
+
+
+def _in_words(detail: Mapping[str, Fact]) -> str:
+    """`recipes: …; target: 500`, shapes within as JSON."""
+    return "; ".join(
+        f"{key}: {value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in detail.items()
+        if value is not None
+    )
+
+
+def _moment(utc_us: int) -> Text:
+    return Text(f"{datetime.fromtimestamp(utc_us / 1e6, UTC):%Y-%m-%d %H:%M:%S}")
 
 
 def _table(*first: str) -> Table:
@@ -151,19 +178,19 @@ def _cells(record: AttemptRecord) -> tuple[Text, ...]:
     before = Text(opened.unit.firmware or "-")
     names = (Text(unit.imei or "-"), Text(unit.serial or "-"), before)
     if closed is None:
-        return Text("OPEN", _BAD), *names, Text("-"), Text("-")
+        return Text("OPEN", BAD), *names, Text("-"), Text("-")
     word = closed.outcome.value
     if closed.failure is not None:
         word += f"\n{closed.failure.headline} {closed.failure.code}"
     return (
-        Text(word, _STYLE.get(closed.outcome.value, _BAD)),
+        Text(word, STYLES.get(closed.outcome.value, BAD)),
         *names,
         Text(closed.firmware_after or "-"),
         Text(f"{closed.duration_us / 1e6:.1f}"),
     )
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
     """Coloured on a terminal; wide where nobody's window is in the way."""
     is_terminal = sys.stdout.isatty()
     console = Console(

@@ -61,6 +61,7 @@ class SimBackend:
         self._bell = _Bell()
         self._seats = [_Seat(port, self._bell) for port in ports]
         self._seen: tuple[DeviceInfo, ...] = ()
+        self._scanned = _Bell()
 
     def plug(self, port: SimPort, module: Module) -> None:
         """Put a module into a port now; whatever was there is pulled out."""
@@ -75,7 +76,13 @@ class SimBackend:
     async def scan(self) -> tuple[DeviceInfo, ...]:
         await trio.lowlevel.checkpoint()
         self._seen = self._present()
+        self._scanned.ring()
         return self._seen
+
+    async def seen(self, timeout_s: float) -> None:
+        """Wait until somebody has scanned: what is plugged and pulled by now is known. Without a
+        scan in this time it is not, and nobody looks."""
+        await self._scanned.wait_until(trio.current_time() + timeout_s)
 
     async def wait_change(self, timeout_s: float) -> None:
         """Also returns at once if the last scan is out of date already: no edge is lost."""

@@ -1,0 +1,122 @@
+"""`station audit events`, and `audit find` by whatever name, in processes of their own."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from station.commands.demo_files import write_demo_files
+from station.config import load_settings
+from station.store.migrate import create_if_missing
+from station.store.writer import now_utc_us
+from tests.commands.test_cli import station
+from tests.store.samples import CHIP, IMEI, NOON_US, SERIAL, attempt, event, flashed, recorded
+
+HOLD = event("hold", detail={"reason": "the cable is loose, é"})
+ARMED = event(
+    "armed",
+    utc_us=NOON_US - 1,
+    slot=None,
+    peer_user=None,
+    detail={"recipes": ["ec25-efa"], "target": 500, "label": None},
+)
+STOPPED = event(
+    "stopped", utc_us=NOON_US + 1, actor=None, peer_uid=None, peer_user=None, slot=None, detail={}
+)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings with a record: three events long ago, and a flashed unit."""
+    path = write_demo_files(tmp_path_factory.mktemp("line"), ["A1"])
+    url = load_settings(path).database
+    create_if_missing(url)
+    recorded(url, HOLD, ARMED, STOPPED)
+    flashed(url, attempt())
+    return path
+
+
+def ask(config: Path, *arguments: str) -> str:
+    done = station("audit", *arguments, "--config", config, cwd=config.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_lines_oldest_first_with_every_key(config: Path) -> None:
+    lines = [json.loads(line) for line in ask(config, "events", "--json").splitlines()]
+    assert [line["kind"] for line in lines] == ["armed", "hold", "stopped"]
+    assert lines[1] == {
+        "event_id": HOLD.event_id,
+        "station": "line-1",
+        "utc": "2026-09-21T14:13:20.123456Z",
+        "kind": "hold",
+        "actor": "maria",
+        "peer_uid": 1000,
+        "peer_user": "worker",
+        "slot": "A1",
+        "detail": {"reason": "the cable is loose, é"},
+    }
+    assert lines[2]["actor"] is lines[2]["peer_uid"] is lines[2]["slot"] is None
+
+
+def test_a_table_for_people(config: Path) -> None:
+    table = ask(config, "events")
+    (armed,) = [line for line in table.splitlines() if "armed" in line]
+    for words in ("2026-09-21 14:13:20", "maria", "uid 1000", 'recipes: ["ec25-efa"]; target: 500'):
+        assert words in armed
+    assert "label" not in table
+    assert "reason: the cable is loose, é" in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kinds"),
+    [
+        (["--slot", "A1"], ["hold"]),
+        (["--kind", "armed"], ["armed"]),
+        (["--kind", "armed", "--slot", "A1"], []),
+        (["--since", "2026-09-21T14:13:20"], ["armed", "hold", "stopped"]),
+        (["--since", "2026-09-21T14:13:21"], []),
+    ],
+)
+def test_conditions(config: Path, arguments: list[str], kinds: list[str]) -> None:
+    answer = ask(config, "events", "--json", *arguments)
+    assert [json.loads(line)["kind"] for line in answer.splitlines()] == kinds
+
+
+def test_nothing_found_is_an_empty_answer(config: Path) -> None:
+    assert ask(config, "events", "--kind", "retry") == ""
+
+
+def test_an_hour_ago_is_counted_from_now(config: Path) -> None:
+    url = load_settings(config).database
+    new = replace(event("release"), utc_us=now_utc_us())
+    recorded(url, new)
+    (line,) = ask(config, "events", "--kind", "release", "--since", "1h", "--json").splitlines()
+    assert json.loads(line)["event_id"] == new.event_id
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["events", "--slot", ""], "--slot is empty"),
+        (["events", "--kind", ""], "--kind is empty"),
+        (["events", "--since", "yesterday"], "--since 'yesterday' is neither"),
+        (["find", "--name", ""], "--name is empty"),
+        (["find"], "ask for something: --name, --imei"),
+    ],
+)
+def test_a_question_that_is_none(config: Path, arguments: list[str], words: str) -> None:
+    done = station("audit", *arguments, "--config", config, cwd=config.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize("name", [IMEI, SERIAL, CHIP, CHIP.upper()])
+def test_find_by_whatever_name(config: Path, name: str) -> None:
+    (line,) = ask(config, "find", "--name", name, "--json").splitlines()
+    assert json.loads(line)["unit"]["imei"] == IMEI
+
+
+def test_find_nobody(config: Path) -> None:
+    assert ask(config, "find", "--name", "nobody", "--json") == ""
