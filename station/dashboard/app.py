@@ -1,0 +1,210 @@
+"""The dashboard: shows what the engine says, hands on what people want. Leaving stops nothing."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events, work
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.theme import Theme
+from textual.widgets import Input
+
+from station.dashboard.base import StationDialog, StationScreen
+from station.dashboard.client import Client
+from station.dashboard.confirm import ConfirmScreen
+from station.dashboard.grid_screen import GridScreen
+from station.dashboard.history import HistorySource
+from station.dashboard.history_screen import HistoryScreen
+from station.dashboard.notice import NoticeScreen
+from station.dashboard.palette import COLOUR, PLAIN, Kind
+from station.dashboard.picture import Change, Link, Picture
+from station.dashboard.scanner import Pressed, Scan, ScanFilter, Torn
+from station.errors import StationError
+from station.wire import Command
+
+REDRAW_S = 0.25
+"""What comes faster than this is drawn together."""
+
+_THEME = Theme(
+    name="station",
+    primary="#0072b2",
+    secondary="#56b4e9",
+    accent="#56b4e9",
+    success="#009e73",
+    warning="#f0e442",
+    error="#c25200",
+    foreground="#e8e8e8",
+    background="#000000",
+    surface="#121212",
+    panel="#202020",
+    dark=True,
+)
+_PLAIN_TERMINALS = ("linux", "dumb")
+
+
+def now() -> int:
+    """Our clock: microseconds since the epoch, UTC."""
+    return time.time_ns() // 1000
+
+
+class StationApp(App[None]):
+    """Keeps the picture true and one screen on top of it.
+
+    `plain`: eight colours, ASCII only; also without being asked where the terminal has no more.
+    `kiosk`: it cannot be left.
+    """
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "StationScreen { background: $background; }"  # dialogs let the screen below show
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q,ctrl+c", "quit", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        socket: Path,
+        history: HistorySource,
+        *,
+        plain: bool = False,
+        kiosk: bool = False,
+        clock: Callable[[], int] = now,
+    ) -> None:
+        plain = plain or "NO_COLOR" in os.environ or os.environ.get("TERM") in _PLAIN_TERMINALS
+        super().__init__(ansi_color=plain)
+        self.register_theme(_THEME)
+        self.theme = "ansi-dark" if plain else _THEME.name
+        self.animation_level = "none"
+        self.palette = PLAIN if plain else COLOUR
+        self.kiosk = kiosk
+        self.history = history
+        self.picture = Picture()
+        self.client = Client(socket, self.picture, clock, self._hear)
+        self.link: Link = self.client
+        self._clock = clock
+        self._news = Change()
+        self._shown_s = 0
+        self._scanner: ScanFilter[events.Key] = ScanFilter()
+
+    def now_utc_us(self) -> int:
+        """Our clock; the engine's is `picture.ahead_us` ahead of it."""
+        return self._clock()
+
+    async def on_mount(self) -> None:
+        """From now on the picture is kept."""
+        await self.push_screen(GridScreen())
+        self.run_worker(self.client.run(), name="client")
+        self.set_interval(REDRAW_S, self.show_news)
+
+    # --- what the engine says -----------------------------------------------------------------
+
+    def _hear(self, change: Change) -> None:
+        self._news = _both(self._news, change)
+
+    def show_news(self) -> None:
+        """Tell the screens what is new, or once a second that time has passed."""
+        second = self.now_utc_us() // 1_000_000
+        if self._news == Change() and second == self._shown_s:
+            return
+        news, self._news, self._shown_s = self._news, Change(), second
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, StationScreen):
+                screen.show_age()
+            if isinstance(screen, StationScreen | StationDialog):
+                screen.show_change(news)
+            if not isinstance(screen, ModalScreen):
+                return  # what lies below cannot be seen
+
+    # --- what people want ---------------------------------------------------------------------
+
+    async def command(self, command: Command) -> bool:
+        """Have the engine do it; True when it did. A refusal is shown with its remedy."""
+        try:
+            answer = await self.link.ask(command)
+        except StationError as error:
+            self.notice(error.headline, error.cause, error.remedy, Kind.BAD)
+            return False
+        if answer.refused:
+            refused = answer.refused
+            self.notice(refused.headline, refused.cause, refused.remedy)
+            return False
+        return True
+
+    def notice(self, headline: str, cause: str, remedy: str, kind: Kind = Kind.WARN) -> None:
+        """Show why something was not done, until a key or for some seconds."""
+        self.push_screen(NoticeScreen(headline, (cause, remedy), kind))
+
+    @work
+    async def action_quit(self) -> None:  # type: ignore[override]  # a worker: it waits for the answer
+        """Leave, if so wanted; by no key alone, and not at all on a kiosk."""
+        if self.kiosk or isinstance(self.screen, ConfirmScreen):
+            return
+        question = ConfirmScreen(
+            "Leave the screen?",
+            "The engine goes on: modules are flashed to their end, the line stays as it is.",
+            yes="Leave",
+        )
+        if await self.push_screen_wait(question):
+            self.exit()
+
+    # --- keys and scans -----------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys wait a moment, since a scanner types too and its keys are not commands."""
+        if not isinstance(event, events.Key) or event.is_forwarded or self._takes_all_keys():
+            await super().on_event(event)
+            return
+        await self._act_on(self._scanner.feed(event, _char(event), event.time))
+        self._wait_for_more()
+
+    def _wait_for_more(self) -> None:
+        due_s = self._scanner.due_s
+        if due_s is not None:
+            self.set_timer(max(due_s - time.monotonic(), 0.001), self._give_out)
+
+    def _takes_all_keys(self) -> bool:
+        """A person or a scanner types into a field; or there is no screen any more."""
+        return not self.screen_stack or isinstance(self.focused, Input)
+
+    async def _give_out(self) -> None:
+        await self._act_on(self._scanner.tick(time.monotonic()))
+        self._wait_for_more()  # another key came meanwhile, or the timer was early
+
+    async def _act_on(self, given: list[Pressed[events.Key] | Scan | Torn]) -> None:
+        for each in given:
+            match each:
+                case Pressed(key=key):
+                    await super().on_event(key)
+                case Scan(text=text):
+                    self.open_history(text)
+                case Torn():
+                    self.bell()  # scan it again
+
+    def open_history(self, text: str) -> None:
+        """What was done to the unit with this identifier; not over a question that is open."""
+        if isinstance(self.screen, ModalScreen):
+            return
+        if isinstance(self.screen, HistoryScreen):
+            self.switch_screen(HistoryScreen(text=text))
+        else:
+            self.push_screen(HistoryScreen(text=text))
+
+
+def _char(event: events.Key) -> str:
+    """The character of a key as a scanner types it; empty for keys without one."""
+    if event.key == "enter":
+        return "\r"
+    return event.character if event.is_printable and event.character else ""
+
+
+def _both(first: Change, second: Change) -> Change:
+    return Change(
+        first.slots | second.slots,
+        line=first.line or second.line,
+        log=first.log or second.log,
+        transcript=first.transcript or second.transcript,
+        anew=first.anew or second.anew,
+    )

@@ -1,0 +1,62 @@
+"""What all our screens have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from textual.screen import ModalScreen, Screen
+
+from station.dashboard.no_data import NoData
+from station.dashboard.picture import Change
+
+if TYPE_CHECKING:  # the app shows these screens and imports them itself
+    from station.dashboard.app import StationApp
+
+T = TypeVar("T")
+
+EVERYTHING = Change(line=True, log=True, transcript=True, anew=True)
+
+
+class StationScreen(Screen[None]):
+    """A screen that is told what is new in the app's picture.
+
+    `SAYS_NO_DATA`: a banner on top says when the picture is old. A screen that says so itself,
+    or shows nothing of the picture, sets it to False.
+    """
+
+    SAYS_NO_DATA = True
+
+    @property
+    def station(self) -> StationApp:
+        """The app, with the picture and the way to the engine."""
+        return cast("StationApp", self.app)
+
+    def show_change(self, change: Change) -> None:
+        """Redraw what changed. At most four times a second, and once a second for the time."""
+
+    def show_age(self) -> None:
+        """Show or take away the banner."""
+        if not self.SAYS_NO_DATA or not self.is_mounted:
+            return
+        banners = self.query(NoData)
+        banner = banners.first() if banners else NoData(self.station.palette)
+        if not banners:
+            self.mount(banner, before=0)
+        banner.show(self.station.picture, self.station.now_utc_us())
+
+    def on_screen_resume(self) -> None:
+        """Whatever happened while another screen was shown."""
+        self.show_age()
+        self.show_change(EVERYTHING)
+
+
+class StationDialog(ModalScreen[T], Generic[T]):
+    """A question that lies over a screen and is answered with a value."""
+
+    @property
+    def station(self) -> StationApp:
+        """The app, with the picture and the way to the engine."""
+        return cast("StationApp", self.app)
+
+    def show_change(self, change: Change) -> None:
+        """Redraw what changed, as in `StationScreen`."""

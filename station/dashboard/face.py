@@ -1,0 +1,78 @@
+"""What a slot says to somebody three metres away: one word, one shape, one kind of colour."""
+
+from dataclasses import dataclass
+
+from station.dashboard.palette import Kind
+from station.live import SlotState, SlotView
+from station.model import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """`short` is the word where there is room for four letters only."""
+
+    kind: Kind
+    shape: str
+    word: str
+    short: str
+
+
+def _face(kind: Kind, shape: str, word: str, short: str = "") -> Face:
+    return Face(kind, shape, word, short or word)
+
+
+VERDICTS = {
+    Outcome.PASS: _face(Kind.GOOD, "✔", "PASS"),
+    Outcome.NO_CHANGE: _face(Kind.GOOD, "=", "NO CHANGE", "SAME"),
+    Outcome.FAIL: _face(Kind.BAD, "✖", "FAIL"),
+    Outcome.ERROR: _face(Kind.BAD, "✖", "ERROR", "ERR"),
+    Outcome.BLOCKED: _face(Kind.WARN, "⚠", "BLOCKED", "BLKD"),
+    Outcome.ABORTED: _face(Kind.WARN, "⚠", "ABORTED", "ABRT"),
+    Outcome.INTERRUPTED: _face(Kind.WARN, "⚠", "CUT SHORT", "CUT"),
+}
+_NO_VERDICT = _face(Kind.BAD, "✖", "NO VERDICT", "?")
+_ALREADY_PASS = _face(Kind.GOOD, "=", "ALREADY PASS", "SAME")
+
+STATES = {
+    SlotState.EMPTY: _face(Kind.OFF, "○", "EMPTY"),
+    SlotState.NO_USB: _face(Kind.ACT, "◇", "NO USB", "USB?"),
+    SlotState.SETTLING: _face(Kind.RUN, "◔", "WAIT"),
+    SlotState.WAITING: _face(Kind.ACT, "▶", "ARM"),
+    SlotState.PROBING: _face(Kind.RUN, "◔", "READ"),
+    SlotState.STANDING: _face(Kind.WARN, "⚠", "NOT FLASHED", "IDLE"),
+    SlotState.IDENTIFYING: _face(Kind.RUN, "◔", "WHO?"),
+    SlotState.PLANNED: _face(Kind.RUN, "◔", "START", "GO"),
+    SlotState.FLASHING: _face(Kind.RUN, "◑", "FLASH", "FLSH"),
+    SlotState.VERIFYING: _face(Kind.RUN, "◕", "CHECK", "CHK"),
+    SlotState.RETURNING: _face(Kind.RUN, "◔", "WHO?"),
+    SlotState.PULLED: _face(Kind.ACT, "▼", "PUT BACK", "BACK"),
+    SlotState.HELD: _face(Kind.OFF, "○", "HELD"),
+}
+"""The states that have one face whatever the verdict; DONE and AWAY show the verdict."""
+
+
+def face_of(state: SlotState, outcome: Outcome | None) -> Face:
+    """The face of every state with every outcome."""
+    if state in (SlotState.DONE, SlotState.AWAY):
+        return VERDICTS[outcome] if outcome else _NO_VERDICT
+    return STATES[state]
+
+
+def face(view: SlotView) -> Face:
+    """The face of a slot; of a unit that had passed before, with that."""
+    found = face_of(view.state, verdict(view))
+    if found is VERDICTS[Outcome.NO_CHANGE] and view.earlier and view.earlier.outcome.is_good:
+        return _ALREADY_PASS
+    return found
+
+
+def verdict(view: SlotView) -> Outcome | None:
+    """The verdict that stands in this slot: this engine's, or the one the record has."""
+    if view.outcome is None and view.state in (SlotState.DONE, SlotState.AWAY) and view.earlier:
+        return view.earlier.outcome
+    return view.outcome
+
+
+def is_from_before(view: SlotView) -> bool:
+    """The verdict was given before this engine started: shown, and not made anew."""
+    return view.state is SlotState.DONE and view.earlier is not None and not view.steps

@@ -1,0 +1,208 @@
+"""The line in three rows, or five where there is room: armed or not, with what, how it goes."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from station.dashboard.block_letters import large
+from station.dashboard.face import face
+from station.dashboard.no_data import draw_no_data, no_data_texts
+from station.dashboard.painted import Painted, panel, row
+from station.dashboard.palette import Kind, Palette
+from station.dashboard.picture import Picture
+from station.dashboard.words import clock, cut
+from station.live import Alarm, LineState, LineView, RecipeView, SlotView
+
+SMALL_ROWS = 3
+LARGE_ROWS = 5
+
+STATES = {
+    LineState.DISARMED: (Kind.ACT, "NOT ARMED"),
+    LineState.ARMING: (Kind.RUN, "ARMING"),
+    LineState.ARMED: (Kind.RUN, "ARMED"),
+    LineState.STOPPING: (Kind.WARN, "STOPPING"),
+}
+_STATION_BLAMED = ("S", "X")
+"""Codes of alarms that are faults of the station itself; other alarms want attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderLook:
+    """All that the drawing of the header depends on."""
+
+    station: str
+    clock: str
+    line: LineView | None
+    tally: tuple[tuple[Kind, int], ...]
+    no_data: tuple[str, str, str] | None
+
+
+class Header(Painted):
+    """Shows the line, or NO DATA."""
+
+    DEFAULT_CSS = f"Header {{ height: {SMALL_ROWS}; }}"
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__(palette)
+        self._shown = HeaderLook("", "", None, (), ("", "connecting", ""))
+
+    def show(self, picture: Picture, now_utc_us: int) -> None:
+        """Show the picture at this moment, by our own clock."""
+        hello = picture.hello
+        stale = picture.is_stale(now_utc_us)
+        self._shown = HeaderLook(
+            station=f"{hello.station} · {hello.site}" if hello else "",
+            clock=clock(now_utc_us),
+            line=picture.line,
+            tally=tally(picture.slots.values()),
+            no_data=no_data_texts(picture, now_utc_us) if stale else None,
+        )
+        self.look_like(self._shown)
+
+    def draw(self, columns: int, rows: int) -> list[Strip]:
+        """The line, or NO DATA."""
+        look = self._shown
+        if look.no_data or look.line is None:
+            texts = look.no_data or ("", "waiting for the line", "")
+            return draw_no_data(texts, columns, rows, self.palette)
+        return draw_header(look, look.line, columns, rows, self.palette)
+
+
+def tally(views: Iterable[SlotView]) -> tuple[tuple[Kind, int], ...]:
+    """How many slots there are of each kind, in the order of `Kind`."""
+    counted = Counter(face(view).kind for view in views)
+    return tuple((kind, counted[kind]) for kind in Kind if counted[kind])
+
+
+def draw_header(
+    look: HeaderLook, line: LineView, columns: int, rows: int, palette: Palette
+) -> list[Strip]:
+    """The state in large letters at the left; beside and below it what to know."""
+    kind, word = STATES[line.state]
+    left = panel(word, SMALL_ROWS, palette.body[kind], palette)
+    width = columns - len(left[0].text)
+    if rows < LARGE_ROWS:
+        beside = [
+            _ends(firmware(line.recipes), look.clock, width, palette),
+            row([("  " + _facts(line, width - 2), palette.screen)], width, palette.screen, palette),
+            _last_row(look, line, width, palette),
+        ]
+        return _side_by_side(left, beside)
+    beside = _large_firmware(look, line, width, palette)
+    return [
+        *_side_by_side(left, beside),
+        row([(" " + _facts(line, columns - 1), palette.screen)], columns, palette.screen, palette),
+        _last_row(look, line, columns, palette),
+    ]
+
+
+def _side_by_side(left: list[Segment], beside: list[Strip]) -> list[Strip]:
+    return [Strip([segment, *strip]) for segment, strip in zip(left, beside, strict=True)]
+
+
+def _ends(text: str, clock_text: str, width: int, palette: Palette) -> Strip:
+    """A bold text at the left, the clock at the right."""
+    room = width - len(clock_text) - 4
+    parts = [
+        (f"  {palette.text(text, room)}", Style(bold=True)),
+        (f" {clock_text} ", palette.screen),
+    ]
+    return row(parts, width, palette.screen, palette)
+
+
+def _large_firmware(look: HeaderLook, line: LineView, width: int, palette: Palette) -> list[Strip]:
+    """Three rows: the firmware in large letters if they fit, and at the right where and when."""
+    right = 24
+    room = width - right - 2
+    text = firmware(line.recipes)
+    drawn: tuple[str, ...] = ()
+    for shown in (text, versions(line.recipes)):
+        drawn = drawn or (large(shown, room, SMALL_ROWS, palette.plain) if shown else ())
+    lines = drawn or ("", text, "")
+    texts = (look.clock, look.station, sku(line.recipes) if drawn else "")
+    strips = []
+    for shown, aside in zip(lines, texts, strict=True):
+        parts = [
+            (f"  {palette.text(shown, room)}", Style(bold=True)),
+            (palette.text(aside, right).rstrip().rjust(right - 1), palette.screen),
+        ]
+        strips.append(row(parts, width, palette.screen, palette))
+    return strips
+
+
+def firmware(recipes: tuple[RecipeView, ...]) -> str:
+    """SKU and firmware version of the armed recipe; of several only how many."""
+    if not recipes:
+        return ""
+    if len(recipes) > 1:
+        return f"{len(recipes)} recipes"
+    return f"{sku(recipes)} {recipes[0].version}".strip()
+
+
+def sku(recipes: tuple[RecipeView, ...]) -> str:
+    """What the one recipe is for; … when it is for more."""
+    patterns = recipes[0].sku if len(recipes) == 1 else ()
+    return f"{patterns[0]}…" if len(patterns) > 1 else "".join(patterns)
+
+
+def versions(recipes: tuple[RecipeView, ...]) -> str:
+    """The version alone, of one recipe."""
+    return recipes[0].version if len(recipes) == 1 else ""
+
+
+def _facts(line: LineView, width: int) -> str:
+    """Operator, done of target, first-pass yield, label; the last are left out first."""
+    counts = line.counts
+    facts = [line.operator or "no operator"]
+    facts.append(f"{counts.good}/{line.target} good" if line.target else f"{counts.good} good")
+    if counts.first:
+        facts.append(f"first pass {counts.first_pass * 100 // counts.first} % of {counts.first}")
+    if line.expected:
+        facts.append(f"tray of {line.expected}")
+    if line.label:
+        facts.append(line.label)
+    while len(facts) > 1 and len("   ".join(facts)) > width:
+        facts.pop()
+    return "   ".join(facts)
+
+
+_TALLY = {
+    Kind.GOOD: "✔ {} good",
+    Kind.BAD: "✖ {} bad",
+    Kind.WARN: "⚠ {} to look at",
+    Kind.ACT: "▶ {} need you",
+    Kind.RUN: "◑ {} running",
+    Kind.OFF: "○ {} empty",
+}
+
+
+def _last_row(look: HeaderLook, line: LineView, width: int, palette: Palette) -> Strip:
+    """How many slots there are of each kind or, in its own colour, the first alarm."""
+    if line.alarms:
+        return _alarm_row(line.alarms, width, palette)
+    parts = [("  ", Style())]
+    room = width - 2
+    for kind, number in look.tally:
+        text = f"{_TALLY[kind].format(number)}   "
+        if len(text) <= room:
+            room -= len(text)
+            parts.append((text, Style(color=palette.accent[kind].color, bold=True)))
+    return row(parts, width, palette.screen, palette)
+
+
+def _alarm_row(alarms: tuple[Alarm, ...], width: int, palette: Palette) -> Strip:
+    """Headline, cause and remedy; the cause is left out first."""
+    first = alarms[0]
+    kind = Kind.BAD if first.code.startswith(_STATION_BLAMED) else Kind.WARN
+    ground = palette.body[kind]
+    more = f" +{len(alarms) - 1} more (!) " if len(alarms) > 1 else " (!) "
+    head = f" ⚠ {first.headline}  "
+    room = width - len(head) - len(more)
+    full = f"{first.cause} → {first.remedy}"
+    told = full if len(full) <= room else cut(first.remedy, room)
+    banner = row([(head, Style(bold=True)), (told, Style())], width - len(more), ground, palette)
+    return Strip([*banner, Segment(more, ground + Style(bold=True))])

@@ -1,0 +1,154 @@
+"""What was done to a unit, by any of its names, typed or scanned. Needs no engine."""
+
+import asyncio
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import DataTable, Input, Static
+
+from station.dashboard.attempt_facts import COLUMNS, details, row
+from station.dashboard.base import StationScreen
+from station.dashboard.key_line import KeyLine
+from station.dashboard.look import look
+from station.dashboard.palette import Kind
+from station.dashboard.paper import ink, trouble
+from station.dashboard.scanner import cleaned
+from station.errors import StationError
+from station.model import AttemptRecord
+
+LIMIT = 200
+"""Attempts asked for; no unit on a healthy line has so many."""
+
+_MAX_NAME = 128
+
+KEYS = (
+    ("Esc", "back"),
+    ("Enter", "find"),
+    ("↑↓", "attempt"),
+    ("←→", "more columns"),
+    ("/", "another unit"),
+    ("Tab", "scroll details"),
+)
+
+
+class HistoryScreen(StationScreen):
+    """A line to ask in, the attempts found, newest first, and all about the one selected."""
+
+    SAYS_NO_DATA = False  # the record is as true without an engine
+
+    DEFAULT_CSS = (
+        look("HistoryScreen")
+        + """
+    HistoryScreen #title { height: 1; }
+    HistoryScreen #name { margin: 0 1; }
+    HistoryScreen #answer { height: auto; max-height: 50%; }
+    HistoryScreen #attempts { height: auto; max-height: 40%; }
+    HistoryScreen #scroll { height: 1fr; margin-top: 1; }
+    HistoryScreen #details { height: auto; }
+    """
+    )
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "back"),
+        Binding("slash", "ask", "another unit"),
+        Binding("down", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self._text = text
+        self._found: list[AttemptRecord] = []
+
+    def compose(self) -> ComposeResult:
+        palette = self.station.palette
+        yield Static(Text(palette.text(" HISTORY OF A UNIT"), palette.strip), id="title")
+        yield Input(
+            placeholder="scan or type an IMEI, serial number, chip serial or label",
+            id="name",
+            compact=True,
+            max_length=_MAX_NAME,
+        )
+        yield Static(id="answer")
+        yield DataTable[Text](id="attempts", cursor_type="row", cursor_foreground_priority="css")
+        with VerticalScroll(id="scroll"):
+            yield Static(id="details")
+        yield KeyLine(palette, KEYS)
+
+    def on_mount(self) -> None:
+        self.set_class(self.station.palette.plain, "plain")
+        self.query_one(DataTable).add_columns(*COLUMNS)
+        self.query_one(DataTable).display = False
+        self.query_one(Input).focus()
+        if self._text:
+            self.search(self._text)
+
+    def on_resize(self) -> None:
+        self._draw_details()
+
+    # --- asking -------------------------------------------------------------------------------
+
+    def search(self, text: str) -> None:
+        """Show the history of the unit with this name; what was shown before is forgotten."""
+        self._text = cleaned(text)[:_MAX_NAME]
+        self.query_one(Input).value = self._text
+        if self._text:
+            self._show([])
+            self._say(f"looking for {self._text} …")
+            self._ask(self._text)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.search(event.value)
+
+    def action_ask(self) -> None:
+        name = self.query_one(Input)
+        name.value = ""
+        name.focus()
+
+    @work(exclusive=True)
+    async def _ask(self, text: str) -> None:
+        try:
+            found = await asyncio.to_thread(self.station.history.find, text, LIMIT)
+        except StationError as error:
+            told = trouble(self.station.palette, error, Kind.BAD, self.size.width)
+            self.query_one("#answer", Static).update(told)
+            return
+        self._show(found)
+        if not found:
+            missed = f"Nothing is recorded of {text}. Names must be whole: scan the label again."
+            self._say(missed, is_bad=True)
+            return
+        newest = " newest" if len(found) == LIMIT else ""
+        self._say(f"{text}: {len(found)}{newest} attempt{'s' if len(found) > 1 else ''}")
+        self.query_one(DataTable).focus()
+
+    # --- drawing ------------------------------------------------------------------------------
+
+    def _say(self, text: str, *, is_bad: bool = False) -> None:
+        palette = self.station.palette
+        style = ink(palette, Kind.WARN) if is_bad else palette.screen
+        shown = Text(f" {palette.text(text)}", style)
+        self.query_one("#answer", Static).update(shown)
+
+    def _show(self, found: list[AttemptRecord]) -> None:
+        self._found = found
+        table = self.query_one(DataTable)
+        table.clear()
+        for record in found:
+            table.add_row(*row(self.station.palette, record))
+        table.display = bool(found)
+        self._draw_details()
+
+    def on_data_table_row_highlighted(self) -> None:
+        self._draw_details()
+
+    def _draw_details(self) -> None:
+        table, shown = self.query_one(DataTable), self.query_one("#details", Static)
+        if table.cursor_row < len(self._found):
+            record = self._found[table.cursor_row]
+            shown.update(details(self.station.palette, record, self.size.width - 2))
+        else:
+            shown.update("")

@@ -1,0 +1,68 @@
+"""What the engine did not carry out, and what to do about it."""
+
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Static
+
+from station.dashboard.base import StationDialog
+from station.dashboard.palette import Kind
+
+SHOWN_S = 8.0
+
+
+class NoticeScreen(StationDialog[None]):
+    """Headline, cause and remedy; goes away with any key, or by itself."""
+
+    DEFAULT_CSS = """
+    NoticeScreen { align: center middle; }
+    NoticeScreen Static { width: 64; max-width: 100%; height: auto; padding: 1 2; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(
+        self,
+        headline: str,
+        texts: tuple[str, ...],
+        kind: Kind = Kind.WARN,
+        shown_s: float = SHOWN_S,
+    ) -> None:
+        super().__init__()
+        self._headline = headline
+        self._texts = texts
+        self._kind = kind
+        self._shown_s = shown_s
+
+    def compose(self) -> ComposeResult:
+        """The notice in its kind's colour."""
+        palette = self.station.palette
+        style = palette.body[self._kind]
+        text = Text(palette.text(self._headline), style + Style(bold=True))
+        for part in self._texts:
+            text.append(f"\n\n{palette.text(part)}", style)
+        text.append("\n\nany key goes on", style)
+        notice = Static(text)
+        notice.styles.background = _css(style)
+        yield notice
+
+    def on_mount(self) -> None:
+        """It does not stay in the way of what it lies over."""
+        self.set_timer(self._shown_s, lambda: self.dismiss(None))
+
+    def on_key(self, event: events.Key) -> None:
+        """Any key: read and understood."""
+        event.stop()
+        self.dismiss(None)
+
+
+def _css(style: Style) -> str:
+    """The ground of a style as Textual names it."""
+    color = style.bgcolor
+    if color is None:
+        return "ansi_default"
+    return color.name if color.name.startswith("#") else f"ansi_{color.name}"

@@ -1,0 +1,1 @@
+"""The dashboard: real sockets and Textual's own headless terminal; engines are scripted."""
