@@ -1,5 +1,6 @@
 """The dashboard: shows what the engine says, hands on what people want. Leaving stops nothing."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -161,9 +162,11 @@ class StationApp(App[None]):
         self._wait_for_more()
 
     def _wait_for_more(self) -> None:
+        """The loop's own timer: Textual's forgets a timer that it is late for."""
         due_s = self._scanner.due_s
         if due_s is not None:
-            self.set_timer(max(due_s - time.monotonic(), 0.001), self._give_out)
+            wait_s = max(due_s - time.monotonic(), 0.001)
+            asyncio.get_running_loop().call_later(wait_s, self.call_later, self._give_out)
 
     def _takes_all_keys(self) -> bool:
         """A person or a scanner types into a field; or there is no screen any more."""
@@ -179,9 +182,14 @@ class StationApp(App[None]):
                 case Pressed(key=key):
                     await super().on_event(key)
                 case Scan(text=text):
-                    self.open_history(text)
+                    self._scanned(text)
                 case Torn():
                     self.bell()  # scan it again
+
+    def _scanned(self, text: str) -> None:
+        screen = self.screen
+        if not (isinstance(screen, StationScreen) and screen.take_scan(text)):
+            self.open_history(text)
 
     def open_history(self, text: str) -> None:
         """What was done to the unit with this identifier; not over a question that is open."""
@@ -194,10 +202,9 @@ class StationApp(App[None]):
 
 
 def _char(event: events.Key) -> str:
-    """The character of a key as a scanner types it; empty for keys without one."""
-    if event.key == "enter":
-        return "\r"
-    return event.character if event.is_printable and event.character else ""
+    """The character of a key as a scanner types it, control characters too (they are its prefix);
+    empty for keys without one."""
+    return "\r" if event.key == "enter" else event.character or ""
 
 
 def _both(first: Change, second: Change) -> Change:

@@ -119,6 +119,11 @@ class ArmScreen(StationScreen):
         if change.anew and self._engine() != self._asked_engine and not self._is_arming:
             self._load()
 
+    def take_scan(self, text: str) -> bool:
+        """A badge, wherever the cursor is."""
+        self.query_one("#operator", Input).value = text
+        return True
+
     # --- what can be armed --------------------------------------------------------------------
 
     @work(exclusive=True, group="load")

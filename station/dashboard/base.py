@@ -34,6 +34,10 @@ class StationScreen(Screen[None]):
     def show_change(self, change: Change) -> None:
         """Redraw what changed. At most four times a second, and once a second for the time."""
 
+    def take_scan(self, text: str) -> bool:  # noqa: ARG002 - for the screens that have one
+        """Whether this screen has its own use for what was scanned; else it is looked up."""
+        return False
+
     def show_age(self) -> None:
         """Show or take away the banner."""
         if not self.SAYS_NO_DATA or not self.is_mounted:

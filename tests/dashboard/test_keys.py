@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual import events
+from textual.widgets import Input
 
 from station.dashboard.arm_screen import ArmScreen
 from station.dashboard.confirm import ConfirmScreen, ReasonScreen
@@ -290,6 +291,33 @@ def test_a_scan_opens_the_history_and_is_no_key(tmp_path: Path) -> None:
         await show.press("escape")
         await show.until(lambda: isinstance(show.app.screen, GridScreen))
         assert grid(show).selected == "A1"
+
+    on(tmp_path, test, served)
+
+
+def test_a_scanners_prefix_is_no_key_either(tmp_path: Path) -> None:
+    served = engine()
+
+    async def test(show: Show) -> None:
+        driver = show.app._driver
+        assert driver
+        driver.send_message(events.Key("ctrl+c", "\x03"))
+        scan(show, "867698041234235")
+        await show.until(lambda: show.history.asked == ["867698041234235"])
+        assert isinstance(show.app.screen, HistoryScreen)
+
+    on(tmp_path, test, served)
+
+
+def test_a_badge_scanned_anywhere_on_the_arming_screen_is_the_operator(tmp_path: Path) -> None:
+    served = engine()
+
+    async def test(show: Show) -> None:
+        await show.press("a")
+        await show.until(lambda: isinstance(show.app.screen, ArmScreen))
+        scan(show, "W-00417")
+        await show.until(lambda: show.app.screen.query_one("#operator", Input).value == "W-00417")
+        assert show.history.asked == []
 
     on(tmp_path, test, served)
 
