@@ -101,7 +101,7 @@ def _roomy_strip(
     texts = (
         f"{_shape(view)} {_corner(view, look.now_utc_us)}",
         unit(view, right),
-        cut(view.recipe or view.usb_id or "", right),
+        cut(view.recipe or view.port_path or "", right),
     )
     marks = ("▶", " ", " ") if look.selected else (" ", " ", " ")
     styles = (accent, style, style)
