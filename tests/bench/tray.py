@@ -24,8 +24,9 @@ import trio
 
 from station.commands.demo_files import write_demo_files
 from station.config import load_families, load_recipes, load_settings
-from station.engine.once import Stop, flash_once
+from station.engine.once import flash_once
 from station.engine.shelf import Shelf
+from station.engine.stop import Stop
 from station.engine.world import Order, World
 from station.firmware.package_store import PackageStore
 from station.model import Outcome

@@ -14,6 +14,8 @@ from tests.dashboard.engine import ScriptedEngine, serving
 from tests.dashboard.tray import NOW_UTC_US
 
 PATIENCE_S = 20.0
+WHOLE_TEST_S = 120.0
+"""A screen that hangs is a failure, not a build that never ends."""
 
 
 @dataclass
@@ -70,7 +72,7 @@ async def showing(
     """The dashboard, connected or not."""
     clock, history = Clock(), NoHistory()
     app = StationApp(socket, history, plain=plain, kiosk=kiosk, clock=clock)
-    async with app.run_test(size=size) as pilot:
+    async with asyncio.timeout(WHOLE_TEST_S), app.run_test(size=size) as pilot:
         yield Show(app, pilot, clock, history)
 
 
