@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from station.config import LoadedRecipe, Settings, load_families, load_recipes
 from station.engine.lock import own
 from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
-from station.engine.stop import Stop
+from station.engine.stop import Stop, obey_signals
 from station.engine.world import Order, World
 from station.errors import UsageError
 from station.firmware.package_store import PackageStore
@@ -113,7 +112,8 @@ async def _flash(
     stop = Stop()
     try:
         async with open_store(settings.database) as store, trio.open_nursery() as nursery:
-            nursery.start_soon(_stop_on_signal, stop)
+            nursery.start_soon(obey_signals, stop)
+            nursery.start_soon(_narrate, stop)
             await store.close_interrupted(station=settings.station.name)
             world = World(
                 settings=settings,
@@ -138,12 +138,9 @@ def _order(request: FlashRequest, slot: str) -> Order:
     return Order(request.trigger, label, request.recipe, names_slot=bool(request.slots))
 
 
-async def _stop_on_signal(stop: Stop) -> None:
-    """Ctrl-C, `kill`, and a terminal that was closed."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async for _ in signals:
-            if stop.ask():
-                say("stopping: modules that are being written are finished; once more aborts them")
+async def _narrate(stop: Stop) -> None:
+    await stop.gently.wait()
+    say("stopping: modules that are being written are finished; once more aborts them")
 
 
 def operator() -> str:

@@ -26,7 +26,7 @@ def _arm(
     operator: Annotated[
         str | None, typer.Option(help="Who works. Default: the user of the operating system.")
     ] = None,
-    label: Annotated[str | None, typer.Option(help="Label of the tray, typed or scanned.")] = None,
+    label: Annotated[str | None, typer.Option(help="SKU label of the modules.")] = None,
     target: Annotated[int | None, typer.Option(help="How many good units are wanted.")] = None,
     expect: Annotated[
         str | None,

@@ -1,7 +1,6 @@
 """`station serve`: the engine in the foreground, until it is told to stop."""
 
 import math
-import signal
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -13,7 +12,7 @@ from station.config import Families, Settings, load_families
 from station.engine.lock import own
 from station.engine.notify import Notify
 from station.engine.service import run_engine
-from station.engine.stop import Stop
+from station.engine.stop import Stop, obey_signals
 from station.engine.world import Hands
 from station.errors import Bug, StationError
 from station.store.database import sqlite_path
@@ -69,7 +68,7 @@ async def _serve(
         say(f"serving {len(settings.slots)} slots of {settings.station.name}; {settings.socket}")
 
     async with trio.open_nursery() as nursery:
-        await nursery.start(_stop_on_signal, stop)
+        await nursery.start(obey_signals, stop)
         nursery.start_soon(_narrate, stop)
         await run_engine(
             settings,
@@ -83,16 +82,6 @@ async def _serve(
             ready=tell_ready,
         )
         nursery.cancel_scope.cancel()
-
-
-async def _stop_on_signal(
-    stop: Stop, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """`systemctl stop`, Ctrl-C, and a terminal that was closed."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        task_status.started()
-        async for _ in signals:
-            stop.ask()
 
 
 async def _narrate(stop: Stop) -> None:

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import station
 from station.commands.exits import Exit, leave, say
 from station.engine.feed import plain
 from station.errors import DiskTrouble
@@ -60,12 +61,13 @@ def _start(arguments: Sequence[str], log: int, held: ExitStack) -> subprocess.Po
     ear = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
     ear.bind(f"{folder}/ready")
     engine = subprocess.Popen(  # noqa: S603 - our own command line
-        [sys.executable, "-m", "station", *arguments],
+        [sys.executable, "-P", "-m", "station", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         start_new_session=True,
-        env=os.environ | {"NOTIFY_SOCKET": f"{folder}/ready"},
+        cwd="/",  # nothing there is imported, and no mount is kept busy
+        env=os.environ | {"NOTIFY_SOCKET": f"{folder}/ready", "PYTHONPATH": _python_path()},
     )
     process = os.pidfd_open(engine.pid)
     held.callback(os.close, process)
@@ -73,6 +75,13 @@ def _start(arguments: Sequence[str], log: int, held: ExitStack) -> subprocess.Po
         return None
     _end(engine)
     return engine
+
+
+def _python_path() -> str:
+    """This very software first, wherever the terminal stands."""
+    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    ours = Path(station.__file__).absolute().parents[1]
+    return os.pathsep.join([str(ours), *(str(Path(p).absolute()) for p in others if p)])
 
 
 def _is_ready(ear: socket.socket, process: int) -> bool:

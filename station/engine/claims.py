@@ -26,7 +26,10 @@ class Claims:
         for kind, value in names:
             holder = self._slot_of.get((kind, value), slot)
             if holder != slot:
-                raise DuplicateUnit(f"the {kind.value} {value} is in slot {holder} as well")
+                raise DuplicateUnit(
+                    f"the {kind.value} {value} is in slot {holder} as well, or was taken out of it "
+                    "before that slot had its verdict"
+                )
         for name in names:
             self._slot_of[name] = slot
 

@@ -7,7 +7,7 @@ import trio
 from pydantic_core import to_jsonable_python
 
 from station.config import LoadedRecipe, load_recipes
-from station.engine.life import Input, follow
+from station.engine.life import Input
 from station.engine.line import Armed, Line
 from station.engine.place import Place
 from station.engine.server import Peer
@@ -15,6 +15,7 @@ from station.engine.views import recipe_view
 from station.engine.world import Hands, Order
 from station.errors import (
     ConfigError,
+    LabelMismatch,
     NotArmed,
     NotNow,
     RecipeChanged,
@@ -23,7 +24,8 @@ from station.errors import (
     UsageError,
 )
 from station.live import LineState
-from station.model import StationEvent
+from station.model import StationEvent, Unit
+from station.selection import check_label, sku_of
 from station.store.ids import new_id
 from station.wire import (
     Abort,
@@ -43,6 +45,9 @@ from station.wire import (
 )
 from station.wire import Hands as HandsCommand
 
+NOTE_S = 2.0
+"""A stop is recorded if that takes no longer."""
+
 SAME_RUN_US = 12 * 3600 * 1_000_000
 """Armed again with the same recipes, operator and target within this time: counting goes on."""
 
@@ -57,7 +62,11 @@ class Desk:
     _reading: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
 
     async def carry_out(self, command: Command, peer: Peer) -> dict[str, Any]:
-        """Do it and answer with its data. Raises StationError: refused, nothing was changed."""
+        """Do it and answer with its data. Raises StationError: refused, nothing was changed.
+
+        Arming and holding are recorded before they count. Everything else is done first: nothing
+        may come between the check and the deed, and a bad database keeps nobody from stopping.
+        """
         match command:
             case Arm():
                 await self._arm(command, peer)
@@ -67,19 +76,15 @@ class Desk:
                 await self._retry(command, peer)
             case Abort(slot=slot, now=now):
                 self._place(slot).abort(now=now)
-                await self._record(command, peer, slot=slot, detail={"now": int(now)})
+                await self._note(command, peer, slot=slot, detail={"now": int(now)})
             case Hold(slot=slot, reason=reason):
-                follow(self._place(slot).state, Input.HOLD)
-                await self._record(command, peer, slot=slot, detail={"reason": reason})
-                self._place(slot).hold(reason)
+                await self._hold(command, peer, self._place(slot), reason)
             case Release(slot=slot):
-                follow(self._place(slot).state, Input.RELEASED_EMPTY)
-                await self._record(command, peer, slot=slot)
                 self._place(slot).release()
+                await self._note(command, peer, slot=slot)
             case Clear(slot=slot):
-                follow(self._place(slot).state, Input.CLEAR)
-                await self._record(command, peer, slot=slot)
                 self._place(slot).give(Input.CLEAR)
+                await self._note(command, peer, slot=slot)
             case Stop(now=now):
                 await self._stop(command, peer, now=now)
             case Recipes():
@@ -129,8 +134,11 @@ class Desk:
             raise UsageError(f"there is no slot {min(strangers)}")
         if isinstance(expect, int) and expect > len(line.places):
             raise UsageError(f"{expect} modules do not fit into {len(line.places)} slots")
+        if len({choice.name for choice in command.recipes}) < len(command.recipes):
+            raise UsageError("a recipe is named twice")
         recipes = await self._load()
         chosen = tuple(_chosen(recipes, choice) for choice in command.recipes)
+        _check_label(chosen, command.label)
         line.world.shelf.forget_failures()
         for recipe in chosen:
             await line.world.shelf.prepare(recipe)
@@ -160,7 +168,7 @@ class Desk:
         if self._arming.locked():
             raise NotNow("the line is being armed; wait until it is")
         self.line.go(LineState.DISARMED)
-        await self._record(command, peer, kind="disarmed")
+        await self._note(command, peer, kind="disarmed")
 
     def _refuse_if_stopping(self) -> None:
         if self.line.state is LineState.STOPPING:
@@ -178,14 +186,12 @@ class Desk:
         return {"recipes": to_jsonable_python(list(map(recipe_view, recipes))), "problem": None}
 
     async def _stop(self, command: Stop, peer: Peer, *, now: bool) -> None:
-        """A record that fails must not keep anybody from stopping the engine."""
-        try:
-            await self._record(command, peer, detail={"now": int(now)})
-        except StoreError as error:
-            self.line.feed.log(f"not recorded: {error.cause}", good=False)
+        """Whatever hangs, the engine can be stopped."""
         self.line.stop.gently.set()
         if now:
             self.line.stop.now.set()
+        with trio.move_on_after(NOTE_S, shield=True):
+            await self._note(command, peer, detail={"now": int(now)})
 
     # --- slots -------------------------------------------------------------------------------
 
@@ -194,19 +200,24 @@ class Desk:
         self._refuse_if_stopping()
         if self.line.state is not LineState.ARMED:
             raise NotArmed("nothing is flashed while the line is not armed")
-        if troubles := self.line.health.troubles:
-            raise NotNow(f"the station cannot record: {troubles[0]}")
+        if (obstacle := self.line.floor.obstacle) is not None:
+            raise NotNow(f"nothing is started now: {obstacle.cause}")
         armed = {recipe.recipe.name for recipe in self.line.floor.world.recipes}
         if command.recipe is not None and command.recipe not in armed:
             raise NotArmed(f"the recipe {command.recipe} is not among the armed ones")
         label = command.label or self.line.floor.label
-        follow(place.state, Input.START)
-        detail: dict[str, str | int] = {
-            "recipe": command.recipe or "",
-            "label": command.label or "",
-        }
-        await self._record(command, peer, slot=command.slot, detail=detail)
         place.retry(Order("retry", label, command.recipe, names_slot=True))
+        asked: dict[str, str | int] = {"recipe": command.recipe or "", "label": command.label or ""}
+        await self._note(command, peer, slot=command.slot, detail=asked)
+
+    async def _hold(self, command: Hold, peer: Peer, place: Place, reason: str) -> None:
+        """A hold that is not on record would be forgotten by the next engine."""
+        place.hold(reason)
+        try:
+            await self._record(command, peer, slot=command.slot, detail={"reason": reason})
+        except StoreError:
+            place.release()
+            raise
 
     def _place(self, slot: str) -> Place:
         place = self.line.places.get(slot)
@@ -231,6 +242,22 @@ class Desk:
         await self.hands(command.action, command.slot, command.fault)
 
     # --- record ------------------------------------------------------------------------------
+
+    async def _note(
+        self,
+        command: Command,
+        peer: Peer,
+        *,
+        kind: str | None = None,
+        slot: str | None = None,
+        detail: dict[str, str | int] | None = None,
+    ) -> None:
+        """Record what is done already; if that fails, it is done all the same."""
+        try:
+            await self._record(command, peer, kind=kind, slot=slot, detail=detail)
+        except StoreError as error:
+            what = f"{kind or command.do} is done, but not recorded: {error.cause}"
+            self.line.feed.log(what, slot=slot, good=False)
 
     async def _record(
         self,
@@ -264,6 +291,21 @@ def _run(command: Arm) -> dict[str, str | int]:
     """What makes two armings the same run, as it is recorded."""
     recipes = ", ".join(f"{choice.name} {choice.sha256}" for choice in command.recipes)
     return {"recipes": recipes, "target": command.target or 0}
+
+
+def _check_label(chosen: tuple[LoadedRecipe, ...], label: str | None) -> None:
+    """A label that no recipe is for would refuse every module. Raises LabelMismatch."""
+    if label is None:
+        return
+    unit = sku_of(Unit(), label)
+    for number, recipe in enumerate(chosen, start=1):
+        try:
+            check_label(recipe, unit)
+        except LabelMismatch:
+            if number == len(chosen):
+                raise
+        else:
+            return
 
 
 def _chosen(recipes: tuple[LoadedRecipe, ...], choice: RecipeChoice) -> LoadedRecipe:

@@ -1,7 +1,6 @@
 """The station's own house while it runs: can it record, is there room, are the ports watched?"""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,25 +31,21 @@ class Health:
     folders: tuple[Path, ...]
     report: dict[type[StationError], str | None] = field(default_factory=dict)
     looked_s: float = field(default_factory=trio.current_time)
+    answered_s: float = field(default_factory=trio.current_time)
+    """When the writer of the database last answered."""
 
     @property
-    def troubles(self) -> list[str]:
+    def obstacle(self) -> StationError | None:
         """What keeps modules from being started."""
-        return [cause for cause in self.report.values() if cause is not None]
+        troubles = (kind(cause) for kind, cause in self.report.items() if cause is not None)
+        return next(troubles, None)
 
     @property
     def is_alive(self) -> bool:
         """The nursery runs, the ports are watched and the writer of the database answers, were it
         only to complain: a full disk is an alarm, not a reason to be shot in mid-flash."""
-        latest_s = min(self.looked_s, self.board.watched_s)
+        latest_s = min(self.looked_s, self.answered_s, self.board.watched_s)
         return trio.current_time() - latest_s < STALE_S
-
-    async def watch(self, tell: Callable[[], None]) -> None:
-        """Look every few seconds and tell."""
-        while True:
-            await self.look()
-            tell()
-            await trio.sleep(LOOK_S)
 
     async def look(self) -> None:
         """Once. Never raises a StationError."""
@@ -64,9 +59,11 @@ class Health:
             with trio.fail_after(PING_S):
                 await self.store.ping()
         except StationError as error:
+            self.answered_s = trio.current_time()
             return error.cause
         except trio.TooSlowError:
             return f"the database did not answer within {PING_S:g} s"
+        self.answered_s = trio.current_time()
         return None
 
     def _disk(self) -> str | None:

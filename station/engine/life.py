@@ -26,6 +26,8 @@ class Input(Enum):
     ARMED = "the line was armed"
     STANDS = "it is the module of the verdict"
     STRANGER = "it is another module, or one without a verdict"
+    UNKNOWN = "nobody can tell whether it is the module of the verdict"
+    STUMBLED = "a bug of the station's, a person must look at it"
 
     IDENTIFIED = "the attempt knows who it is"
     WRITING = "the attempt changes the module"
@@ -60,6 +62,7 @@ _ATTEMPT = {
     Input.ENDED: S.DONE,
     Input.ENDED_AWAY: S.AWAY,
     Input.ENDED_OUT: S.PULLED,
+    Input.STUMBLED: S.STANDING,
 }
 
 TABLE: dict[S, dict[Input, S]] = {
@@ -79,6 +82,7 @@ TABLE: dict[S, dict[Input, S]] = {
         Input.LEFT: S.EMPTY,
         Input.SETTLED_ARMED: S.IDENTIFYING,
         Input.SETTLED_DISARMED: S.WAITING,
+        Input.STUMBLED: S.STANDING,
         Input.HOLD: S.HELD,
     },
     S.WAITING: {
@@ -93,6 +97,8 @@ TABLE: dict[S, dict[Input, S]] = {
         Input.LEFT: S.EMPTY,
         Input.STANDS: S.DONE,
         Input.STRANGER: S.STANDING,
+        Input.UNKNOWN: S.STANDING,
+        Input.STUMBLED: S.STANDING,
         Input.HOLD: S.HELD,
     },
     S.STANDING: {
@@ -105,6 +111,7 @@ TABLE: dict[S, dict[Input, S]] = {
     S.FLASHING: {Input.ABORT: S.FLASHING, **_ATTEMPT},
     S.VERIFYING: {Input.ABORT: S.VERIFYING, **_ATTEMPT},
     S.DONE: {
+        Input.APPEARED: S.PROBING,
         Input.LEFT: S.EMPTY,
         Input.START: S.IDENTIFYING,
         Input.HOLD: S.HELD,
@@ -119,6 +126,8 @@ TABLE: dict[S, dict[Input, S]] = {
         Input.LEFT: S.AWAY,
         Input.STANDS: S.DONE,
         Input.STRANGER: S.SETTLING,
+        Input.UNKNOWN: S.STANDING,
+        Input.STUMBLED: S.STANDING,
         Input.HOLD: S.HELD,
     },
     S.PULLED: {

@@ -8,19 +8,20 @@ import trio
 
 from station.config import LoadedRecipe
 from station.engine.feed import Feed
-from station.engine.health import Health
+from station.engine.health import LOOK_S, Health
 from station.engine.life import Input
 from station.engine.place import Floor, Place
 from station.engine.ports import PortBoard
 from station.engine.rollcall import RollCall
 from station.engine.stop import Stop
 from station.engine.views import recipe_view
+from station.engine.ward import for_ever
 from station.engine.world import World
-from station.errors import StationError, TrayShort, UnmappedPort
-from station.live import BUSY, Alarm, LineState, LineView, SlotState
+from station.errors import NotArmed, StationError, Stopping, TrayShort, UnmappedPort
+from station.live import BUSY, Alarm, Counts, LineState, LineView, SlotState
 from station.model import Event, Mode
 
-_NOT_IN = frozenset({SlotState.EMPTY, SlotState.NO_USB, SlotState.HELD})
+_EMPTY = frozenset({SlotState.EMPTY, SlotState.NO_USB})
 _OURS = frozenset({Mode.RUNTIME, Mode.EDL, Mode.DLOAD, Mode.CRASHED})
 
 
@@ -54,11 +55,12 @@ class Line:
     armed: Armed | None = None
     _roll: RollCall = field(init=False)
     _alarms: dict[str, Alarm] = field(default_factory=dict)
+    _counted: tuple[int, Armed | None] = (0, None)
 
     def __post_init__(self) -> None:
         settings = self.world.settings
         self.world = replace(self.world, tell=self._hear)
-        self.floor = Floor(self.world, self.feed)
+        self.floor = Floor(self.world, self.feed, self._obstacle())
         self.places = {
             slot.name: Place(self.floor, self.board[slot.name]) for slot in settings.slots
         }
@@ -77,6 +79,8 @@ class Line:
 
     def arm(self, armed: Armed) -> None:
         """From now on modules are flashed by these recipes."""
+        if self.armed is None or self.armed.since_utc_us != armed.since_utc_us:
+            self.feed.show_line(replace(self.feed.line, counts=Counts()))
         self.armed = armed
         self.floor.world = replace(self.world, recipes=armed.recipes, operator=armed.operator)
         self.floor.label = armed.label
@@ -91,12 +95,25 @@ class Line:
         self.floor.stir()
 
     def _admit(self) -> None:
-        """Modules that wait are started as soon as nothing is in their way."""
-        may = self.state is LineState.ARMED and not self.health.troubles
-        was, self.floor.may_start = self.floor.may_start, may
-        if may and not was:
+        """Modules that wait are started as soon as nothing is in their way, and say what is."""
+        was, self.floor.obstacle = self.floor.obstacle, self._obstacle()
+        if self.floor.may_start and was is not None:
             for place in self.places.values():
                 place.give(Input.ARMED)
+        elif str(was) != str(self.floor.obstacle):
+            for place in self.places.values():
+                place.explain()
+
+    def _obstacle(self) -> StationError | None:
+        match self.state:
+            case LineState.ARMED:
+                return self.health.obstacle
+            case LineState.ARMING:
+                return NotArmed("the line is being armed: the packages are checked")
+            case LineState.STOPPING:
+                return Stopping("the engine is being stopped")
+            case _:
+                return NotArmed("the line is not armed")
 
     @property
     def is_idle(self) -> bool:
@@ -127,39 +144,41 @@ class Line:
         """Until cancelled. The board must have been refreshed once."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.board.watch)
-            nursery.start_soon(self.health.watch, self._on_health)
-            nursery.start_soon(self._call_roll)
-            nursery.start_soon(self._count)
+            nursery.start_soon(for_ever, self._look_after, self._complain)
+            nursery.start_soon(for_ever, self._call_roll, self._complain)
+            nursery.start_soon(for_ever, self._count, self._complain)
             for place in self.places.values():
                 nursery.start_soon(place.run)
+
+    def _complain(self, error: Exception) -> None:
+        self.feed.log(f"X901 STATION BUG: {type(error).__name__}: {error}", good=False)
 
     async def drain(self) -> None:
         """Start nothing more, end what does not write yet, wait for the rest."""
         self.go(LineState.STOPPING)
-        for place in self.places.values():
-            if place.state in BUSY and not place.is_writing:
-                place.abort(now=False)
         while not self.is_idle:
+            for place in self.places.values():
+                if place.state in BUSY and not place.is_writing:
+                    place.abort(now=False)
             await self.floor.stirred.wait()
 
+    async def _look_after(self) -> None:
+        await self.health.look()
+        self._on_health()
+        await trio.sleep(LOOK_S)
+
     async def _call_roll(self) -> None:
-        """NO USB for who should be there; look again when slots change or patience ends."""
-        while True:
-            now_s = trio.current_time()
-            occupied = {n for n, place in self.places.items() if place.state not in _NOT_IN}
-            self._roll.note(occupied, now_s)
-            empty = {
-                n
-                for n, place in self.places.items()
-                if place.state in (SlotState.EMPTY, SlotState.NO_USB)
-            }
-            missing = self._roll.missing(empty, now_s)
-            for name in empty:
-                self.places[name].give(Input.DARK if name in missing else Input.SPARED)
-            self._alarm_about_tray(missing)
-            again_s = self._roll.look_again_s(now_s)
-            with trio.move_on_at(math.inf if again_s is None else again_s):
-                await self.floor.stirred.wait()
+        """NO USB for who should be there; again when slots change or patience ends."""
+        now_s = trio.current_time()
+        self._roll.note({n for n, place in self.places.items() if place.is_occupied}, now_s)
+        empty = {n for n, place in self.places.items() if place.state in _EMPTY}
+        missing = self._roll.missing(empty, now_s)
+        for name in empty:
+            self.places[name].give(Input.DARK if name in missing else Input.SPARED)
+        self._alarm_about_tray(missing)
+        again_s = self._roll.look_again_s(now_s)
+        with trio.move_on_at(math.inf if again_s is None else again_s):
+            await self.floor.stirred.wait()
 
     def _alarm_about_tray(self, missing: frozenset[str]) -> None:
         ordered = [name for name in self.places if name in missing]
@@ -201,22 +220,19 @@ class Line:
 
     async def _count(self) -> None:
         """Units since the line was armed, from the record, after each verdict."""
-        counted: tuple[int, Armed] | None = None
-        while True:
-            if self.armed is not None and counted != (self.floor.verdicts, self.armed):
-                counted = (self.floor.verdicts, self.armed)
-                await self._count_once(self.armed)
-            else:
-                await self.floor.stirred.wait()
-
-    async def _count_once(self, armed: Armed) -> None:
+        due = (self.floor.verdicts, self.armed)
+        if self.armed is None or due == self._counted:
+            await self.floor.stirred.wait()
+            return
         station = self.world.settings.station.name
         try:
-            counts = await self.world.store.counts_since(station, armed.since_utc_us)
+            counts = await self.world.store.counts_since(station, self.armed.since_utc_us)
         except StationError as error:
             self.feed.log(f"not counted: {error.cause}", good=False)
-        else:
-            self.feed.show_line(replace(self.feed.line, counts=counts))
+            await trio.sleep(LOOK_S)
+            return
+        self._counted = due
+        self.feed.show_line(replace(self.feed.line, counts=counts))
 
     def _hear(self, event: Event) -> None:
         """What attempts tell; called in the flashing path, so it only shows."""

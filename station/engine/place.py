@@ -1,6 +1,7 @@
 """One slot while the engine runs: it follows the table and does what its state asks for."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -11,10 +12,11 @@ from station.engine.feed import Feed
 from station.engine.life import TABLE, Input, follow
 from station.engine.ports import SlotPort
 from station.engine.probe import probe
+from station.engine.ward import for_ever
 from station.engine.world import Order, World
 from station.errors import (
     Bug,
-    NotArmed,
+    DuplicateUnit,
     NotFlashed,
     NotNow,
     NoUsb,
@@ -51,13 +53,17 @@ class Floor:
 
     world: World
     feed: Feed
-    may_start: bool = False
-    """The line is armed and nothing keeps the station from recording."""
+    obstacle: StationError | None = None
+    """Why no module is started now: the line is not armed, or the station cannot record."""
     label: str | None = None
     verdicts: int = 0
     """How many attempts have ended."""
     stirred: trio.Event = field(default_factory=trio.Event)
     """Set and replaced whenever a slot's state changes."""
+
+    @property
+    def may_start(self) -> bool:
+        return self.obstacle is None
 
     @property
     def store(self) -> Store:
@@ -83,11 +89,20 @@ class Place:
         self._rate: tuple[float, int] = (0.0, 0)
         self._shown_s = 0.0
         self._held_for = ""
+        self._why_standing: StationError | None = None
+        self._abort_wanted = False
         self.view = self._fresh(SlotState.EMPTY)
 
     @property
     def state(self) -> SlotState:
         return self.view.state
+
+    @property
+    def is_occupied(self) -> bool:
+        """A module is here, on USB or on its way through an attempt."""
+        if self.state is SlotState.HELD:
+            return False
+        return self.port.device is not None or self.state in BUSY
 
     @property
     def is_writing(self) -> bool:
@@ -124,10 +139,12 @@ class Place:
         follow(self.state, Input.ABORT)
         if self.is_writing and not now:
             raise NotNow("the module is being written; it is better finished than stopped")
+        self._abort_wanted = self._attempt is None  # it begins in this very moment
         self._doing.cancel(reason="a person aborted the attempt")
 
     def hold(self, reason: str) -> None:
         """Keep the slot out of the line. Raises NotNow while an attempt runs."""
+        follow(self.state, Input.HOLD)
         self._held_for = reason
         self.give(Input.HOLD)
 
@@ -136,13 +153,18 @@ class Place:
         full = self.port.device is not None
         self.give(Input.RELEASED_FULL if full else Input.RELEASED_EMPTY)
 
+    def explain(self) -> None:
+        """Say anew why the module waits."""
+        if self.state is SlotState.WAITING and self._floor.obstacle is not None:
+            self._show(replace(self.view, failure=Failure.of(self._floor.obstacle)))
+
     def see(self, event: Event) -> None:
         """Show what the running attempt tells."""
         match event:
             case StepStarted(_, step):
                 self._step_started(step)
             case Progress(_, _, done_bytes, total_bytes):
-                self._moved(done_bytes, total_bytes)
+                self._progressed(done_bytes, total_bytes)
             case Notice(_, text):
                 self._floor.feed.tell(self._name, text)
             case _:
@@ -167,11 +189,12 @@ class Place:
             case SlotState.IDENTIFYING:
                 view = self._fresh(state)
             case SlotState.WAITING:
-                waits = NotArmed(f"the module in slot {self._name} waits for the line")
-                view = replace(view, failure=Failure.of(waits))
+                why = self._floor.obstacle
+                view = replace(view, failure=None if why is None else Failure.of(why))
             case SlotState.STANDING:
+                why, self._why_standing = self._why_standing, None
                 stood = NotFlashed(f"the module was in slot {self._name} before the line")
-                view = replace(self._fresh(state), failure=Failure.of(stood))
+                view = replace(self._fresh(state), failure=Failure.of(why or stood))
             case SlotState.NO_USB:
                 dark = NoUsb(f"a module is expected in slot {self._name} and does not show up")
                 view = replace(view, failure=Failure.of(dark))
@@ -189,10 +212,21 @@ class Place:
             self._seen = self.port.device.generation
             self._enter(SlotState.PROBING)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch_port)
-            while True:
-                with trio.CancelScope() as self._doing:
-                    await self._act()
+            nursery.start_soon(for_ever, self._notice_port, self._stumble)
+            await for_ever(self._turn, self._stumble)
+
+    async def _turn(self) -> None:
+        with trio.CancelScope() as self._doing:
+            await self._act()
+
+    def _stumble(self, error: Exception) -> None:
+        """A bug in here: this slot waits for a person, the others go on."""
+        bug = Bug(f"{type(error).__name__}: {error}")
+        self._floor.feed.log(f"{bug.code} {bug.cause}", slot=self._name, good=False)
+        self._why_standing = bug
+        self._move(Input.STUMBLED)
+        if self.port.device is None:
+            self._move(Input.LEFT)
 
     async def _act(self) -> None:
         match _activity(self.state):
@@ -205,16 +239,14 @@ class Place:
             case _:
                 await trio.sleep_forever()
 
-    async def _watch_port(self) -> None:
-        """Changes on USB as inputs; those that an attempt makes itself are its own. A device that
-        was never seen to be absent re-enumerated: no hand is that quick."""
-        while True:
-            if self.state in BUSY:
-                await self._floor.stirred.wait()
-                continue
-            await self.port.wait(lambda _: self._generation() != self._seen, math.inf)
-            if self.state in BUSY:
-                continue
+    async def _notice_port(self) -> None:
+        """The next change on USB as an input; those that an attempt makes itself are its own. A
+        device that was never seen to be absent just re-enumerated."""
+        if self.state in BUSY:
+            await self._floor.stirred.wait()
+            return
+        await self.port.wait(lambda _: self._generation() != self._seen, math.inf)
+        if self.state not in BUSY:
             self._seen = self._generation()
             self.give(Input.LEFT if self._seen is None else Input.APPEARED)
 
@@ -231,27 +263,55 @@ class Place:
 
     async def _probe(self) -> None:
         """Whose verdict stands: the one on record when the engine starts, or the one that was
-        given before the module went away."""
+        given before the module went away. Nothing stands on a module that cannot be asked."""
         returned = self.state is SlotState.RETURNING
+        record: AttemptRecord | None = None
         try:
             unit = await probe(self._floor.world, self.port, lambda _: None)
-            stands = await self._stands(unit, returned=returned)
-        except StationError as error:
-            self._floor.feed.log(f"not identified: {error.cause}", slot=self._name)
-            stands = returned  # a module in a boot loop must not be flashed for ever
-        self._move(Input.STANDS if stands else Input.STRANGER)
-
-    async def _stands(self, unit: Unit, *, returned: bool) -> bool:
+            if not returned:
+                record = await self._floor.store.last_verdict(unit)
+        except Exception as error:  # noqa: BLE001 - an odd module must not end the engine
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._stand_aside(f"the module in it cannot be identified: {error}")
+            return
+        await trio.lowlevel.checkpoint_if_cancelled()  # the slot may have moved on meanwhile
         if returned:
-            return self._verdict is not None and views.same_unit(unit, self._verdict)
-        self._show(views.with_unit(self.view, unit))
-        record = await self._floor.store.last_verdict(unit)
+            self._recognise(unit)
+        else:
+            self._recall(unit, record)
+
+    def _recognise(self, unit: Unit) -> None:
+        """Something came back: is it what went away?"""
+        same = views.same_unit(unit, self._verdict or Unit())
+        if same is None:
+            self._stand_aside("a module came back, and nothing tells whether it is the same", unit)
+        elif same:
+            self._claim(unit)
+            self._move(Input.STANDS)
+        else:
+            self._move(Input.STRANGER)
+
+    def _recall(self, unit: Unit, record: AttemptRecord | None) -> None:
+        """It was here before the engine, or re-enumerated: its own last verdict, if it has one."""
         if record is None or record.closed is None:
-            return False
-        seen = views.with_verdict(self.view, record)
-        self._show(replace(seen, earlier=views.earlier_of(record)))
+            self._move(Input.STRANGER)
+            self._show(views.with_unit(self.view, unit))
+            return
+        self.view = replace(views.with_verdict(self.view, record), earlier=views.earlier_of(record))
         self._verdict = record.closed.unit
-        return True
+        self._claim(unit)
+        self._move(Input.STANDS)
+
+    def _stand_aside(self, why: str, unit: Unit = Unit()) -> None:  # noqa: B008 - frozen
+        self._floor.feed.log(why, slot=self._name)
+        self._why_standing = NotFlashed(f"slot {self._name}: {why}")
+        self._move(Input.UNKNOWN)
+        self._show(views.with_unit(self.view, unit))
+
+    def _claim(self, unit: Unit) -> None:
+        """So that its double in another slot is noticed; this verdict stands either way."""
+        with suppress(DuplicateUnit):
+            self._floor.world.claims.claim(self._name, unit)
 
     # --- the attempt -------------------------------------------------------------------------
 
@@ -260,6 +320,9 @@ class Place:
         self._attempt = attempt = Attempt(
             self._floor.world, self.port, order or Order("arrival", self._floor.label)
         )
+        if self._abort_wanted:
+            self._abort_wanted = False
+            self._doing.cancel(reason="aborted before it began")
         self._floor.feed.begin(self._name)
         self._floor.feed.log("attempt begins", slot=self._name)
         lost: Failure | None = None
@@ -311,8 +374,8 @@ class Place:
                 outcome=Outcome.PASS,
                 before_attempt=record.opened.attempt_id,
             )
-        except StationError:
-            return  # nice to know, and no reason to shout
+        except Exception:  # noqa: BLE001 - nice to know, and no reason to stumble
+            return
         if before is not None and self.view.attempt_id == record.opened.attempt_id:
             self._show(replace(self.view, earlier=views.earlier_of(before)))
 
@@ -350,7 +413,7 @@ class Place:
             words = f"{last.name} {outcome} after {seconds:.1f} s  {last.detail}"
             self._floor.feed.tell(self._name, words.rstrip())
 
-    def _moved(self, done_bytes: int, total_bytes: int) -> None:
+    def _progressed(self, done_bytes: int, total_bytes: int) -> None:
         """Called for every chunk, shown a few times a second."""
         now_s = trio.current_time()
         if now_s < self._shown_s + SHOW_S and done_bytes < total_bytes:

@@ -1,5 +1,6 @@
 """How a person stops what runs."""
 
+import signal
 from dataclasses import dataclass, field
 
 import trio
@@ -13,8 +14,17 @@ class Stop:
     gently: trio.Event = field(default_factory=trio.Event)
     now: trio.Event = field(default_factory=trio.Event)
 
-    def ask(self) -> bool:
-        """Gently the first time, now the second; True if it was the first."""
-        is_first = not self.gently.is_set()
-        (self.gently if is_first else self.now).set()
-        return is_first
+
+async def obey_signals(
+    stop: Stop, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Ctrl-C, `kill` and a terminal that was closed stop gently; the same one of the first two
+    once more means now. A window that is closed after a Ctrl-C is no second thought."""
+    heard: set[int] = set()
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        task_status.started()
+        async for number in signals:
+            if number in heard and number != signal.SIGHUP:
+                stop.now.set()
+            heard.add(number)
+            stop.gently.set()

@@ -101,12 +101,12 @@ def recipe_view(loaded: LoadedRecipe) -> RecipeView:
     )
 
 
-def same_unit(one: Unit, other: Unit) -> bool:
-    """Do these two share a name and contradict each other in none?"""
+def same_unit(one: Unit, other: Unit) -> bool | None:
+    """Do these two share a name and contradict each other in none? None: nobody can tell."""
     pairs = (
         (one.imei, other.imei),
         (one.serial, other.serial),
         (one.chip_serial, other.chip_serial),
     )
     known = [a == b for a, b in pairs if a is not None and b is not None]
-    return bool(known) and all(known)
+    return all(known) if known else None

@@ -52,6 +52,7 @@ class RecipeChoice(BaseModel):
 class Arm(_Command):
     """Flash what arrives from now on, by these recipes only.
 
+    `label`: the SKU that is printed on the modules, as in `station flash --sku`.
     `expect`: slot names, a number of modules, "all", or "none"; left out: as in the settings.
     """
 

@@ -73,6 +73,32 @@ def test_sigterm_twice_aborts_it_and_keeps_a_record(tmp_path: Path) -> None:
     assert verdict_of(config, "A1") == ("ABORTED", "X902")
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (signal.SIGINT, signal.SIGHUP),
+        (signal.SIGHUP, signal.SIGHUP),
+        (signal.SIGINT, signal.SIGTERM),
+        (None, signal.SIGTERM),
+    ],
+    ids=["window closed", "closed twice", "shutdown", "shutdown after stop"],
+)
+def test_another_reason_to_stop_is_no_second_thought(
+    tmp_path: Path, first: signal.Signals | None, second: signal.Signals
+) -> None:
+    config = files(tmp_path, 1)
+    with engine(config, "--speed", "5") as running:
+        running.arm()
+        running.until(is_written)
+        if first is None:
+            assert running.line("stop").returncode == 0
+        else:
+            running.process.send_signal(first)
+        said(running.process, "draining")
+        assert "aborting" not in running.end(second)
+    assert verdict_of(config, "A1") == ("PASS", None)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_ctrl_c_and_a_closed_terminal_drain_too(tmp_path: Path, number: signal.Signals) -> None:
     with engine(files(tmp_path, 1)) as running:

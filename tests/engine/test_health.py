@@ -50,8 +50,14 @@ class _BlindBackend(SimBackend):
 async def _health(tmp_path: Path, store: _Store, nursery: trio.Nursery) -> Health:
     board = PortBoard(_BlindBackend(()), ())
     health = Health(store, board, (tmp_path,))  # type: ignore[arg-type] # a fake that only pings
+
+    async def watch() -> None:
+        while True:
+            await health.look()
+            await trio.sleep(LOOK_S)
+
     nursery.start_soon(board.watch)
-    nursery.start_soon(health.watch, lambda: None)
+    nursery.start_soon(watch)
     await trio.sleep(LOOK_S / 2)
     return health
 
@@ -64,14 +70,19 @@ async def test_the_dog_is_fed_only_while_the_writer_answers(
     health = await _health(tmp_path, store, nursery)
     await trio.sleep(300)
     assert health.is_alive
-    assert health.troubles == []
+    assert health.obstacle is None
     store.mood = "ill"
     await trio.sleep(300)
     assert health.is_alive, "a database that complains is no reason to be shot in mid-flash"
     assert health.report[DatabaseError] == "database is locked"
     store.mood = "well"
     await trio.sleep(10)
-    assert health.troubles == []
+    assert health.obstacle is None
+    store.mood = "hung"
+    await trio.sleep(STALE_S + 5)
+    assert not health.is_alive
+    await trio.sleep(3600)
+    assert not health.is_alive, "a writer that hangs stays dead"
 
 
 @pytest.mark.trio
@@ -87,16 +98,15 @@ async def test_ports_that_cannot_be_seen_are_an_alarm_but_no_death(
     assert "USB" in (health.report[PortsUnwatched] or "")
     backend.blind = False
     await trio.sleep(5)
-    assert health.troubles == []
+    assert health.obstacle is None
 
 
 @pytest.mark.trio
-async def test_a_watcher_or_a_writer_that_hangs_is_not_alive(
+async def test_an_engine_whose_tasks_stand_still_is_not_alive(
     tmp_path: Path, autojump_clock: object
 ) -> None:
-    store = _Store()
     async with trio.open_nursery() as nursery:
-        health = await _health(tmp_path, store, nursery)
+        health = await _health(tmp_path, _Store(), nursery)
         await trio.sleep(60)
         assert health.is_alive
         nursery.cancel_scope.cancel()

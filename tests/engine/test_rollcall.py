@@ -37,12 +37,30 @@ def test_the_next_tray_is_called_anew() -> None:
     assert roll.missing(["A2", "A3", "A4"], 200.0 + BOOT_S) == {"A2", "A3", "A4"}
 
 
+def test_a_module_left_behind_does_not_excuse_the_next_tray() -> None:
+    roll = RollCall(ALL)
+    roll.note(ALL, 0.0)
+    roll.note(["A2"], 100.0)  # left for the engineer
+    assert roll.missing(["A1", "A3", "A4"], 150.0) == frozenset()
+    roll.note(["A1", "A2"], 200.0)
+    roll.note(["A1", "A2", "A4"], 201.0)
+    assert roll.missing(["A3"], 201.0 + BOOT_S) == {"A3"}
+
+
 def test_a_number_counts_modules_wherever_they_are() -> None:
     roll = RollCall(3)
     roll.note(["A1", "A4"], 0.0)
     assert roll.missing(["A2", "A3"], BOOT_S) == {"A2", "A3"}
     roll.note(["A1", "A3", "A4"], BOOT_S + 1)
     assert roll.missing(["A2"], 100.0) == frozenset()
+
+
+def test_a_module_that_moves_counts_once() -> None:
+    roll = RollCall(3)
+    roll.note(["A1", "A2"], 0.0)
+    roll.note(["A1"], 1.0)
+    roll.note(["A1", "A3"], 2.0)
+    assert roll.missing(["A2", "A4"], 2.0 + BOOT_S) == {"A2", "A4"}
 
 
 def test_zero_expects_nothing() -> None:

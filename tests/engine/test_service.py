@@ -140,4 +140,4 @@ async def test_the_socket_of_a_dead_engine_is_replaced(
             await screen.next()
             answer = await screen.ask(Status())
             assert answer.data["line"]["state"] == "disarmed"
-        stop.ask()
+        stop.gently.set()

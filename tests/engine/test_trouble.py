@@ -30,8 +30,8 @@ async def flash_until(line: Line, step: str, then: Callable[[], object]) -> Tall
 
 def stop_now(line: Line) -> None:
     """Ctrl-C, twice."""
-    assert line.stop.ask()
-    assert not line.stop.ask()
+    line.stop.gently.set()
+    line.stop.now.set()
 
 
 @pytest.mark.trio
@@ -42,7 +42,7 @@ async def test_an_abort_before_the_first_erase_gives_the_module_back(
     line = make_line(tmp_path, slots=2)
     flash_before = line.fingerprint("A1")
     with no_breaches(line.tray):
-        records = by_slot(await flash_until(line, step, lambda: line.stop.ask()))
+        records = by_slot(await flash_until(line, step, lambda: line.stop.gently.set()))
     for record in records.values():
         assert record.closed is not None
         assert (record.closed.outcome, code_of(record)) == (Outcome.ABORTED, "X902")
@@ -56,7 +56,7 @@ async def test_an_abort_while_a_module_is_given_back_costs_neither_module_nor_re
     tmp_path: Path, tray_clock: object
 ) -> None:
     line = make_line(tmp_path, faults={"A1": "wrong-programmer"})
-    record = by_slot(await flash_until(line, "give_back", lambda: line.stop.ask()))["A1"]
+    record = by_slot(await flash_until(line, "give_back", lambda: line.stop.gently.set()))["A1"]
     assert code_of(record) == "D203"
     assert record.closed is not None
     assert record.closed.final_mode is Mode.RUNTIME
@@ -169,7 +169,7 @@ async def test_a_stop_during_the_commit_before_the_first_erase_takes_effect_ther
 
     async def stop_inside(self: Store, attempt_id: str, step: StepRecord) -> None:
         if step.name == "partition_table":
-            line.stop.ask()
+            line.stop.gently.set()
             with trio.CancelScope(shield=True):
                 await trio.sleep(1)  # the mock clock's second: the stop is noticed meanwhile
                 await add_step(self, attempt_id, step)
@@ -189,7 +189,7 @@ async def test_a_gentle_stop_finishes_what_is_being_written(
     tmp_path: Path, tray_clock: object
 ) -> None:
     line = make_line(tmp_path)
-    tally = await flash_until(line, "program", lambda: line.stop.ask())
+    tally = await flash_until(line, "program", lambda: line.stop.gently.set())
     assert tally.aborted
     assert code_of(by_slot(tally)["A1"]) is None
 

@@ -62,7 +62,7 @@ class Line:
         order = order or Order("test")
         self.stop = Stop()
         if self.stop_at_once:
-            self.stop.ask()
+            self.stop.gently.set()
         chosen = [slot for slot in settings.slots if not slots or slot.name in slots]
         try:
             async with open_store(settings.database) as store:
