@@ -120,6 +120,8 @@ class Desk:
                 self._go_unless_stopping(before)
                 raise
             self._refuse_if_stopping()
+            if line.is_idle:
+                line.world.shelf.keep(armed.recipes)
             line.arm(armed)
 
     def _go_unless_stopping(self, state: LineState) -> None:

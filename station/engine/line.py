@@ -8,9 +8,10 @@ import trio
 
 from station.config import LoadedRecipe
 from station.engine.feed import Feed
+from station.engine.floor import Floor
 from station.engine.health import LOOK_S, Health
 from station.engine.life import Input
-from station.engine.place import Floor, Place
+from station.engine.place import Place
 from station.engine.ports import PortBoard
 from station.engine.rollcall import RollCall
 from station.engine.stop import Stop

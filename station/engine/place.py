@@ -2,18 +2,19 @@
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import trio
 
 from station.engine import views
 from station.engine.attempt import Attempt
-from station.engine.feed import Feed
+from station.engine.floor import Floor
 from station.engine.life import TABLE, Input, follow
 from station.engine.ports import SlotPort
 from station.engine.probe import probe
+from station.engine.tale import Tale
 from station.engine.ward import for_ever
-from station.engine.world import Order, World
+from station.engine.world import Order
 from station.errors import (
     Bug,
     DuplicateUnit,
@@ -24,7 +25,7 @@ from station.errors import (
     SlotHeld,
     StationError,
 )
-from station.live import BUSY, SlotState, SlotView, StepView
+from station.live import BUSY, SlotState, SlotView
 from station.model import (
     AttemptRecord,
     Event,
@@ -35,43 +36,9 @@ from station.model import (
     StepStarted,
     Unit,
 )
-from station.store.writer import Store
 
 SETTLE_S = 2.0
 """A device that stays for so long has been plugged in, not brushed against."""
-
-SHOW_S = 0.1
-"""Progress is shown no more often; there are thousands of chunks."""
-
-RATE_S = 1.0
-"""MB/s are measured over this time."""
-
-
-@dataclass(slots=True)
-class Floor:
-    """What the slots of a line share. `world` is another one after each arming."""
-
-    world: World
-    feed: Feed
-    obstacle: StationError | None = None
-    """Why no module is started now: the line is not armed, or the station cannot record."""
-    label: str | None = None
-    verdicts: int = 0
-    """How many attempts have ended."""
-    stirred: trio.Event = field(default_factory=trio.Event)
-    """Set and replaced whenever a slot's state changes."""
-
-    @property
-    def may_start(self) -> bool:
-        return self.obstacle is None
-
-    @property
-    def store(self) -> Store:
-        return self.world.store
-
-    def stir(self) -> None:
-        self.stirred.set()
-        self.stirred = trio.Event()
 
 
 class Place:
@@ -86,12 +53,14 @@ class Place:
         self._order: Order | None = None
         self._attempt: Attempt | None = None
         self._verdict: Unit | None = None  # the unit that the standing verdict is about
-        self._rate: tuple[float, int] = (0.0, 0)
-        self._shown_s = 0.0
         self._held_for = ""
         self._why_standing: StationError | None = None
         self._abort_wanted = False
-        self.view = self._fresh(SlotState.EMPTY)
+        self._tale = Tale(floor.feed, self._fresh(SlotState.EMPTY))
+
+    @property
+    def view(self) -> SlotView:
+        return self._tale.view
 
     @property
     def state(self) -> SlotState:
@@ -156,7 +125,7 @@ class Place:
     def explain(self) -> None:
         """Say anew why the module waits."""
         if self.state is SlotState.WAITING and self._floor.obstacle is not None:
-            self._show(replace(self.view, failure=Failure.of(self._floor.obstacle)))
+            self._tale.show(replace(self.view, failure=Failure.of(self._floor.obstacle)))
 
     def see(self, event: Event) -> None:
         """Show what the running attempt tells."""
@@ -164,9 +133,9 @@ class Place:
             case StepStarted(_, step):
                 self._step_started(step)
             case Progress(_, _, done_bytes, total_bytes):
-                self._progressed(done_bytes, total_bytes)
+                self._tale.progressed(done_bytes, total_bytes)
             case Notice(_, text):
-                self._floor.feed.tell(self._name, text)
+                self._tale.quote(text)
             case _:
                 pass
 
@@ -200,11 +169,7 @@ class Place:
                 view = replace(view, failure=Failure.of(dark))
             case _:
                 pass
-        self._show(view)
-
-    def _show(self, view: SlotView) -> None:
-        self.view = view
-        self._floor.feed.show_slot(view)
+        self._tale.show(view)
 
     async def run(self) -> None:
         """For ever: do what the state asks for."""
@@ -222,7 +187,7 @@ class Place:
     def _stumble(self, error: Exception) -> None:
         """A bug in here: this slot waits for a person, the others go on."""
         bug = Bug(f"{type(error).__name__}: {error}")
-        self._floor.feed.log(f"{bug.code} {bug.cause}", slot=self._name, good=False)
+        self._tale.note(f"{bug.code} {bug.cause}", good=False)
         self._why_standing = bug
         self._move(Input.STUMBLED)
         if self.port.device is None:
@@ -295,18 +260,19 @@ class Place:
         """It was here before the engine, or re-enumerated: its own last verdict, if it has one."""
         if record is None or record.closed is None:
             self._move(Input.STRANGER)
-            self._show(views.with_unit(self.view, unit))
+            self._tale.show(views.with_unit(self.view, unit))
             return
-        self.view = replace(views.with_verdict(self.view, record), earlier=views.earlier_of(record))
+        verdict = views.with_verdict(self.view, record)
+        self._tale.view = replace(verdict, earlier=views.earlier_of(record))
         self._verdict = record.closed.unit
         self._claim(unit)
         self._move(Input.STANDS)
 
     def _stand_aside(self, why: str, unit: Unit = Unit()) -> None:  # noqa: B008 - frozen
-        self._floor.feed.log(why, slot=self._name)
+        self._tale.note(why)
         self._why_standing = NotFlashed(f"slot {self._name}: {why}")
         self._move(Input.UNKNOWN)
-        self._show(views.with_unit(self.view, unit))
+        self._tale.show(views.with_unit(self.view, unit))
 
     def _claim(self, unit: Unit) -> None:
         """So that its double in another slot is noticed; this verdict stands either way."""
@@ -323,8 +289,7 @@ class Place:
         if self._abort_wanted:
             self._abort_wanted = False
             self._doing.cancel(reason="aborted before it began")
-        self._floor.feed.begin(self._name)
-        self._floor.feed.log("attempt begins", slot=self._name)
+        self._tale.begin()
         lost: Failure | None = None
         try:
             lost = await attempt.run_alone()
@@ -335,32 +300,15 @@ class Place:
 
     def _end(self, attempt: Attempt, lost: Failure | None) -> None:
         """Show what was committed, or that nothing could be."""
-        self._tell_last_step(attempt)
-        record = attempt.record
-        view = views.with_unit(self.view, attempt.session.unit)
-        if record is not None:
-            view = views.with_verdict(view, record)
-        else:
-            unsaid = Bug("the attempt ended without a verdict")
-            view = views.with_trouble(view, lost or Failure.of(unsaid))
+        self._tale.end(attempt, lost)
         device = self.port.device
         self._seen = self._generation()
         self._verdict = attempt.session.unit
         if device is None:
             self._floor.world.claims.release(self._name)
-        self.view = replace(view, done_bytes=0, total_bytes=0)
         self._floor.verdicts += 1
-        self._move(_ending(view.failure, gone=device is None))
-        self._tell_verdict()
-
-    def _tell_verdict(self) -> None:
-        outcome, failure = self.view.outcome, self.view.failure
-        words = "NOT SAVED" if outcome is None else outcome.value
-        if failure is not None:
-            words += f" {failure.code} {failure.headline}: {failure.cause}"
-        good = outcome is not None and outcome.is_good
-        self._floor.feed.log(words, slot=self._name, good=good)
-        self._floor.feed.tell(self._name, words, good=good)
+        self._move(_ending(self.view.failure, gone=device is None))
+        self._tale.verdict()
 
     async def _look_back(self, record: AttemptRecord | None) -> None:
         """ALREADY PASS: a unit that needed nothing may have been flashed here before."""
@@ -377,56 +325,16 @@ class Place:
         except Exception:  # noqa: BLE001 - nice to know, and no reason to stumble
             return
         if before is not None and self.view.attempt_id == record.opened.attempt_id:
-            self._show(replace(self.view, earlier=views.earlier_of(before)))
+            self._tale.show(replace(self.view, earlier=views.earlier_of(before)))
 
     def _step_started(self, step: str) -> None:
-        attempt = self._attempt
-        if attempt is None:
+        if self._attempt is None:
             return
-        self._tell_last_step(attempt)
-        view = views.with_unit(self.view, attempt.session.unit)
-        view = views.with_recipe(view, attempt.recipe)
-        past = tuple(map(views.step_view, attempt.journal.steps))
-        self._rate = (trio.current_time(), 0)
-        self.view = replace(
-            view,
-            attempt_id=attempt.journal.attempt_id,
-            began_utc_us=attempt.started_utc_us,
-            step=step,
-            steps=(*past, StepView(step)),
-            done_bytes=0,
-            total_bytes=0,
-            bytes_per_s=0,
-        )
-        phase = views.PHASE_OF.get(step, SlotState.FLASHING)
-        self._floor.feed.tell(self._name, f"{step} …")
+        phase = self._tale.step(self._attempt, step)
         if phase in _INPUT_OF and phase is not self.state:
             self._move(_INPUT_OF[phase])
         else:
-            self._show(self.view)
-
-    def _tell_last_step(self, attempt: Attempt) -> None:
-        if attempt.journal.steps:
-            last = views.step_view(attempt.journal.steps[-1])
-            seconds = (last.duration_us or 0) / 1e6
-            outcome = "" if last.outcome is None else last.outcome.value
-            words = f"{last.name} {outcome} after {seconds:.1f} s  {last.detail}"
-            self._floor.feed.tell(self._name, words.rstrip())
-
-    def _progressed(self, done_bytes: int, total_bytes: int) -> None:
-        """Called for every chunk, shown a few times a second."""
-        now_s = trio.current_time()
-        if now_s < self._shown_s + SHOW_S and done_bytes < total_bytes:
-            return
-        self._shown_s = now_s
-        since_s, before = self._rate
-        rate = self.view.bytes_per_s
-        if now_s - since_s >= RATE_S and done_bytes >= before:
-            rate = round((done_bytes - before) / (now_s - since_s))
-            self._rate = (now_s, done_bytes)
-        self._show(
-            replace(self.view, done_bytes=done_bytes, total_bytes=total_bytes, bytes_per_s=rate)
-        )
+            self._tale.show(self.view)
 
 
 _INPUT_OF = {

@@ -1,5 +1,6 @@
 """Opened packages, shared by all slots."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,6 +60,14 @@ class Shelf:
             for sha256, prepared in self._prepared.items()
             if isinstance(prepared, Prepared)
         }
+
+    def keep(self, recipes: Iterable[LoadedRecipe]) -> None:
+        """Close what belongs to other recipes. Only while no attempt runs."""
+        kept = {recipe.ref.sha256 for recipe in recipes}
+        for sha256, prepared in list(self._prepared.items()):
+            if sha256 not in kept and isinstance(prepared, Prepared):
+                prepared.package.close()
+                del self._prepared[sha256]
 
     def close(self) -> None:
         for prepared in self._prepared.values():

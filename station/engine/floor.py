@@ -1,0 +1,37 @@
+"""What the slots of a running line share."""
+
+from dataclasses import dataclass, field
+
+import trio
+
+from station.engine.feed import Feed
+from station.engine.world import World
+from station.errors import StationError
+from station.store.writer import Store
+
+
+@dataclass(slots=True)
+class Floor:
+    """What the slots of a line share. `world` is another one after each arming."""
+
+    world: World
+    feed: Feed
+    obstacle: StationError | None = None
+    """Why no module is started now: the line is not armed, or the station cannot record."""
+    label: str | None = None
+    verdicts: int = 0
+    """How many attempts have ended."""
+    stirred: trio.Event = field(default_factory=trio.Event)
+    """Set and replaced whenever a slot's state changes."""
+
+    @property
+    def may_start(self) -> bool:
+        return self.obstacle is None
+
+    @property
+    def store(self) -> Store:
+        return self.world.store
+
+    def stir(self) -> None:
+        self.stirred.set()
+        self.stirred = trio.Event()
