@@ -286,7 +286,19 @@ class Desk:
                 detail=detail or {},
             )
         )
-        self.line.feed.log(f"{kind} by {actor or peer.user}", slot=slot)
+        what = _told(command)
+        self.line.feed.log(f"{kind} by {actor or peer.user}{what}", slot=slot)
+
+
+def _told(command: Command) -> str:
+    """What else the event log says of a command."""
+    match command:
+        case Arm(recipes=recipes):
+            return ": " + ", ".join(f"{choice.name} {choice.sha256[:8]}" for choice in recipes)
+        case Hold(reason=reason):
+            return f": {reason}"
+        case _:
+            return ""
 
 
 def _run(command: Arm) -> dict[str, str | int]:

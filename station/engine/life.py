@@ -137,7 +137,7 @@ TABLE: dict[S, dict[Input, S]] = {
     },
     S.HELD: {
         Input.RELEASED_EMPTY: S.EMPTY,
-        Input.RELEASED_FULL: S.STANDING,
+        Input.RELEASED_FULL: S.PROBING,
     },
 }
 

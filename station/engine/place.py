@@ -213,6 +213,7 @@ class Place:
         await self.port.wait(lambda _: self._generation() != self._seen, math.inf)
         if self.state not in BUSY:
             self._seen = self._generation()
+            self._tale.note("no device any more" if self._seen is None else "a device appeared")
             self.give(Input.LEFT if self._seen is None else Input.APPEARED)
 
     def _generation(self) -> int | None:

@@ -9,7 +9,7 @@ from station.engine.attempt import Attempt
 from station.engine.feed import Feed
 from station.errors import Bug
 from station.live import SlotState, SlotView, StepView
-from station.model import Failure
+from station.model import Failure, Outcome
 
 SHOW_S = 0.1
 """Progress is shown no more often; there are thousands of chunks."""
@@ -98,7 +98,9 @@ class Tale:
         words = "NOT SAVED" if outcome is None else outcome.value.replace("_", " ")
         if failure is not None:
             words += f" {failure.code} {failure.headline}: {failure.cause}"
-        good = outcome is not None and outcome.is_good
+        good = True if outcome is not None and outcome.is_good else None
+        if outcome in (None, Outcome.FAIL, Outcome.ERROR):
+            good = False  # a refusal, an abort or a power cut is no fault
         who = self.view.imei or self.view.serial or self.view.chip_serial or "unknown unit"
         self.note(f"{who} {words}", good=good)
         self._feed.tell(self._slot, words, good=good)

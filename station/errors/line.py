@@ -18,7 +18,7 @@ class NotArmed(LineError):
 class NotNow(LineError):
     code = "L602"
     headline = "NOT NOW"
-    remedy = "Wait until the slot shows a verdict, or do what its tile says, then try again."
+    remedy = "Do what the cause says, then try again."
 
 
 class RecipeChanged(LineError):
@@ -57,7 +57,7 @@ class NoAccess(LineError):
 class NotFlashed(LineError):
     code = "L608"
     headline = "NOT FLASHED"
-    remedy = "Take the module out and put it back, or retry its slot: it was there before the line."
+    remedy = "Take the module out and put it back, or retry its slot, if it shall be flashed."
     blame = Blame.NOBODY
 
 

@@ -39,6 +39,14 @@ class NoDatabase(DatabaseError):
     remedy = "Check the database in the settings, or create it with `station db upgrade`."
 
 
+class HistoryTrouble(DatabaseError):
+    """What only wanted to read meets this; nothing was to be saved."""
+
+    code = "S508"
+    headline = "NO HISTORY"
+    remedy = "Check the database in the settings and its disk, then ask again; nothing was changed."
+
+
 class EngineRunning(StoreError):
     code = "S504"
     headline = "IN USE"

@@ -78,7 +78,7 @@ DONE         IDENTIFYING x           HELD x              x             x
 AWAY         x           x           HELD x              x             EMPTY
 RETURNING    x           x           HELD x              x             x
 PULLED       x           x           HELD x              x             EMPTY
-HELD         x           x           x    EMPTY          STANDING      x
+HELD         x           x           x    EMPTY          PROBING       x
 """
 
 

@@ -249,7 +249,7 @@ async def test_abort_hold_release_and_clear(tmp_path: Path, tray_clock: object) 
         with pytest.raises(NotNow):
             await run.ask(Retry(slot="A1"))
         await run.ask(Release(slot="A1"))
-        await run.see("A1", S.STANDING)
+        await run.see("A1", S.STANDING)  # aborted before it was known, it has no verdict
         await run.ask(Retry(slot="A1"))
         await run.see("A1", S.FLASHING)
         await run.until(lambda: run.line.places["A1"].is_writing)
@@ -267,6 +267,20 @@ async def test_abort_hold_release_and_clear(tmp_path: Path, tray_clock: object) 
         assert run["A2"].state is S.EMPTY
         with pytest.raises(UsageError):
             await run.ask(Clear(slot="B1"))
+
+
+@pytest.mark.trio
+async def test_a_verdict_stands_over_a_hold(tmp_path: Path, tray_clock: object) -> None:
+    bench = make_line(tmp_path)
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        passed = await run.see("A1", *VERDICTS)
+        await run.ask(Hold(slot="A1", reason="cleaning"))
+        await run.ask(Release(slot="A1"))
+        again = await run.see("A1", S.DONE)
+        assert (again.outcome, again.attempt_id) == (Outcome.PASS, passed.attempt_id)
+        assert len(bench.recorded()) == 1
 
 
 @pytest.mark.trio

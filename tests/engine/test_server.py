@@ -57,8 +57,7 @@ async def test_the_lines_are_these(autojump_clock: MockClock, house: House) -> N
         )
         assert await screen.line() == (
             b'{"id":"2","refused":{"code":"L602","headline":"NOT NOW","cause":"slot A1 is busy",'
-            b'"remedy":"Wait until the slot shows a verdict, or do what its tile says, then try '
-            b'again."},"data":{},"type":"answer"}\n'
+            b'"remedy":"Do what the cause says, then try again."},"data":{},"type":"answer"}\n'
         )
         assert b'{"id":null,"refused":{"code":"R309",' in await screen.line()
 
