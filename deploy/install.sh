@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the flashing station on this machine, or brings it to the version in this folder.
-# Starts nothing, keeps settings and records; running it again changes nothing.
+# Starts nothing, keeps settings and records. Run again it ends the same: the software and our files
+# are laid out anew, screens that are open are opened anew.
 set -euo pipefail
 umask 022
 

@@ -4,6 +4,7 @@ set -euo pipefail
 
 root=""
 everything=""
+had_screen=""
 
 usage() {
     cat <<'END'
@@ -51,6 +52,9 @@ fi
 
 stop_services() {
     local now=()
+    if systemctl --quiet is-enabled station-kiosk station-console 2>/dev/null; then
+        had_screen=yes
+    fi
     if [ -d /run/systemd/system ]; then
         say "stop      the engine finishes the modules that are being written (20 minutes at most)"
         now=(--now)
@@ -85,7 +89,7 @@ remove_users() {
     for user in station-screen station; do
         if getent passwd "$user" >/dev/null; then
             say "remove    user $user"
-            userdel "$user"
+            userdel "$user" || say "kept      user $user: see above; later: sudo userdel $user"
         fi
     done
 }
@@ -96,6 +100,14 @@ reload() {
     fi
     if [ -S /run/udev/control ]; then
         udevadm control --reload
+        udevadm trigger --subsystem-match=usb --action=add
+    fi
+}
+
+# kiosk.md had the login prompt switched off.
+name_what_is_left() {
+    if [ -n "$had_screen" ]; then
+        say "left      tty1 without a login prompt: sudo systemctl enable --now getty@tty1"
     fi
 }
 
@@ -104,6 +116,7 @@ if [ -z "$root" ]; then
     stop_services
 fi
 remove_ours
+[ -n "$root" ] || reload # before the users go that it names
 if [ -n "$everything" ]; then
     remove /etc/station
     remove /var/lib/station
@@ -111,4 +124,4 @@ if [ -n "$everything" ]; then
 else
     say "kept      $root/etc/station and $root/var/lib/station: settings and records"
 fi
-[ -n "$root" ] || reload
+name_what_is_left

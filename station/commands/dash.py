@@ -1,10 +1,12 @@
 """`station dash`: the live screen, in a process of its own."""
 
 import sys
+import syslog
+import traceback
 
 from station.commands.exits import Exit, say
 from station.config import Settings
-from station.errors import UsageError
+from station.errors import Bug, UsageError
 
 
 def is_terminal() -> bool:
@@ -26,13 +28,23 @@ def attach(settings: Settings, *, plain: bool, kiosk: bool) -> Exit:
     # The screen's libraries are slow to load, and nothing else needs them.
     from station.dashboard.app import StationApp
     from station.dashboard.history import DatabaseHistory
+    from station.dashboard.show import show
 
     app = StationApp(settings.socket, DatabaseHistory(settings.database), plain=plain, kiosk=kiosk)
-    app.run()
-    if app.return_code:
-        say("the screen ended by itself; the engine is not harmed by that")
-        return Exit.STATION
-    return Exit.GOOD
+    crash = show(app)
+    if crash is None:
+        return Exit.GOOD
+    if kiosk:
+        _log(crash)
+    say(f"{Bug.code} {Bug.headline}: the screen ended by itself ({crash!r}); the engine goes on")
+    say("  -> Open it again with `station dash`, and send what stands above to the developers.")
+    return Exit.STATION
+
+
+def _log(crash: BaseException) -> None:
+    """To the journal: a screen is drawn on stderr, so what a wall says there is kept by nobody."""
+    for line in "".join(traceback.format_exception(crash)).splitlines():
+        syslog.syslog(syslog.LOG_ERR, line)
 
 
 def dash(settings: Settings, *, plain: bool, kiosk: bool) -> Exit:

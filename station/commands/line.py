@@ -37,6 +37,16 @@ SILENCE_S = 10.0
 END_S = 1320.0
 """A drain has its own deadline, which is shorter."""
 
+_DONE = {
+    "retry": "retry begins",
+    "abort": "its attempt is being ended",
+    "hold": "held back",
+    "release": "back in the line",
+    "clear": "taken as empty",
+    "disarm": "disarmed; what runs is finished",
+}
+"""What is said when the engine has answered."""
+
 T = TypeVar("T")
 
 _RECIPES: TypeAdapter[tuple[RecipeView, ...]] = TypeAdapter(tuple[RecipeView, ...])
@@ -68,11 +78,19 @@ def engine_of(settings: Settings) -> Iterator[Call]:
         leave(Exit.VERDICT)
 
 
-def do(settings: Settings, what: str, *, by: str | None = None, **parts: object) -> None:
-    """Have one short command carried out: `retry`, `abort`, `hold`, … with its parts."""
-    command = command_of(what, by=by or operator(), **parts)
+def do(
+    settings: Settings,
+    what: str,
+    *,
+    by: str | None = None,
+    slot: str | None = None,
+    **parts: object,
+) -> None:
+    """Have one short command carried out: `retry`, `abort`, `hold`, … with its parts; say so."""
+    command = command_of(what, by=by or operator(), slot=slot, **parts)
     with engine_of(settings) as engine:
         engine.ask(command)
+    say(f"{slot}: {_DONE[what]}" if slot else _DONE[what])
 
 
 def use_hands(settings: Settings, action: str, slot: str | None, fault: str | None) -> None:

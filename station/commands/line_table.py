@@ -6,7 +6,7 @@ from rich.text import Text
 from station.commands.exits import show
 from station.commands.reporter import BAD, STYLES, print_table
 from station.engine.feed import plain
-from station.live import LineView, SlotView
+from station.live import LineState, LineView, SlotView
 
 
 def print_status(line: LineView, slots: tuple[SlotView, ...]) -> None:
@@ -35,12 +35,13 @@ def line_words(line: LineView) -> str:
     words = line.state.value.upper()
     if line.operator is None:
         return words
+    words += " by" if line.state is LineState.ARMED else ", last armed by"
     recipes = ", ".join(f"{r.name} {r.revision} ({r.version})" for r in line.recipes)
-    label = "" if line.label is None else f", label {line.label}"
+    label = "" if line.label is None else f", SKU {line.label}"
     target = "" if line.target is None else f"/{line.target}"
     counts = line.counts
     return (
-        f"{words} by {line.operator}: {recipes}{label}; {counts.good}{target} good, "
+        f"{words} {line.operator}: {recipes}{label}; {counts.good}{target} good, "
         f"first pass {counts.first_pass}/{counts.first}"
     )
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,12 @@ from station.wire import attempt_line
 
 STYLES = {"PASS": "bold green", "NO_CHANGE": "green", "BLOCKED": "bold yellow"}
 BAD = "bold red"
+
+_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
+_FIRST = r"\1"
+"""As much of a digest as a person compares."""
+_MOMENT = "_utc_us"
+_FAR_UTC_US = 1 << 53
 
 
 @dataclass(slots=True)
@@ -149,12 +156,15 @@ def print_events(events: list[StationEvent]) -> None:
 
 
 def _in_words(detail: Mapping[str, Fact]) -> str:
-    """`recipes: …; target: 500`, shapes within as JSON."""
-    return "; ".join(
-        f"{key}: {value if isinstance(value, str) else json.dumps(value)}"
-        for key, value in detail.items()
-        if value is not None
-    )
+    """`recipes: …; target: 500`, shapes within as JSON; nothing and 0 are left out."""
+    return "; ".join(_fact(*item) for item in detail.items() if item[1] not in (None, "", 0))
+
+
+def _fact(key: str, value: Fact) -> str:
+    if key.endswith(_MOMENT) and isinstance(value, int) and 0 < value < _FAR_UTC_US:
+        key, value = key.removesuffix(_MOMENT), _moment(value).plain
+    text = value if isinstance(value, str) else json.dumps(value)
+    return f"{key.replace('_', ' ')}: {_DIGEST.sub(_FIRST, text)}"
 
 
 def _moment(utc_us: int) -> Text:

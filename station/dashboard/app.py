@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.theme import Theme
 from textual.widgets import Input
+from textual.worker import WorkerFailed
 
 from station.dashboard.base import StationDialog, StationScreen
 from station.dashboard.client import Client
@@ -22,13 +23,15 @@ from station.dashboard.history import HistorySource
 from station.dashboard.history_screen import HistoryScreen
 from station.dashboard.notice import NoticeScreen
 from station.dashboard.palette import COLOUR, PLAIN, Kind
+from station.dashboard.paper import Trouble, remedy_of
 from station.dashboard.picture import Change, Link, Picture
 from station.dashboard.scanner import Pressed, Scan, ScanFilter, Torn
-from station.errors import StationError
-from station.wire import Command
+from station.errors import NoEngine, StationError
+from station.wire import Command, Refusal
 
 REDRAW_S = 0.25
 """What comes faster than this is drawn together."""
+_SCAN_AGAIN = "Not now: close this, then scan again."
 
 _THEME = Theme(
     name="station",
@@ -73,6 +76,7 @@ class StationApp(App[None]):
         plain: bool = False,
         kiosk: bool = False,
         clock: Callable[[], int] = now,
+        ticks_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         plain = plain or "NO_COLOR" in os.environ or os.environ.get("TERM") in _PLAIN_TERMINALS
         super().__init__(ansi_color=plain)
@@ -82,13 +86,19 @@ class StationApp(App[None]):
         self.palette = PLAIN if plain else COLOUR
         self.kiosk = kiosk
         self.history = history
-        self.picture = Picture()
+        self.picture = Picture(ticks_ns=ticks_ns)
         self.client = Client(socket, self.picture, clock, self._hear)
         self.link: Link = self.client
         self._clock = clock
         self._news = Change()
         self._shown_s = 0
         self._scanner: ScanFilter[events.Key] = ScanFilter()
+
+    @property
+    def crash(self) -> BaseException | None:
+        """The bug that ended the screen."""
+        error = self._exception
+        return error.error if isinstance(error, WorkerFailed) else error
 
     def now_utc_us(self) -> int:
         """Our clock; the engine's is `picture.ahead_us` ahead of it."""
@@ -123,20 +133,32 @@ class StationApp(App[None]):
 
     async def command(self, command: Command) -> bool:
         """Have the engine do it; True when it did. A refusal is shown with its remedy."""
+        if not self.has_engine():
+            return False
         try:
             answer = await self.link.ask(command)
         except StationError as error:
-            self.notice(error.headline, error.cause, error.remedy, Kind.BAD)
+            self.explain(error, Kind.BAD)
             return False
         if answer.refused:
-            refused = answer.refused
-            self.notice(refused.headline, refused.cause, refused.remedy)
+            self.explain(answer.refused)
             return False
         return True
 
-    def notice(self, headline: str, cause: str, remedy: str, kind: Kind = Kind.WARN) -> None:
+    def has_engine(self) -> bool:
+        """False: said so to the person, of whom nothing may be asked by what is known no more."""
+        picture = self.picture
+        if not picture.is_stale():
+            return True
+        cause = f"nothing was changed: {picture.why_stale}"
+        gone = Refusal(NoEngine.code, NoEngine.headline, cause, picture.remedy)
+        self.explain(gone, Kind.BAD)
+        return False
+
+    def explain(self, what: Trouble, kind: Kind = Kind.WARN) -> None:
         """Show why something was not done, until a key or for some seconds."""
-        self.push_screen(NoticeScreen(headline, (cause, remedy), kind))
+        texts = (what.cause, remedy_of(what))
+        self.push_screen(NoticeScreen(f"{what.code}  {what.headline}", texts, kind))
 
     @work
     async def action_quit(self) -> None:  # type: ignore[override]  # a worker: it waits for the answer
@@ -155,7 +177,7 @@ class StationApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Keys wait a moment, since a scanner types too and its keys are not commands."""
-        if not isinstance(event, events.Key) or event.is_forwarded or self._takes_all_keys():
+        if not isinstance(event, events.Key) or event.is_forwarded or not self.screen_stack:
             await super().on_event(event)
             return
         await self._act_on(self._scanner.feed(event, _char(event), event.time))
@@ -168,10 +190,6 @@ class StationApp(App[None]):
             wait_s = max(due_s - time.monotonic(), 0.001)
             asyncio.get_running_loop().call_later(wait_s, self.call_later, self._give_out)
 
-    def _takes_all_keys(self) -> bool:
-        """A person or a scanner types into a field; or there is no screen any more."""
-        return not self.screen_stack or isinstance(self.focused, Input)
-
     async def _give_out(self) -> None:
         await self._act_on(self._scanner.tick(time.monotonic()))
         self._wait_for_more()  # another key came meanwhile, or the timer was early
@@ -180,25 +198,46 @@ class StationApp(App[None]):
         for each in given:
             match each:
                 case Pressed(key=key):
-                    await super().on_event(key)
+                    is_typing = isinstance(self.focused, Input)
+                    await super().on_event(key if is_typing else _small(key))
                 case Scan(text=text):
                     self._scanned(text)
-                case Torn():
-                    self.bell()  # scan it again
+                case Torn(text=text):
+                    self._torn(text)
+
+    def _torn(self, text: str) -> None:
+        """Pasted into a field; anywhere else it is to be scanned again."""
+        if isinstance(self.focused, Input):
+            self.focused.insert_text_at_cursor(text)
+        else:
+            self.bell()
 
     def _scanned(self, text: str) -> None:
-        screen = self.screen
-        if not (isinstance(screen, StationScreen) and screen.take_scan(text)):
-            self.open_history(text)
+        """A notice gives way, a question does not: it says so."""
+        while isinstance(self.screen, NoticeScreen):
+            self.screen.dismiss(None)
+        match self.screen:
+            case StationDialog() as question:
+                self.bell()
+                question.say(_SCAN_AGAIN)
+            case StationScreen() as screen if screen.take_scan(text):
+                pass
+            case _:
+                self.open_history(text)
 
     def open_history(self, text: str) -> None:
-        """What was done to the unit with this identifier; not over a question that is open."""
-        if isinstance(self.screen, ModalScreen):
-            return
+        """What was done to the unit with this identifier."""
         if isinstance(self.screen, HistoryScreen):
             self.switch_screen(HistoryScreen(text=text))
         else:
             self.push_screen(HistoryScreen(text=text))
+
+
+def _small(event: events.Key) -> events.Key:
+    """A letter pressed with Shift or Caps Lock is the same hot-key."""
+    if len(event.key) > 1 or not event.key.isupper():
+        return event
+    return events.Key(event.key.lower(), event.key.lower())
 
 
 def _char(event: events.Key) -> str:

@@ -9,6 +9,8 @@ from station.wire import Arm, RecipeChoice
 MAX_TARGET = 10_000_000
 MAX_SLOTS = 256
 MAX_NAME = 64
+SKU_FIELD = "SKU on label"
+"""As it is printed on the modules; others are refused."""
 _MAX_SLOT_NAME = 16
 
 Expected = tuple[str, ...] | int | Literal["all", "none"] | None
@@ -25,7 +27,7 @@ def arm_of(
     return Arm(
         recipes=recipes,
         operator=_name("operator", operator),
-        label=_name("label", label) if label.strip() else None,
+        label=_name(SKU_FIELD, label) if label.strip() else None,
         target=_target(target.strip()),
         expect=_expect(expect.strip()),
     )

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Static
 
-from station.dashboard.arm_form import MAX_NAME, arm_of
+from station.dashboard.arm_form import MAX_NAME, SKU_FIELD, arm_of
 from station.dashboard.base import StationScreen
 from station.dashboard.key_line import KeyLine
 from station.dashboard.look import look
@@ -36,6 +36,9 @@ class _Offer:
 
 _OFFER = TypeAdapter(_Offer)
 _FIELDS = ("operator", "label", "target", "modules")
+_OTHER_ROWS = 11
+"""All but the list, the version, its facts, what is said and NO DATA."""
+_NO_DATA_ROWS = 3
 _LARGE_ROWS = 6
 _ROOMY_ROWS = 36
 _ROOMY_LARGE_ROWS = 11
@@ -57,15 +60,15 @@ class ArmScreen(StationScreen):
         look("ArmScreen")
         + """
     ArmScreen #title { height: 1; margin-bottom: 1; }
-    ArmScreen RecipeList { max-height: 30%; margin: 0 1; }
+    ArmScreen RecipeList { margin: 0 1; }
     ArmScreen #version { height: auto; margin-top: 1; }
     ArmScreen #recipe { height: auto; }
     ArmScreen .fields { height: 1; margin: 0 1; }
     ArmScreen #first { margin: 1 1 0 1; }
-    ArmScreen .fields Label { width: 10; }
+    ArmScreen .fields Label { width: 13; }
     ArmScreen .fields Input { width: 1fr; margin-right: 2; }
     ArmScreen #arm { margin: 1 1 0 1; }
-    ArmScreen #said { height: auto; margin-top: 1; }
+    ArmScreen #said { dock: bottom; height: auto; margin-bottom: 1; }
     """
     )
 
@@ -80,6 +83,8 @@ class ArmScreen(StationScreen):
         self._is_arming = False
         self._asked_engine = ""
         """The engine whose recipes are shown."""
+        self._said: str | Trouble = ""
+        self._had_data = True
 
     def compose(self) -> ComposeResult:
         palette = self.station.palette
@@ -88,20 +93,20 @@ class ArmScreen(StationScreen):
         yield Static(id="version")
         yield Static(id="recipe")
         with Horizontal(classes="fields", id="first"):
-            yield from self._field("operator", "scan or type")
-            yield from self._field("label", "none")
+            yield from self._field("operator", "operator", "scan or type")
+            yield from self._field("label", SKU_FIELD, "none")
         with Horizontal(classes="fields"):
-            yield from self._field("target", "no target")
-            yield from self._field("modules", "as in the settings")
+            yield from self._field("target", "target", "no target")
+            yield from self._field("modules", "modules", "as in the settings")
         arm = Button("Arm the line (Enter)", id="arm", compact=True)
         arm.active_effect_duration = 0  # else it is deaf for a moment after each press
         yield arm
         yield Static(id="said")
         yield KeyLine(palette, KEYS)
 
-    def _field(self, name: str, placeholder: str) -> ComposeResult:
+    def _field(self, key: str, name: str, placeholder: str) -> ComposeResult:
         yield Label(name, markup=False)
-        yield Input(id=name, placeholder=placeholder, compact=True, max_length=16 * MAX_NAME)
+        yield Input(id=key, placeholder=placeholder, compact=True, max_length=16 * MAX_NAME)
 
     def on_mount(self) -> None:
         self.set_class(self.station.palette.plain, "plain")
@@ -118,17 +123,22 @@ class ArmScreen(StationScreen):
         """An engine is there again, or another one: what may be armed is asked anew."""
         if change.anew and self._engine() != self._asked_engine and not self._is_arming:
             self._load()
+        if self._had_data == self.station.picture.is_stale():
+            self._draw()
 
     def take_scan(self, text: str) -> bool:
         """A badge, wherever the cursor is."""
-        self.query_one("#operator", Input).value = text
+        operator = self.query_one("#operator", Input)
+        operator.value = text
+        if operator.has_focus:
+            self.app.action_focus_next()
         return True
 
     # --- what can be armed --------------------------------------------------------------------
 
     @work(exclusive=True, group="load")
     async def _load(self) -> None:
-        self._tell(" asking the engine for its recipes …")
+        self._say("asking the engine for its recipes …")
         try:
             answer = await self.station.link.ask(Recipes())
             offer = _offer_of(answer)
@@ -143,7 +153,7 @@ class ArmScreen(StationScreen):
         self.query_one(RecipeList).offer(
             offer.recipes, [recipe.sha256 for recipe in line.recipes] if line else []
         )
-        self._tell(offer.problem or ("" if offer.recipes else "There are no recipes to choose."))
+        self._say(offer.problem or ("" if offer.recipes else "There are no recipes to choose."))
         if len(offer.recipes) == 1:
             operator = self.query_one("#operator", Input)
             (self.query_one("#arm") if operator.value else operator).focus()
@@ -156,27 +166,50 @@ class ArmScreen(StationScreen):
         self._draw()
 
     def _draw(self) -> None:
-        """The recipe under the cursor, its version in letters that nobody overlooks."""
+        """The recipe under the cursor, its version in letters that nobody overlooks, and what is
+        said, which nothing may push out."""
         palette, columns = self.station.palette, self.size.width
         title = palette.text(" ARM THE LINE: flash what arrives from now on", columns)
         self.query_one("#title", Static).update(Text(title, palette.strip))
-        recipe = self.query_one(RecipeList).selected
-        rows = _ROOMY_LARGE_ROWS if self.size.height >= _ROOMY_ROWS else _LARGE_ROWS
-        version, facts = Text(), Text()
-        if self._is_arming:
-            version = banner(palette, "ARMING", palette.body[Kind.RUN], columns, rows)
-        elif recipe is not None:
-            style = palette.screen + Style(bold=True)
-            spaced = recipe.version.replace("_", " ")  # two lines of larger letters
-            version = banner(palette, spaced, style, columns, rows, small=recipe.version)
-            pairs = [
-                ("makes", recipe.version),
-                ("package", recipe.package),
-                ("SKU", " ".join(recipe.sku)),
-            ]
-            facts = fields(palette, pairs, columns)
+        said, facts = self._words(columns), self._facts(columns)
+        self._had_data = not self.station.picture.is_stale()
+        room = self.size.height - _OTHER_ROWS - _rows(said) - _rows(facts)
+        room -= 0 if self._had_data else _NO_DATA_ROWS
+        large = _ROOMY_LARGE_ROWS if self.size.height >= _ROOMY_ROWS else _LARGE_ROWS
+        recipes, version = self.query_one(RecipeList), self._version(columns, large)
+        if recipes.length + _rows(version) > room:
+            version = self._version(columns, room // 2)
+        recipes.styles.height = max(1, min(recipes.length, room - _rows(version)))
         self.query_one("#version", Static).update(version)
         self.query_one("#recipe", Static).update(facts)
+        self.query_one("#said", Static).update(said)
+
+    def _version(self, columns: int, rows: int) -> Text:
+        """In letters as large as so many rows allow."""
+        palette, recipe = self.station.palette, self.query_one(RecipeList).selected
+        if self._is_arming:
+            return banner(palette, "ARMING", palette.body[Kind.RUN], columns, rows)
+        if recipe is None:
+            return Text()
+        style = palette.screen + Style(bold=True)
+        spaced = recipe.version.replace("_", " ")  # two lines of larger letters
+        return banner(palette, spaced, style, columns, rows, small=recipe.version)
+
+    def _facts(self, columns: int) -> Text:
+        """What the recipe under the cursor does; empty without one, or while it is armed."""
+        recipe = self.query_one(RecipeList).selected
+        if recipe is None or self._is_arming:
+            return Text()
+        skus = " ".join(recipe.sku)
+        pairs = [("makes", recipe.version), ("package", recipe.package), ("SKU", skus)]
+        return fields(self.station.palette, pairs, columns)
+
+    def _words(self, columns: int) -> Text:
+        """What is said below."""
+        palette = self.station.palette
+        if isinstance(self._said, str):
+            return paragraph(palette, self._said, columns, ink(palette, Kind.WARN))
+        return trouble(palette, self._said, Kind.WARN, columns)
 
     # --- arming -------------------------------------------------------------------------------
 
@@ -204,28 +237,26 @@ class ArmScreen(StationScreen):
         if answer.refused:
             self._say(answer.refused)
         else:
-            self.dismiss()
+            self.leave()
 
     def _set_arming(self, is_arming: bool) -> None:
         self._is_arming = is_arming
         for widget in self.query("RecipeList, Input, Button"):
             widget.disabled = is_arming
         if is_arming:
-            self._tell("The packages are being checked, byte by byte. This may take minutes.")
+            self._say("The packages are being checked, byte by byte. This may take minutes.")
         else:
             self.query_one("#arm").focus()
+            self._draw()
+
+    def _say(self, what: str | Trouble) -> None:
+        """Below everything, until something else is said."""
+        self._said = what
         self._draw()
 
-    # --- what is said below -------------------------------------------------------------------
 
-    def _tell(self, text: str) -> None:
-        palette = self.station.palette
-        told = paragraph(palette, text, self.size.width, ink(palette, Kind.WARN))
-        self.query_one("#said", Static).update(told)
-
-    def _say(self, what: Trouble) -> None:
-        told = trouble(self.station.palette, what, Kind.WARN, self.size.width)
-        self.query_one("#said", Static).update(told)
+def _rows(text: Text) -> int:
+    return text.plain.count("\n") + 1
 
 
 def _offer_of(answer: Answer) -> _Offer:

@@ -15,7 +15,7 @@ from station.dashboard.paper import (
     step_rows,
     trouble,
 )
-from station.dashboard.words import clock
+from station.dashboard.words import clock, cut_front
 from station.model import AttemptRecord, IdKind, StepRecord
 
 _OPEN = Face(Kind.RUN, "◔", "RUNNING", "RUN")
@@ -24,8 +24,8 @@ _OPEN = Face(Kind.RUN, "◔", "RUNNING", "RUN")
 COLUMNS = ("when", "slot", "verdict", "code", "took", "recipe", "before", "after", "operator")
 
 
-def row(palette: Palette, record: AttemptRecord) -> tuple[Text, ...]:
-    """The attempt as a row of the table, in the order of COLUMNS."""
+def row(palette: Palette, record: AttemptRecord, firmware_columns: int) -> tuple[Text, ...]:
+    """The attempt as a row of the table, in the order of COLUMNS; of builds at least the end."""
     opened, closed = record.opened, record.closed
     shown = face_of_record(record)
     cells = (
@@ -35,8 +35,8 @@ def row(palette: Palette, record: AttemptRecord) -> tuple[Text, ...]:
         closed.failure.code if closed and closed.failure else "",
         seconds(closed.duration_us) if closed else "",
         opened.recipe.name if opened.recipe else "",
-        opened.unit.firmware or "",
-        (closed.firmware_after if closed else None) or "",
+        cut_front(opened.unit.firmware or "", firmware_columns),
+        cut_front((closed.firmware_after if closed else None) or "", firmware_columns),
         opened.operator,
     )
     accent = Style(color=palette.accent[shown.kind].color, bold=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from textual.screen import ModalScreen, Screen
+from textual.widgets import Label
 
 from station.dashboard.no_data import NoData
 from station.dashboard.picture import Change
@@ -25,6 +26,7 @@ class StationScreen(Screen[None]):
     """
 
     SAYS_NO_DATA = True
+    _leaves = False
 
     @property
     def station(self) -> StationApp:
@@ -46,10 +48,19 @@ class StationScreen(Screen[None]):
         banner = banners.first() if banners else NoData(self.station.palette)
         if not banners:
             self.mount(banner, before=0)
-        banner.show(self.station.picture, self.station.now_utc_us())
+        banner.show(self.station.picture)
+
+    def leave(self) -> None:
+        """Close this screen now or, when another lies over it, as soon as that is closed."""
+        self._leaves = True
+        if self.is_active:
+            self.dismiss()
 
     def on_screen_resume(self) -> None:
         """Whatever happened while another screen was shown."""
+        if self._leaves:
+            self.dismiss()
+            return
         self.show_age()
         self.show_change(EVERYTHING)
 
@@ -64,3 +75,9 @@ class StationDialog(ModalScreen[T], Generic[T]):
 
     def show_change(self, change: Change) -> None:
         """Redraw what changed, as in `StationScreen`."""
+
+    def say(self, text: str) -> None:
+        """Show this in the dialog's line for such things."""
+        for said in self.query(".said").results(Label):
+            said.update(self.station.palette.text(text))
+            said.display = True

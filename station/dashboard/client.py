@@ -57,7 +57,7 @@ class Client:
                 await self._live()
             except StationError as error:
                 connected = not self.picture.trouble
-                self.picture.trouble = error.cause
+                self.picture.trouble, self.picture.remedy = error.cause, error.remedy
                 self.tell(Change(line=True))
                 if connected:
                     pause_s = self.first_pause_s

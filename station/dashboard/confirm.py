@@ -27,13 +27,20 @@ _BOX = """
     background: #121212;
     border: heavy #ffffff;
 }}
-{name} .title {{
+{name} Label {{
     width: 100%;
+    height: auto;
+}}
+{name} .title {{
     text-style: bold;
     margin-bottom: 1;
 }}
+{name} .said {{
+    display: none;
+    text-style: bold;
+    margin-top: 1;
+}}
 {name} .keys {{
-    width: 100%;
     margin-top: 1;
     text-style: dim;
 }}
@@ -74,6 +81,7 @@ class ConfirmScreen(StationDialog[bool]):
         with Vertical():
             yield Label(text(self._title), classes="title", markup=False)
             yield Label(text(self._text), markup=False)
+            yield Label(classes="said", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button(f"{self._yes} (y)", id="yes", compact=True)
                 yield Button("No (n, Esc)", id="no", compact=True)
@@ -106,6 +114,7 @@ class ReasonScreen(StationDialog[str | None]):
             yield Input(
                 placeholder="the reason, in a few words", max_length=_MAX_REASON, compact=True
             )
+            yield Label(classes="said", markup=False)
             yield Label("Enter confirm   Esc back", classes="keys", markup=False)
 
     def on_mount(self) -> None:

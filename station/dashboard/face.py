@@ -31,7 +31,7 @@ VERDICTS = {
     Outcome.INTERRUPTED: _face(Kind.WARN, "⚠", "CUT SHORT", "CUT"),
 }
 _NO_VERDICT = _face(Kind.BAD, "✖", "NO VERDICT", "?")
-_ALREADY_PASS = _face(Kind.GOOD, "=", "ALREADY PASS", "SAME")
+_ALREADY_PASS = _face(Kind.GOOD, "=", "ALREADY PASS", "PASS")
 
 STATES = {
     SlotState.EMPTY: _face(Kind.OFF, "○", "EMPTY"),
@@ -64,6 +64,14 @@ def face(view: SlotView) -> Face:
     if found is VERDICTS[Outcome.NO_CHANGE] and view.earlier and view.earlier.outcome.is_good:
         return _ALREADY_PASS
     return found
+
+
+def shown(view: SlotView) -> SlotView:
+    """What may be shown of a slot: of something that came back nothing until it said who it is,
+    for it may be another unit than the one that went away."""
+    if view.state is not SlotState.RETURNING:
+        return view
+    return SlotView(view.slot, view.state, view.since_utc_us, view.port_path, view.usb_id)
 
 
 def verdict(view: SlotView) -> Outcome | None:

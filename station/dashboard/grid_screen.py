@@ -10,10 +10,9 @@ from textual.containers import Grid
 from textual.events import Resize
 from textual.widgets import Static
 
-from station.dashboard import slot_actions
+from station.dashboard import line_actions, slot_actions
 from station.dashboard.arm_screen import ArmScreen
 from station.dashboard.base import StationScreen
-from station.dashboard.confirm import ConfirmScreen
 from station.dashboard.header import LARGE_ROWS, SMALL_ROWS, Header
 from station.dashboard.help_screen import HelpScreen
 from station.dashboard.history_screen import HistoryScreen
@@ -25,13 +24,16 @@ from station.dashboard.picture import Change
 from station.dashboard.slot_screen import SlotScreen
 from station.dashboard.tile import MIN_COLUMNS, MIN_ROWS, Tile
 from station.live import SlotState
-from station.wire import Clear, Disarm, Hands
+from station.wire import Clear, Hands
 
 _ROOMY_ROWS = 36
-_KEYS = (
-    ("?", "help"), ("Enter", "detail"), ("a", "arm"), ("r", "retry"), ("/", "history"),
-    ("x", "abort"), ("d", "disarm"), ("l", "log"), ("o", "hold"), ("c", "clear"),
-)  # fmt: skip
+_ARM_KEYS = (("a", "arm"), ("r", "retry"))
+_SHOW_KEYS = (("/", "history"), ("?", "help"))
+_LEAVE_KEYS = (("q", "leave"),)
+_DETAIL_KEYS = (("Enter", "detail"),)
+_LINE_KEYS = (("x", "abort"), ("d", "disarm"))
+_LOG_KEYS = (("l", "log"),)
+_SLOT_KEYS = (("o", "hold"), ("c", "clear"))
 _HANDS_KEYS = (("u", "plug"), ("t", "tray"))
 _ABSENT = (SlotState.EMPTY, SlotState.NO_USB, SlotState.AWAY, SlotState.PULLED)
 
@@ -83,11 +85,14 @@ class GridScreen(StationScreen):
         yield Static(id="small", markup=False)
         yield KeyLine(palette, self._keys())
 
-    def _keys(self) -> tuple[tuple[str, str], ...]:
-        hello = self.station.picture.hello
-        leave = () if self.station.kiosk else (("q", "leave"),)
-        hands = _HANDS_KEYS if hello and hello.hands else ()
-        return (*_KEYS[:4], *hands, *_KEYS[4:], *leave)
+    def _keys(self, stale: bool = True) -> tuple[tuple[str, str], ...]:
+        """The most important first; without an engine none that would be for it."""
+        leave = () if self.station.kiosk else _LEAVE_KEYS
+        if stale:
+            return _SHOW_KEYS + leave + _DETAIL_KEYS + _LOG_KEYS
+        hands = _HANDS_KEYS if self._has_hands() else ()
+        first = _ARM_KEYS + _SHOW_KEYS + leave + _DETAIL_KEYS
+        return first + _LINE_KEYS + _LOG_KEYS + _SLOT_KEYS + hands
 
     # --- what is shown ------------------------------------------------------------------------
 
@@ -104,14 +109,14 @@ class GridScreen(StationScreen):
         if not self.is_mounted:
             return
         if change.anew:
-            self.query_one(KeyLine).show(self._keys())
             self._lay_out()
         self._draw()
 
     def _draw(self) -> None:
         picture, now_utc_us = self.station.picture, self.station.now_utc_us()
-        stale = picture.is_stale(now_utc_us)
+        stale = picture.is_stale()
         self.query_one(Header).show(picture, now_utc_us)
+        self.query_one(KeyLine).show(self._keys(stale))
         for slot, tile in self._tiles.items():
             view = picture.slots.get(slot)
             tile.show(view, now_utc_us + picture.ahead_us, slot == self.selected, stale)
@@ -183,7 +188,8 @@ class GridScreen(StationScreen):
 
     def action_arm(self) -> None:
         """Choose recipes and confirm them."""
-        self.app.push_screen(ArmScreen())
+        if self.station.has_engine():
+            self.app.push_screen(ArmScreen())
 
     def action_log(self) -> None:
         """What happened."""
@@ -212,36 +218,30 @@ class GridScreen(StationScreen):
     @work
     async def action_disarm(self) -> None:
         """Start nothing more."""
-        question = ConfirmScreen(
-            "Disarm the line?",
-            "No module is started any more; those that are being flashed are finished.",
-            yes="Disarm",
-        )
-        if await self.app.push_screen_wait(question):
-            await self.station.command(Disarm())
+        await line_actions.disarm(self.station)
 
     @work
     async def action_retry(self) -> None:
         """Another attempt at the selected slot."""
-        if self.selected:
+        if self.station.has_engine() and self.selected:
             await slot_actions.retry(self.station, self.selected)
 
     @work
     async def action_abort(self) -> None:
         """End the attempt in the selected slot."""
-        if self.selected:
+        if self.station.has_engine() and self.selected:
             await slot_actions.abort(self.station, self.selected)
 
     @work
     async def action_hold(self) -> None:
         """Take the selected slot out of the line, or back."""
-        if self.selected:
+        if self.station.has_engine() and self.selected:
             await slot_actions.hold_or_release(self.station, self.selected)
 
     @work
     async def action_clear(self) -> None:
         """A person sees that the slot is empty."""
-        if self.selected:
+        if self.station.has_engine() and self.selected:
             await self.station.command(Clear(slot=self.selected))
 
     @work

@@ -4,17 +4,18 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from station.dashboard.block_letters import large
 from station.dashboard.face import face
-from station.dashboard.no_data import draw_no_data, no_data_texts
+from station.dashboard.no_data import NoDataTexts, draw_no_data, no_data_texts
 from station.dashboard.painted import Painted, panel, row
 from station.dashboard.palette import Kind, Palette
 from station.dashboard.picture import Picture
-from station.dashboard.words import clock, cut
+from station.dashboard.words import clock, cut, cut_front
 from station.live import Alarm, LineState, LineView, RecipeView, SlotView
 
 SMALL_ROWS = 3
@@ -38,7 +39,7 @@ class HeaderLook:
     clock: str
     line: LineView | None
     tally: tuple[tuple[Kind, int], ...]
-    no_data: tuple[str, str, str] | None
+    no_data: NoDataTexts | None
 
 
 class Header(Painted):
@@ -48,18 +49,18 @@ class Header(Painted):
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette)
-        self._shown = HeaderLook("", "", None, (), ("", "connecting", ""))
+        self._shown = HeaderLook("", "", None, (), NoDataTexts("", "connecting"))
 
     def show(self, picture: Picture, now_utc_us: int) -> None:
         """Show the picture at this moment, by our own clock."""
         hello = picture.hello
-        stale = picture.is_stale(now_utc_us)
+        stale = picture.is_stale()
         self._shown = HeaderLook(
             station=f"{hello.station} · {hello.site}" if hello else "",
             clock=clock(now_utc_us),
             line=picture.line,
             tally=tally(picture.slots.values()),
-            no_data=no_data_texts(picture, now_utc_us) if stale else None,
+            no_data=no_data_texts(picture) if stale else None,
         )
         self.look_like(self._shown)
 
@@ -67,7 +68,7 @@ class Header(Painted):
         """The line, or NO DATA."""
         look = self._shown
         if look.no_data or look.line is None:
-            texts = look.no_data or ("", "waiting for the line", "")
+            texts = look.no_data or NoDataTexts("", "waiting for the line")
             return draw_no_data(texts, columns, rows, self.palette)
         return draw_header(look, look.line, columns, rows, self.palette)
 
@@ -87,7 +88,7 @@ def draw_header(
     width = columns - len(left[0].text)
     if rows < LARGE_ROWS:
         beside = [
-            _ends(firmware(line.recipes), look.clock, width, palette),
+            _ends(line.recipes, look.clock, width, palette),
             row([("  " + _facts(line, width - 2), palette.screen)], width, palette.screen, palette),
             _last_row(look, line, width, palette),
         ]
@@ -104,9 +105,12 @@ def _side_by_side(left: list[Segment], beside: list[Strip]) -> list[Strip]:
     return [Strip([segment, *strip]) for segment, strip in zip(left, beside, strict=True)]
 
 
-def _ends(text: str, clock_text: str, width: int, palette: Palette) -> Strip:
-    """A bold text at the left, the clock at the right."""
+def _ends(recipes: tuple[RecipeView, ...], clock_text: str, width: int, palette: Palette) -> Strip:
+    """The firmware at the left, of the version at least its end; the clock at the right."""
     room = width - len(clock_text) - 4
+    text = firmware(recipes)
+    if len(text) > room:
+        text = cut_front(versions(recipes), room)
     parts = [
         (f"  {palette.text(text, room)}", Style(bold=True)),
         (f" {clock_text} ", palette.screen),
@@ -115,23 +119,32 @@ def _ends(text: str, clock_text: str, width: int, palette: Palette) -> Strip:
 
 
 def _large_firmware(look: HeaderLook, line: LineView, width: int, palette: Palette) -> list[Strip]:
-    """Three rows: the firmware in large letters if they fit, and at the right where and when."""
+    """Three rows: the firmware in large letters if they fit, and at the right where and when.
+
+    Where the version leaves no room for a large SKU, that stands beside it.
+    """
     right = 24
     room = width - right - 2
     text = firmware(line.recipes)
-    drawn: tuple[str, ...] = ()
-    for shown in (text, versions(line.recipes)):
-        drawn = drawn or (large(shown, room, SMALL_ROWS, palette.plain) if shown else ())
+    drawn = _large(text, room, palette)
+    if not drawn and (version := _large(versions(line.recipes), room, palette)):
+        first, second, third = version
+        drawn = (first, f"{second}  {sku(line.recipes)}", third)
     lines = drawn or ("", text, "")
-    texts = (look.clock, look.station, sku(line.recipes) if drawn else "")
     strips = []
-    for shown, aside in zip(lines, texts, strict=True):
+    for shown, aside in zip(lines, (look.clock, look.station, ""), strict=True):
         parts = [
             (f"  {palette.text(shown, room)}", Style(bold=True)),
             (palette.text(aside, right).rstrip().rjust(right - 1), palette.screen),
         ]
         strips.append(row(parts, width, palette.screen, palette))
     return strips
+
+
+def _large(text: str, columns: int, palette: Palette) -> tuple[str, ...]:
+    """Three rows, or () when it does not fit."""
+    drawn = large(text, columns, SMALL_ROWS, palette.plain) if text else ()
+    return drawn if len(drawn) == SMALL_ROWS else ()
 
 
 def firmware(recipes: tuple[RecipeView, ...]) -> str:
@@ -154,20 +167,27 @@ def versions(recipes: tuple[RecipeView, ...]) -> str:
     return recipes[0].version if len(recipes) == 1 else ""
 
 
+_GAP = "   "
+_LEAST_NAME = 8
+"""Cells of the operator that are always shown."""
+
+
 def _facts(line: LineView, width: int) -> str:
-    """Operator, done of target, first-pass yield, label; the last are left out first."""
+    """Operator, done of target, first-pass yield, tray, SKU; the last are left out first, and no
+    name is so long that it takes the numbers' place."""
     counts = line.counts
-    facts = [line.operator or "no operator"]
-    facts.append(f"{counts.good}/{line.target} good" if line.target else f"{counts.good} good")
+    facts = [f"{counts.good}/{line.target} good" if line.target else f"{counts.good} good"]
     if counts.first:
         facts.append(f"first pass {counts.first_pass * 100 // counts.first} % of {counts.first}")
+    room = width - sum(cell_len(_GAP + fact) for fact in facts)
+    facts.insert(0, cut(line.operator or "no operator", max(room, _LEAST_NAME)))
     if line.expected:
         facts.append(f"tray of {line.expected}")
     if line.label:
-        facts.append(line.label)
-    while len(facts) > 1 and len("   ".join(facts)) > width:
+        facts.append(f"SKU {line.label}")
+    while len(facts) > 1 and cell_len(_GAP.join(facts)) > width:
         facts.pop()
-    return "   ".join(facts)
+    return _GAP.join(facts)
 
 
 _TALLY = {
@@ -188,8 +208,8 @@ def _last_row(look: HeaderLook, line: LineView, width: int, palette: Palette) ->
     room = width - 2
     for kind, number in look.tally:
         text = f"{_TALLY[kind].format(number)}   "
-        if len(text) <= room:
-            room -= len(text)
+        if cell_len(text) <= room:
+            room -= cell_len(text)
             parts.append((text, Style(color=palette.accent[kind].color, bold=True)))
     return row(parts, width, palette.screen, palette)
 
@@ -201,8 +221,8 @@ def _alarm_row(alarms: tuple[Alarm, ...], width: int, palette: Palette) -> Strip
     ground = palette.body[kind]
     more = f" +{len(alarms) - 1} more (!) " if len(alarms) > 1 else " (!) "
     head = f" ⚠ {first.headline}  "
-    room = width - len(head) - len(more)
+    room = width - cell_len(head) - len(more)
     full = f"{first.cause} → {first.remedy}"
-    told = full if len(full) <= room else cut(first.remedy, room)
+    told = full if cell_len(full) <= room else cut(first.remedy, room)
     banner = row([(head, Style(bold=True)), (told, Style())], width - len(more), ground, palette)
     return Strip([*banner, Segment(more, ground + Style(bold=True))])

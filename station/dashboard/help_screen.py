@@ -79,16 +79,18 @@ class HelpScreen(StationScreen):
         station = self.station
         hands = station.picture.hello is not None and station.picture.hello.hands
         keys = [*_KEYS, *(() if station.kiosk else (_LEAVE,)), *(_HANDS if hands else ())]
-        text = page(station.palette, keys)
+        text = page(station.palette, keys, self.size.width)
         self.query_one("#page", Static).update(text)
 
 
-def page(palette: Palette, keys: Sequence[tuple[str, str]]) -> Text:
-    """Keys on the left, colours on the right; 80 columns, at most 22 rows."""
+def page(palette: Palette, keys: Sequence[tuple[str, str]], columns: int) -> Text:
+    """Keys on the left, colours on the right; 80 columns, at most 22 rows. The head is as wide
+    as the screen."""
     left = [_key(palette, *key) for key in keys]
     right = [_meaning(palette, number) for number in range(len(_MEANINGS))]
     right.append(Text(palette.text("░░ NO DATA    old: do not trust it"), palette.dead))
-    head = Text(palette.text(" KEYS", _HALF) + palette.text("WHAT A SLOT SAYS"), palette.strip)
+    told = palette.text(" KEYS", _HALF) + palette.text("WHAT A SLOT SAYS")
+    head = Text(palette.text(told, columns), palette.strip)
     rows = [
         _padded(one or Text(), _HALF).append_text(two or Text())
         for one, two in zip_longest(left, right)

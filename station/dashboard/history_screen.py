@@ -24,6 +24,8 @@ LIMIT = 200
 """Attempts asked for; no unit on a healthy line has so many."""
 
 _MAX_NAME = 128
+_WIDE_COLUMNS = 150
+"""Enough for two builds in full."""
 
 KEYS = (
     ("Esc", "back"),
@@ -65,7 +67,7 @@ class HistoryScreen(StationScreen):
 
     def compose(self) -> ComposeResult:
         palette = self.station.palette
-        yield Static(Text(palette.text(" HISTORY OF A UNIT"), palette.strip), id="title")
+        yield Static(id="title")
         yield Input(
             placeholder="scan or type an IMEI, serial number, chip serial or label",
             id="name",
@@ -87,6 +89,9 @@ class HistoryScreen(StationScreen):
             self.search(self._text)
 
     def on_resize(self) -> None:
+        palette = self.station.palette
+        title = Text(palette.text(" HISTORY OF A UNIT", self.size.width), palette.strip)
+        self.query_one("#title", Static).update(title)
         self._draw_details()
 
     # --- asking -------------------------------------------------------------------------------
@@ -99,6 +104,11 @@ class HistoryScreen(StationScreen):
             self._show([])
             self._say(f"looking for {self._text} …")
             self._ask(self._text)
+
+    def take_scan(self, text: str) -> bool:
+        """The next unit; it replaces what the field has."""
+        self.search(text)
+        return True
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.search(event.value)
@@ -137,8 +147,9 @@ class HistoryScreen(StationScreen):
         self._found = found
         table = self.query_one(DataTable)
         table.clear()
+        firmware_columns = 40 if self.size.width >= _WIDE_COLUMNS else 23
         for record in found:
-            table.add_row(*row(self.station.palette, record))
+            table.add_row(*row(self.station.palette, record, firmware_columns))
         table.display = bool(found)
         self._draw_details()
 

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from station.dashboard.palette import Kind, Palette
 from station.dashboard.paper import ink
-from station.dashboard.words import clock
+from station.dashboard.words import as_on_tiles, clock
 from station.live import LogLine
 
 
@@ -131,7 +131,8 @@ _MARKS = {True: "✔", False: "✖", None: " "}
 def _wrapped(line: LogLine, columns: int, with_slot: bool) -> tuple[_Row, ...]:
     slot = f"{line.slot or '':<4} " if with_slot else ""
     head = f" {clock(line.utc_us)} {slot}{_MARKS[line.good]} "
-    text = "".join(char if char.isprintable() else " " for char in line.text)
+    told = as_on_tiles(line.text) if with_slot else line.text  # a transcript is literal
+    text = "".join(char if char.isprintable() else " " for char in told)
     first, *rest = wrap(text, max(columns - len(head), 12), break_on_hyphens=False) or [""]
     return (
         _Row(head + first, line.good),

@@ -64,7 +64,7 @@ class LogScreen(StationScreen):
 
     def _is_stale(self) -> bool:
         station = self.station
-        return station.picture.is_stale(station.now_utc_us())
+        return station.picture.is_stale()
 
     def _draw(self) -> None:
         station = self.station

@@ -1,12 +1,15 @@
 """What stands on the screen when what is known of the line is old."""
 
+from dataclasses import dataclass
+
 from rich.style import Style
 from textual.strip import Strip
 
 from station.dashboard.painted import Painted, panel, row
 from station.dashboard.palette import Kind, Palette
+from station.dashboard.paper import ink
 from station.dashboard.picture import Picture
-from station.dashboard.words import clock, duration
+from station.dashboard.words import clock, cut, duration, wrapped
 
 
 class NoData(Painted):
@@ -14,13 +17,13 @@ class NoData(Painted):
 
     DEFAULT_CSS = "NoData { dock: top; height: 3; display: none; }"
 
-    def show(self, picture: Picture, now_utc_us: int) -> None:
-        """Appear, disappear, or count the seconds. `now_utc_us` is our own clock."""
-        stale = picture.is_stale(now_utc_us)
+    def show(self, picture: Picture) -> None:
+        """Appear, disappear, or count the seconds."""
+        stale = picture.is_stale()
         if self.display != stale:
             self.display = stale
         if stale:
-            self._texts = no_data_texts(picture, now_utc_us)
+            self._texts = no_data_texts(picture)
             self.look_like(self._texts)
 
     def draw(self, columns: int, rows: int) -> list[Strip]:
@@ -28,27 +31,34 @@ class NoData(Painted):
         return draw_no_data(self._texts, columns, rows, self.palette)
 
 
-def no_data_texts(picture: Picture, now_utc_us: int) -> tuple[str, str, str]:
-    """Since when, why, and what is done about it."""
-    why = picture.trouble or "the engine says nothing"
-    if picture.heard_utc_us is None:
-        return "no engine so far", why, "Trying again."
-    ago = duration(now_utc_us - picture.heard_utc_us)
-    return f"since {clock(picture.heard_utc_us)} ({ago})", why, "Trying again."
+@dataclass(frozen=True, slots=True)
+class NoDataTexts:
+    """Since when, why, and what to do about it."""
+
+    since: str
+    why: str
+    remedy: str = ""
 
 
-def draw_no_data(
-    texts: tuple[str, str, str], columns: int, rows: int, palette: Palette
-) -> list[Strip]:
-    """NO DATA in large letters, the texts beside it."""
-    style = palette.body[Kind.BAD]
-    left = panel("NO DATA", rows, style, palette)
+def no_data_texts(picture: Picture) -> NoDataTexts:
+    """The words for a picture that is stale."""
+    since = "no engine so far"
+    if picture.heard_utc_us is not None:
+        ago = duration(picture.silent_us)
+        since = f"since {clock(picture.heard_utc_us)} ({ago})"
+    return NoDataTexts(f"{since}   Trying again.", picture.why_stale, picture.remedy)
+
+
+def draw_no_data(texts: NoDataTexts, columns: int, rows: int, palette: Palette) -> list[Strip]:
+    """NO DATA in large letters, the texts beside it; the remedy in the rows that are left."""
+    left = panel("NO DATA", rows, palette.body[Kind.BAD], palette)
     width = columns - len(left[0].text)
+    room = width - 3
     plain = palette.screen
-    texts_by_row = [((f"  {texts[0]}", plain + Style(bold=True)),)]
-    texts_by_row += [((f"  {text}", plain),) for text in texts[1:]]
-    texts_by_row += [(("", plain),)] * rows
+    told = [(texts.since, plain + Style(bold=True)), (cut(texts.why, room), plain)]
+    told += [(line, ink(palette, Kind.ACT)) for line in wrapped(texts.remedy, room, rows - 2)]
+    told += [("", plain)] * rows
     return [
-        Strip([left[number], *row(parts, width, plain, palette)])
-        for number, parts in enumerate(texts_by_row[:rows])
+        Strip([left[number], *row([("  ", plain), part], width, plain, palette)])
+        for number, part in enumerate(told[:rows])
     ]

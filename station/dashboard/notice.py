@@ -7,6 +7,7 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.timer import Timer
 from textual.widgets import Static
 
 from station.dashboard.base import StationDialog
@@ -37,22 +38,32 @@ class NoticeScreen(StationDialog[None]):
         self._texts = texts
         self._kind = kind
         self._shown_s = shown_s
+        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """The notice in its kind's colour."""
         palette = self.station.palette
         style = palette.body[self._kind]
         text = Text(palette.text(self._headline), style + Style(bold=True))
-        for part in self._texts:
+        for part in filter(None, self._texts):
             text.append(f"\n\n{palette.text(part)}", style)
         text.append("\n\nany key goes on", style)
         notice = Static(text)
         notice.styles.background = _css(style)
         yield notice
 
-    def on_mount(self) -> None:
+    def on_screen_resume(self) -> None:
         """It does not stay in the way of what it lies over."""
-        self.set_timer(self._shown_s, lambda: self.dismiss(None))
+        self._timer = self.set_timer(self._shown_s, self._go_away)
+
+    def on_screen_suspend(self) -> None:
+        """Something lies over it: the time to read it begins anew when that is gone."""
+        if self._timer is not None:
+            self._timer.stop()
+
+    def _go_away(self) -> None:
+        if self.is_active:  # else another screen would be closed in its place
+            self.dismiss(None)
 
     def on_key(self, event: events.Key) -> None:
         """Any key: read and understood."""

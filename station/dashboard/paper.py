@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Protocol
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.style import Style
 from rich.text import Text
 
 from station.dashboard.block_letters import large
 from station.dashboard.palette import Kind, Palette
 from station.dashboard.words import local
+from station.errors import UsageError
 from station.model import StepOutcome
 
 
@@ -40,6 +41,7 @@ class Trouble(Protocol):
 
 _MIN_DETAIL = 14
 """Cells; less of a detail tells nothing."""
+_MIN_WRAPPED = 10
 
 _MARKS = {
     StepOutcome.OK: ("✔", Kind.GOOD),
@@ -47,6 +49,11 @@ _MARKS = {
     StepOutcome.SKIPPED: ("·", Kind.OFF),
     None: ("◔", Kind.RUN),
 }
+
+
+def remedy_of(what: Trouble) -> str:
+    """What to do; empty where the cause says it: that remedy is about command lines."""
+    return "" if what.code == UsageError.code else what.remedy
 
 
 def seconds(duration_us: int) -> str:
@@ -65,44 +72,57 @@ def ink(palette: Palette, kind: Kind) -> Style:
 
 
 def banner(
-    palette: Palette, text: str, style: Style, columns: int, rows: int, small: str = ""
+    palette: Palette,
+    text: str,
+    style: Style,
+    columns: int,
+    rows: int,
+    *,
+    small: str = "",
+    margin: bool = False,
 ) -> Text:
     """The text in letters as large as fit into so many rows, on a ground across the screen.
 
-    `small`: what stands there instead, in one row, when no large letters fit.
+    `small`: what stands there instead, in one row, when no large letters fit. `margin`: with
+    a row of the ground above and below.
     """
     one_row = palette.text(small or text, columns - 2)
     drawn = large(text, columns - 2, rows, palette.plain) or (one_row,)
+    if margin:
+        drawn = ("", *drawn, "")
     return _lines(Text(f" {row}".ljust(columns)[:columns], style) for row in drawn)
 
 
 def fields(palette: Palette, pairs: Iterable[tuple[str, str | None]], columns: int) -> Text:
-    """`label value` pairs, as many on a row as fit; those without a value are left out."""
+    """`label value` pairs, as many on a row as fit, a long value on several; those without a value
+    are left out."""
     rows: list[Text] = []
     for label, value in pairs:
         if not value:
             continue
-        pair = Text.assemble(
-            (f" {label} ", palette.dim), (palette.text(value), palette.screen), ("  ", "")
-        )
+        head = f" {label} "
+        first, *more = _wrapped(palette.text(value), columns - cell_len(head))
+        pair = Text.assemble((head, palette.dim), (first, palette.screen), ("  ", ""))
         if rows and rows[-1].cell_len + pair.cell_len <= columns + 2:
             rows[-1].append_text(pair)
         else:
             rows.append(pair)
+        rows.extend(Text(f"{'':{cell_len(head)}}{rest}  ", palette.screen) for rest in more)
     return _lines(rows)
 
 
 def trouble(palette: Palette, what: Trouble, kind: Kind, columns: int) -> Text:
-    """Code, headline, cause and remedy, nothing cut."""
+    """Code, headline, cause and remedy, nothing cut; of a wrong entry the cause alone."""
     head = Text(f" {palette.text(f'{what.code}  {what.headline}')} ", palette.body[kind])
+    if not remedy_of(what):
+        return paragraph(palette, what.cause, columns, ink(palette, kind))
     cause = paragraph(palette, what.cause, columns, palette.screen)
     remedy = paragraph(palette, f"→ {what.remedy}", columns, ink(palette, Kind.ACT))
     return _lines([head, cause, remedy])
 
 
 def paragraph(palette: Palette, text: str, columns: int, style: Style) -> Text:
-    shown = wrap(palette.text(text), max(columns - 2, 10), break_on_hyphens=False)
-    return _lines(Text(f" {row}", style) for row in shown or [""])
+    return _lines(Text(f" {row}", style) for row in _wrapped(palette.text(text), columns - 2))
 
 
 def step_rows(palette: Palette, steps: Sequence[StepRow], columns: int) -> Text:
@@ -126,6 +146,13 @@ def step_rows(palette: Palette, steps: Sequence[StepRow], columns: int) -> Text:
 def joined(*parts: Text) -> Text:
     """The parts below each other, empty ones left out."""
     return _lines(part for part in parts if part)
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
+    """At least one row; none is wider, not even in a script with double-width letters."""
+    columns = max(columns, _MIN_WRAPPED)
+    rows = wrap(text, columns, break_on_hyphens=False)
+    return [piece for row in rows for piece in chop_cells(row, columns)] or [""]
 
 
 def _lines(rows: Iterable[Text]) -> Text:

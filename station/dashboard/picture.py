@@ -1,10 +1,12 @@
 """What the engine last said, and how sure we may be of it. No Textual, no asyncio."""
 
+import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from station.errors import NoEngine
 from station.live import LineView, LogLine, SlotView
 from station.wire import (
     Answer,
@@ -47,13 +49,19 @@ class Picture:
     ahead_us: int = 0
     """The engine's clock minus ours, so that elapsed times are the engine's."""
     heard_utc_us: int | None = None
-    """When the engine last said anything, by our clock."""
+    """When the engine last said anything, by our clock on the wall."""
+    heard_ns: int = 0
+    """The same by `ticks_ns`."""
+    ticks_ns: Callable[[], int] = time.monotonic_ns
+    """What age is told by: a clock that nobody sets."""
     trouble: str = "connecting"
     """Why there is no engine, in words; empty while connected."""
+    remedy: str = NoEngine.remedy
+    """What to do about `trouble`, or about an engine that says nothing."""
 
     def take(self, message: Message, now_utc_us: int) -> Change:
         """Put one message into the picture."""
-        self.heard_utc_us = now_utc_us
+        self.heard_utc_us, self.heard_ns = now_utc_us, self.ticks_ns()
         match message:
             case Hello():
                 self.hello = message
@@ -64,7 +72,7 @@ class Picture:
                 self.slots = {view.slot: view for view in message.slots}
                 self.log.clear()
                 self.log.extend(message.log)
-                self.trouble = ""
+                self.trouble, self.remedy = "", NoEngine.remedy
                 return Change(frozenset(self.slots), line=True, log=True, anew=True)
             case SlotChanged():
                 self.slots[message.slot.slot] = message.slot
@@ -87,11 +95,21 @@ class Picture:
                 self.ahead_us = message.utc_us - now_utc_us
                 return Change()
 
-    def is_stale(self, now_utc_us: int) -> bool:
+    def is_stale(self) -> bool:
         """True when what is shown may not be so any more."""
         if self.trouble or self.heard_utc_us is None:
             return True
-        return now_utc_us - self.heard_utc_us > STALE_S * 1_000_000
+        return self.silent_us > STALE_S * 1_000_000
+
+    @property
+    def silent_us(self) -> int:
+        """How long the engine has said nothing, if it ever did."""
+        return (self.ticks_ns() - self.heard_ns) // 1000
+
+    @property
+    def why_stale(self) -> str:
+        """In words, while `is_stale`."""
+        return self.trouble or "the engine says nothing"
 
 
 class Link(Protocol):

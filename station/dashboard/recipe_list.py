@@ -41,9 +41,12 @@ class RecipeList(Widget, can_focus=True):
         self._chosen = {recipe.sha256 for recipe in recipes if recipe.sha256 in chosen}
         if len(self._recipes) == 1:
             self._chosen = {self._recipes[0].sha256}
-        self.styles.height = max(len(self._recipes), 1)
         self.refresh()
         self.post_message(self.Selected())
+
+    @property
+    def length(self) -> int:
+        return len(self._recipes)
 
     @property
     def selected(self) -> RecipeView | None:
@@ -80,8 +83,17 @@ class RecipeList(Widget, can_focus=True):
             return Strip([Segment(" " * columns, self._palette.screen)], columns)
         is_selected = index == self._cursor and self.has_focus
         style = self._palette.selected if is_selected else self._palette.screen
-        text = self._palette.text(self._row(self._recipes[index], index == self._cursor), columns)
+        more = self._more(y, first)
+        row = self._row(self._recipes[index], index == self._cursor)
+        text = self._palette.text(row, columns - len(more)) + self._palette.text(more)
         return Strip([Segment(text, style)], columns)
+
+    def _more(self, y: int, first: int) -> str:
+        """How many recipes there are above the first row that is shown, and below the last."""
+        rows = self.size.height
+        below = len(self._recipes) - first - rows
+        over = f"  {first} more ▲" if y == 0 and first else ""
+        return over + (f"  {below} more ▼" if y == rows - 1 and below > 0 else "")
 
     def _row(self, recipe: RecipeView, is_selected: bool) -> str:
         mark = "x" if recipe.sha256 in self._chosen else " "

@@ -1,8 +1,9 @@
 """A barcode scanner is a keyboard in a hurry: told from a person by its pace. Pure.
 
-A scan is six or more characters, less than 30 ms from one to the next, ended by Enter. So every
-key waits until the next one is due, 30 ms at most when it comes alone; then it goes on as the
-key that it was. Keys without a character, such as the arrows, never wait.
+A scan is three or more characters, less than 30 ms from one to the next, ended by Enter; six or
+more without it are a scan that was torn. So every key waits until the next one is due, 30 ms at
+most when it comes alone; then it goes on as the key that it was. Keys without a character, such
+as the arrows, never wait.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 GAP_S = 0.030
-MIN_LENGTH = 6
+MIN_LENGTH = 3
+"""Characters before the Enter: no person types so many and Enter at this pace."""
+MIN_TORN = 6
+"""Without Enter; fewer may be keys that were hit together."""
 MAX_LENGTH = 512
 """What comes faster and longer is no scan, and is not kept."""
 
@@ -101,7 +105,7 @@ class ScanFilter(Generic[K]):
 
     def _release(self) -> list[Pressed[K] | Scan | Torn]:
         held = self._take()
-        if len(held) >= MIN_LENGTH and len({each.char for each in held}) > 1:
+        if len(held) >= MIN_TORN and len({each.char for each in held}) > 1:
             return [Torn(cleaned(each.char for each in held))]
         return [Pressed(each.key) for each in held]
 

@@ -5,22 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from station.dashboard.confirm import ConfirmScreen, ReasonScreen
-from station.dashboard.face import verdict
-from station.live import SlotState
+from station.dashboard.face import shown, verdict
+from station.dashboard.words import outcome_word
+from station.live import SlotState, SlotView
 from station.wire import Abort, Hold, Release, Retry
 
 if TYPE_CHECKING:  # the app shows the screens that use this
     from station.dashboard.app import StationApp
 
+_WRITING = frozenset({"erase", "program"})
+"""Steps since which a module is neither what it was nor what it shall be."""
+_WRITTEN = (
+    "It is being written: aborting now may leave it unusable until it is flashed again. "
+    "Better let it come to its end."
+)
+_UNTOUCHED = "Nothing is written yet: it ends at once, and the module stays what it was."
+
 
 async def retry(station: StationApp, slot: str) -> None:
     """Another attempt; a unit that is good is not flashed again by a slip of the hand."""
     view = station.picture.slots.get(slot)
-    outcome = verdict(view) if view else None
+    outcome = verdict(shown(view)) if view else None
     if outcome is not None and outcome.is_good:
         question = ConfirmScreen(
             f"Flash slot {slot} again?",
-            f"The unit in slot {slot} is good ({outcome.value.replace('_', ' ')}).",
+            f"The unit in slot {slot} is good ({outcome_word(outcome)}).",
             yes="Flash again",
             dangerous=True,
         )
@@ -30,16 +39,22 @@ async def retry(station: StationApp, slot: str) -> None:
 
 
 async def abort(station: StationApp, slot: str) -> None:
-    """End the attempt; what is being written is finished first."""
+    """End the attempt; if nothing runs there the engine says so."""
+    view = station.picture.slots.get(slot)
+    if view is None or not view.state.is_busy:
+        await station.command(Abort(slot=slot))
+        return
+    now = _is_written(view)
     question = ConfirmScreen(
-        f"Abort slot {slot}?",
-        "Before the first write it ends at once and nothing was changed. A module that is being "
-        "written is finished first, since half of a firmware does not start.",
-        yes="Abort",
-        dangerous=True,
+        f"Abort slot {slot}?", _WRITTEN if now else _UNTOUCHED, yes="Abort", dangerous=True
     )
     if await station.push_screen_wait(question):
-        await station.command(Abort(slot=slot))
+        await station.command(Abort(slot=slot, now=now))
+
+
+def _is_written(view: SlotView) -> bool:
+    """Its memory is not what it was any more, and not yet known to be good."""
+    return not _WRITING.isdisjoint((view.step, *(step.name for step in view.steps)))
 
 
 async def hold_or_release(station: StationApp, slot: str) -> None:

@@ -16,7 +16,7 @@ from station.dashboard.paper import (
     step_rows,
     trouble,
 )
-from station.dashboard.words import clock, duration, percent, rate
+from station.dashboard.words import clock, doing, duration, outcome_word, percent, rate
 from station.live import SlotState, SlotView
 
 _STATES = {
@@ -38,17 +38,28 @@ _STATES = {
 }
 
 
-def title(palette: Palette, slot: str, view: SlotView | None, columns: int, rows: int) -> Text:
-    """Slot and verdict, in letters to be read from a few steps away. None: nothing is known."""
+def title(
+    palette: Palette,
+    slot: str,
+    view: SlotView | None,
+    columns: int,
+    rows: int,
+    *,
+    margin: bool = False,
+) -> Text:
+    """Slot and verdict, in letters to be read from a few steps away. None: nothing is known.
+
+    `margin`: with a row of the ground above and below.
+    """
     if view is None:
-        return banner(palette, f"{slot} ?", palette.dead, columns, rows)
+        return banner(palette, f"{slot} ?", palette.dead, columns, rows, margin=margin)
     shown = face(view)
     style = palette.body[shown.kind] + Style(bold=True)
     told = f"{shown.shape} {shown.word}"
     if shown.kind is Kind.RUN:  # its shape moves, the number does too
         done = percent(view.done_bytes, view.total_bytes)
         told = f"{shown.word} {done}%" if view.total_bytes > 0 else shown.word
-    return banner(palette, f"{slot} {told}", style, columns, rows)
+    return banner(palette, f"{slot} {told}", style, columns, rows, margin=margin)
 
 
 def facts(palette: Palette, view: SlotView, now_utc_us: int, columns: int) -> Text:
@@ -86,10 +97,10 @@ def _doing(palette: Palette, view: SlotView, now_utc_us: int, columns: int) -> T
     parts = [_STATES[view.state]]
     if view.state.is_busy:
         if view.step:
-            parts.append(view.step)
+            parts.append(_doing_in(view.step))
         if view.total_bytes > 0:
             done = percent(view.done_bytes, view.total_bytes)
-            parts.append(f"{done} %  {rate(view.bytes_per_s)}")
+            parts.append(f"{done} %  {rate(view.bytes_per_s)}".rstrip())
         parts.append(duration(now_utc_us - (view.began_utc_us or view.since_utc_us)))
     elif view.ended_utc_us:
         parts.append(f"ended {clock(view.ended_utc_us)}")
@@ -98,6 +109,12 @@ def _doing(palette: Palette, view: SlotView, now_utc_us: int, columns: int) -> T
     else:
         parts.append(f"since {clock(view.since_utc_us)}")
     return paragraph(palette, "  ·  ".join(parts), columns, palette.screen + Style(bold=True))
+
+
+def _doing_in(step: str) -> str:
+    """writing (program): the words of the tile, and the name of the record."""
+    words = doing(step)
+    return words if words == step else f"{words} ({step})"
 
 
 def _firmware(view: SlotView) -> str | None:
@@ -116,7 +133,7 @@ def _earlier(palette: Palette, view: SlotView, columns: int) -> Text:
     if earlier is None:
         return Text()
     told = "given before this engine started:" if is_from_before(view) else "this unit had"
-    text = f"{told} {earlier.outcome.value.replace('_', ' ')} {day_and_clock(earlier.ended_utc_us)}"
+    text = f"{told} {outcome_word(earlier.outcome)} {day_and_clock(earlier.ended_utc_us)}"
     text += f" in slot {earlier.slot}" + (f" with {earlier.firmware}" if earlier.firmware else "")
     return paragraph(palette, text, columns, ink(palette, Kind.WARN))
 

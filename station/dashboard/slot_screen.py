@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from station.dashboard import slot_actions, slot_facts
 from station.dashboard.base import StationScreen
+from station.dashboard.face import shown
 from station.dashboard.help_screen import HelpScreen
 from station.dashboard.history_screen import HistoryScreen
 from station.dashboard.key_line import KeyLine
@@ -23,16 +24,10 @@ from station.wire import Follow
 
 _ROOMY_ROWS = 30
 
-KEYS = (
-    ("Esc", "back"),
-    ("r", "retry"),
-    ("x", "abort"),
-    ("o", "hold/release"),
-    ("h", "history"),
-    ("←→", "other slot"),
-    ("↑↓", "scroll"),
-    ("?", "help"),
-)
+_KEYS = (("h", "history"), ("←→", "other slot"), ("↑↓", "scroll"), ("?", "help"))
+_BACK_KEYS = (("Esc", "back"),)
+_COMMAND_KEYS = (("r", "retry"), ("x", "abort"), ("o", "hold/release"))
+KEYS = _BACK_KEYS + _COMMAND_KEYS + _KEYS
 
 
 class SlotScreen(StationScreen):
@@ -96,8 +91,10 @@ class SlotScreen(StationScreen):
     def _draw(self) -> None:
         station, columns = self.station, self.size.width
         now_utc_us = station.now_utc_us()
-        is_stale = station.picture.is_stale(now_utc_us)
+        is_stale = station.picture.is_stale()
         view = station.picture.slots.get(self.slot)
+        view = shown(view) if view else None
+        self.query_one(KeyLine).show(_BACK_KEYS + _KEYS if is_stale else KEYS)
         self._draw_title(None if is_stale else view, columns)
         self._draw_facts(view, now_utc_us + station.picture.ahead_us, columns, is_stale)
         is_ours = station.picture.followed == self.slot
@@ -109,8 +106,9 @@ class SlotScreen(StationScreen):
 
     def _draw_title(self, view: SlotView | None, columns: int) -> None:
         palette = self.station.palette
-        rows = 5 if palette.plain or self.size.height >= _ROOMY_ROWS else 3
-        title = slot_facts.title(palette, self.slot, view, columns, rows)
+        is_roomy = self.size.height >= _ROOMY_ROWS
+        rows = 5 if palette.plain or is_roomy else 3
+        title = slot_facts.title(palette, self.slot, view, columns, rows, margin=is_roomy)
         self.query_one("#title", Static).update(title)
 
     def _draw_facts(
@@ -151,18 +149,22 @@ class SlotScreen(StationScreen):
 
     @work(exclusive=True, group="slot")
     async def action_retry(self) -> None:
-        await slot_actions.retry(self.station, self.slot)
+        if self.station.has_engine():
+            await slot_actions.retry(self.station, self.slot)
 
     @work(exclusive=True, group="slot")
     async def action_abort(self) -> None:
-        await slot_actions.abort(self.station, self.slot)
+        if self.station.has_engine():
+            await slot_actions.abort(self.station, self.slot)
 
     @work(exclusive=True, group="slot")
     async def action_hold(self) -> None:
-        await slot_actions.hold_or_release(self.station, self.slot)
+        if self.station.has_engine():
+            await slot_actions.hold_or_release(self.station, self.slot)
 
     def action_history(self) -> None:
         view = self.station.picture.slots.get(self.slot)
+        view = shown(view) if view else None
         name = (view.imei or view.serial or view.chip_serial or "") if view else ""
         self.app.push_screen(HistoryScreen(name))
 

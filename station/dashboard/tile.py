@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from station.dashboard.block_letters import large
-from station.dashboard.face import face
+from station.dashboard.face import face, shown
 from station.dashboard.painted import Painted
 from station.dashboard.palette import Kind, Palette
 from station.dashboard.tile_body import LARGE_ROWS, Line, body, unit
@@ -21,6 +21,8 @@ MIN_ROWS = 2
 _ROOMY_ROWS = 9
 _ROOMY_COLUMNS = 18
 _STRIPED_COLUMNS = 14
+_AIRY_COLUMNS = 20
+"""Room for a column between the stripes and what stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def draw_tile(look: Look, columns: int, rows: int, palette: Palette) -> list[Str
     if look.dead or look.view is None:
         lines = _dead(look, width, rows, palette)
     else:
-        lines = _alive(look, look.view, width, rows, palette)
+        lines = _alive(look, shown(look.view), width, rows, palette)
     return [_kept((*segments, gap), columns) for segments in lines[:rows]]
 
 
@@ -75,6 +77,8 @@ def _strip(
     accent = palette.selected if look.selected else palette.accent[face(view).kind]
     left = f"{'▶' if look.selected else ' '}{look.slot} "
     shape, right = _shape(view), _corner(view, look.now_utc_us)
+    if len(left) + len(shape) + len(right) > width and view.failure:
+        left = left.rstrip()  # rather than the code
     if len(left) + len(shape) + len(right) > width:
         right = ""
     if len(left) + len(shape) > width:
@@ -125,7 +129,7 @@ def _corner(view: SlotView, now_utc_us: int) -> str:
     """The failure's code; else how long it works; else when it ended."""
     if view.state.is_busy:
         return duration(now_utc_us - (view.began_utc_us or view.since_utc_us))
-    if view.failure:
+    if view.failure and view.state is not SlotState.WAITING:
         return view.failure.code
     return moment(view.ended_utc_us, now_utc_us) if view.ended_utc_us else ""
 
@@ -139,15 +143,19 @@ def _ground(
     kind = face(view).kind
     style = palette.body[kind]
     edge = 1 if width >= _STRIPED_COLUMNS else 0
-    inner = width - 2 * edge
+    air = 1 if width >= _AIRY_COLUMNS and kind is Kind.BAD else 0
+    inner = width - 2 * edge - 2 * air
     lines = body(view, now_utc_us, inner, rows, palette, with_unit)
+    beside = Segment(" " * air, style)
     above = (rows - len(lines)) // 2 if kind is not Kind.RUN else 0
     lines = [Line("")] * above + lines
     lines += [Line("")] * (rows - len(lines))
     return [
         [
             _edge(kind, number, edge, palette),
+            beside,
             *_cells(line, inner, style, palette),
+            beside,
             _edge(kind, number, edge, palette),
         ]
         for number, line in enumerate(lines[:rows])

@@ -7,14 +7,26 @@ from rich.style import Style
 from station.dashboard.block_letters import large
 from station.dashboard.face import Face, face, is_from_before
 from station.dashboard.palette import Kind, Palette
-from station.dashboard.words import cut, moment, percent, rate, wrapped
+from station.dashboard.words import (
+    cut,
+    cut_front,
+    doing,
+    moment,
+    outcome_word,
+    percent,
+    rate,
+    wrapped,
+)
 from station.live import SlotState, SlotView
 from station.model import Outcome
 
 LARGE_ROWS = 3
 """What the smallest large letters need."""
 PLAIN_LARGE_ROWS = 5
+_LARGEST_WORK_ROWS = 5
+"""Work is no verdict: its number does not shout."""
 
+_LONG_LINE = 24
 _TAIL = 6
 """Where an identifier does not fit: so many characters of its end, since there the units differ."""
 
@@ -48,6 +60,8 @@ def body(
 
 # --- a verdict, or something to do ------------------------------------------------------------
 
+_ORDER = ("gap", "headline", "before", "remedy", "facts", "hand")
+
 
 def _notice(
     view: SlotView,
@@ -71,14 +85,13 @@ def _notice(
 
     give("headline", _headlines(view, shown, columns, room, palette))
     give("before", _before(view, now_utc_us, columns))
-    give("hand", _hand(view, palette))
+    give("hand", _hand(view, columns, palette))
     give("remedy", _remedy(view, columns, room, palette))
+    give("gap", [Line("")] if len(parts["headline"]) >= LARGE_ROWS else [])
     give("facts", facts)
     loud = 0 if shown.kind is Kind.OFF else room  # a slot out of the line calls nobody
     word = _word(shown, columns, least + loud, palette)
-    return word + [
-        line for part in ("headline", "before", "remedy", "facts", "hand") for line in parts[part]
-    ]
+    return word + [line for part in _ORDER for line in parts[part]]
 
 
 def _word(shown: Face, columns: int, rows: int, palette: Palette) -> list[Line]:
@@ -107,8 +120,11 @@ def _headlines(
     bold = Style(bold=True)
     lines = []
     headline = view.failure.headline if view.failure else ""
-    is_cut = not large(shown.word, columns, LARGE_ROWS, palette.plain) and len(shown.word) > columns
-    if is_cut and view.earlier is None:
+    is_cut = not large(shown.word, columns, LARGE_ROWS, palette.plain)
+    if is_cut and shown.kind is Kind.GOOD and shown.word.endswith(f" {shown.short}"):
+        # ALREADY, below PASS
+        lines.append(Line(f"{shown.shape} {shown.word.split()[0]}", bold, centred=True))
+    elif is_cut and len(shown.word) > columns and view.earlier is None:
         lines.append(Line(cut(shown.word, columns), bold, centred=True))
     if not headline or headline == shown.word:
         return lines
@@ -118,10 +134,15 @@ def _headlines(
 
 
 def _remedy(view: SlotView, columns: int, room: int, palette: Palette) -> list[Line]:
-    text = palette.text(view.failure.remedy) if view.failure else ""
-    lines = wrapped(text, columns, min(room, 5))
-    # One line says something only where it is long.
-    return [Line(line) for line in lines] if len(lines) > 1 or columns >= 24 else []
+    """What to do; first why, for a slot that a person holds: the reason is known nowhere else."""
+    if view.failure is None:
+        return []
+    cause = palette.text(view.failure.cause) if view.state is SlotState.HELD else ""
+    why = wrapped(cause, columns, min(room, 3))
+    lines = wrapped(palette.text(view.failure.remedy), columns, min(room - len(why), 5))
+    if len(lines) <= 1 and columns < _LONG_LINE:
+        lines = []  # one line says something only where it is long
+    return [Line(line) for line in (*why, *lines)]
 
 
 def _before(view: SlotView, now_utc_us: int, columns: int) -> list[Line]:
@@ -129,21 +150,22 @@ def _before(view: SlotView, now_utc_us: int, columns: int) -> list[Line]:
     if earlier is None:
         return []
     when = moment(earlier.ended_utc_us, now_utc_us)
-    told = "earlier" if is_from_before(view) else earlier.outcome.value.replace("_", " ")
+    told = "earlier" if is_from_before(view) else outcome_word(earlier.outcome)
     long = f"{told} {when} slot {earlier.slot}"
     return [Line(long if len(long) <= columns else when, centred=True)]
 
 
-def _hand_text(view: SlotView) -> str:
-    if view.state is SlotState.AWAY:
-        return "▲ OUT, C"
+def _hand_text(view: SlotView, columns: int) -> str:
+    if view.state is SlotState.AWAY:  # nobody sees it go: a person says so
+        long = "▲ TAKEN OUT? KEY C"
+        return long if len(long) + 2 <= columns else "▲ OUT? C"
     good = view.outcome is not None and view.outcome.is_good
     return "▲ REMOVE" if view.state is SlotState.DONE and good else ""
 
 
-def _hand(view: SlotView, palette: Palette) -> list[Line]:
+def _hand(view: SlotView, columns: int, palette: Palette) -> list[Line]:
     """What the hand does next, in the colour of things to do."""
-    text = _hand_text(view)
+    text = _hand_text(view, columns)
     return [Line(f" {text} ", palette.body[Kind.ACT] + Style(bold=True), centred=True)] * bool(text)
 
 
@@ -151,7 +173,7 @@ def _facts(view: SlotView, columns: int, with_unit: bool) -> list[Line]:
     """The unit and its firmware, for arm's length."""
     good = view.outcome in (Outcome.PASS, Outcome.NO_CHANGE)
     version = (view.firmware if good else view.version) or view.version or ""
-    texts = (unit(view, columns) if with_unit else "", cut(version, columns))
+    texts = (unit(view, columns) if with_unit else "", cut_front(version, columns))
     return [Line(text, centred=True) for text in texts if text]
 
 
@@ -176,21 +198,24 @@ def _work(
     lines = []
     if sized:
         lines = [Line(_bar(view, columns, palette.plain)), Line(_pace(view, done, columns))]
-    lines.extend([Line(cut(view.step, columns))] if view.step else [])
+    lines.extend([Line(cut(doing(view.step), columns))] if view.step else [])
     lines.extend(Line(fact.text) for fact in facts)
     bold = Style(bold=True)
+    text = f"{done}%" if sized else shown.word
     room = max(rows - len(lines), rows - 4)
-    drawn = large(
-        f"{done}%" if sized else shown.word, columns, min(room, LARGE_ROWS), palette.plain
-    )
-    if drawn:
-        return [*(Line(row, bold, centred=True) for row in drawn), *lines][:rows]
-    return [*([] if sized else [Line(shown.word, bold)]), *lines][:rows]
+    drawn = large(text, columns, min(room, _LARGEST_WORK_ROWS), palette.plain)
+    if not drawn:
+        return [*([] if sized else [Line(text, bold)]), *lines][:rows]
+    number = _middle([Line(row, bold, centred=True) for row in drawn], rows - len(lines))
+    return [*number, *lines][:rows]
 
 
 def _pace(view: SlotView, done: int, columns: int) -> str:
-    """63 %  4.1 MB/s, or less of it."""
-    long = f"{done} %  {rate(view.bytes_per_s)}"
+    """63 %  4.1 MB/s, or less of it; the pace only when it is known."""
+    pace = rate(view.bytes_per_s)
+    if not pace:
+        return f"{done} %"
+    long = f"{done} %  {pace}"
     return long if len(long) <= columns else f"{done}% {view.bytes_per_s / 1e6:.1f}M"
 
 

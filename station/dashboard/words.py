@@ -3,7 +3,44 @@
 import textwrap
 from datetime import UTC, datetime, timedelta
 
+from rich.cells import cell_len, set_cell_size
+
+from station.model import Outcome
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_STEPS = {
+    "identify": "who is it",
+    "select": "which recipe",
+    "preflight": "checking the package",
+    "enter_edl": "switching to download",
+    "load_programmer": "starting the programmer",
+    "configure": "setting it up",
+    "partition_table": "checking the layout",
+    "erase": "erasing",
+    "program": "writing",
+    "verify": "reading back",
+    "reset": "restarting",
+    "confirm": "waiting for its return",
+    "give_back": "giving it back",
+}
+
+
+def doing(step: str) -> str:
+    """What goes on in a step, or is waited for, in an operator's words; a stranger by its name."""
+    return _STEPS.get(step, step)
+
+
+def outcome_word(outcome: Outcome) -> str:
+    """NO CHANGE, as on a tile."""
+    return outcome.value.replace("_", " ")
+
+
+def as_on_tiles(text: str) -> str:
+    """A line of the log with verdicts written as the tiles show them."""
+    for outcome in Outcome:
+        text = text.replace(outcome.value, outcome_word(outcome))
+    return text
 
 
 def local(utc_us: int) -> datetime:
@@ -34,8 +71,8 @@ def duration(length_us: int) -> str:
 
 
 def rate(bytes_per_s: int) -> str:
-    """4.1 MB/s."""
-    return f"{bytes_per_s / 1e6:.1f} MB/s"
+    """4.1 MB/s; empty until it is known."""
+    return f"{bytes_per_s / 1e6:.1f} MB/s" if bytes_per_s > 0 else ""
 
 
 def percent(done_bytes: int, total_bytes: int) -> int:
@@ -54,4 +91,9 @@ def wrapped(text: str, width: int, rows: int) -> list[str]:
 
 def cut(text: str, width: int) -> str:
     """The text, or its beginning and … where it does not fit."""
-    return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"
+    return text if cell_len(text) <= width else f"{set_cell_size(text, max(width - 1, 0))}…"
+
+
+def cut_front(text: str, width: int) -> str:
+    """The text, or … and its end where it does not fit: builds of a module differ there."""
+    return text if len(text) <= width else f"…{text[len(text) - max(width - 1, 0) :]}"

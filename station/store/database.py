@@ -64,7 +64,7 @@ def shown(url: str) -> str:
 def _parse(url: str) -> sa.URL:
     try:
         return sa.make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise DatabaseError(
             "the database setting is not a URL such as sqlite:////var/lib/station/station.db"
         ) from error

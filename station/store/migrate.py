@@ -54,10 +54,15 @@ class Upgraded:
 def check(url: str) -> Revisions:
     """The database is there and of this software's revision, else raises DatabaseError,
     SchemaOutdated or SchemaTooNew. Never creates or changes anything."""
-    if is_missing(url):
-        raise NoDatabase(f"there is no database at {shown(url)}; `station db upgrade` creates it")
+    require_there(url)
     with database_errors(url), reader_engine(url).connect() as connection:
         return require_current(connection, shown(url))
+
+
+def require_there(url: str) -> None:
+    """Raises NoDatabase where there is no SQLite file."""
+    if is_missing(url):
+        raise NoDatabase(f"there is no database at {shown(url)}; `station db upgrade` creates it")
 
 
 def require_current(connection: sa.Connection, place: str) -> Revisions:

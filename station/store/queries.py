@@ -2,7 +2,7 @@
 writer.
 
 Each call opens the database, asks within one transaction (one moment of the record) and closes
-it. A database that is missing, damaged or of another revision raises DatabaseError,
+it. A database that is missing, damaged or of another revision raises NoDatabase, HistoryTrouble,
 SchemaOutdated or SchemaTooNew.
 """
 

@@ -5,24 +5,26 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from station.errors import DatabaseError, NoDatabase
+from station.errors import DatabaseError, HistoryTrouble, NoDatabase
 from station.store.database import database_errors, reader_engine, shown
-from station.store.migrate import is_missing, require_current
+from station.store.migrate import require_current, require_there
 
 
 @contextmanager
 def reading(url: str) -> Iterator[sa.Connection]:
     """A transaction that sees one moment and never waits for the writer.
 
-    A database that is missing, damaged or of another revision raises DatabaseError,
-    SchemaOutdated or SchemaTooNew.
+    Raises NoDatabase, SchemaOutdated, SchemaTooNew; HistoryTrouble where it cannot be read.
     """
-    place = shown(url)
-    if is_missing(url):
-        raise NoDatabase(f"there is no database at {place}; `station db upgrade` creates it")
     try:
+        require_there(url)
         with database_errors(url), reader_engine(url).connect() as connection:
-            require_current(connection, place)
+            require_current(connection, shown(url))
             yield connection
+    except NoDatabase:
+        raise
+    except DatabaseError as error:
+        raise HistoryTrouble(error.cause) from error
     except (LookupError, ValueError) as error:
-        raise DatabaseError(f"database {place}: a row holds an unknown value ({error})") from error
+        words = f"database {shown(url)}: a row holds an unknown value ({error})"
+        raise HistoryTrouble(words) from error

@@ -46,6 +46,11 @@ class Terminal:
         self.see("leave")
         return before
 
+    @property
+    def echoes(self) -> bool:
+        """The terminal shows what is typed, as a shell expects it."""
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
+
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
@@ -77,12 +82,15 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*arguments: str | Path, cwd: Path) -> Iterator[Terminal]:
-    """`station ARGUMENTS` at a terminal of 120 by 40; killed at the end."""
+def terminal(
+    *arguments: str | Path, cwd: Path, program: tuple[str, str] = ("-m", "station")
+) -> Iterator[Terminal]:
+    """`station ARGUMENTS` at a terminal of 120 by 40; killed at the end. `program`: what Python
+    runs instead."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     with subprocess.Popen(
-        [sys.executable, "-m", "station", *map(str, arguments)],
+        [sys.executable, *program, *map(str, arguments)],
         stdin=slave,
         stdout=slave,
         stderr=slave,

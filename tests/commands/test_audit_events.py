@@ -19,7 +19,13 @@ ARMED = event(
     utc_us=NOON_US - 1,
     slot=None,
     peer_user=None,
-    detail={"recipes": ["ec25-efa"], "target": 500, "label": None},
+    detail={
+        "recipes": [f"ec25-efa {'0a1b2c3d' * 8}"],
+        "target": 500,
+        "label": None,
+        "counted_since_utc_us": NOON_US,
+        "other_utc_us": 10**17,
+    },
 )
 STOPPED = event(
     "stopped", utc_us=NOON_US + 1, actor=None, peer_uid=None, peer_user=None, slot=None, detail={}
@@ -63,8 +69,11 @@ def test_lines_oldest_first_with_every_key(config: Path) -> None:
 def test_a_table_for_people(config: Path) -> None:
     table = ask(config, "events")
     (armed,) = [line for line in table.splitlines() if "armed" in line]
-    for words in ("2026-09-21 14:13:20", "maria", "uid 1000", 'recipes: ["ec25-efa"]; target: 500'):
+    for words in ("2026-09-21 14:13:20", "maria", "uid 1000"):
         assert words in armed
+    detail = "counted since: 2026-09-21 14:13:20; other utc us: 100000000000000000;"
+    assert detail in table
+    assert 'recipes: ["ec25-efa 0a1b2c3d"]; target: 500' in table
     assert "label" not in table
     assert "reason: the cable is loose, é" in table
 

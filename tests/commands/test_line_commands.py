@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,20 +146,21 @@ def test_a_shift_by_commands_alone(tmp_path: Path) -> None:
         assert armed.returncode == 0, armed.stderr
         assert f"arming {RECIPE} revision 1" in armed.stderr
         before = done(running)
-        assert running.line("retry", "A1", "--by", "jo").returncode == 0
+        said(running, "A1: retry begins", "retry", "A1", "--by", "jo")
         running.until(lambda p: p.slots["A1"].attempt_id not in (None, before["A1"]))
         done(running)
         assert running.sim("unplug", "A2").returncode == 0
         running.see("A2", SlotState.EMPTY)
-        assert running.line("hold", "A2", "--reason", "bent pin").returncode == 0
+        said(running, "A2: held back", "hold", "A2", "--reason", "bent pin")
         assert running.sim("plug", "A2").returncode == 0
         assert running.until(lambda _: True).slots["A2"].state is SlotState.HELD
-        assert running.line("release", "A2").returncode == 0
-        running.see("A2", SlotState.STANDING)
+        said(running, "A2: back in the line", "release", "A2")
+        running.see("A2", SlotState.DONE)  # the module that was there before, with its verdict
         assert running.sim("tray").returncode == 0
         after = done(running)
         assert before.keys() == after.keys()
-        assert running.line("disarm").returncode == 0
+        said(running, "disarmed; what runs is finished", "disarm")
+        assert running.line("status").stdout.startswith("DISARMED, last armed by maria: ")
         stopped = running.line("stop", "--wait")
         assert (stopped.returncode, "ended" in stopped.stderr) == (0, True)
         assert running.process.poll() == 0
@@ -170,6 +172,12 @@ def test_a_shift_by_commands_alone(tmp_path: Path) -> None:
     assert events["retry"]["actor"] == "jo"
     assert events["hold"]["detail"]["reason"] == "bent pin"
     assert events["disarmed"]["peer_uid"] == os.getuid()
+
+
+def said(running: Engine, words: str, *arguments: str) -> None:
+    """It is done, in one line of narration."""
+    result = running.line(*arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", f"{words}\n")
 
 
 def done(running: Engine) -> dict[str, str | None]:
@@ -273,8 +281,10 @@ def test_the_header_in_words() -> None:
         Counts(good=12, first=13, first_pass=11),
     )
     assert line_words(line) == (
-        "ARMED by maria: a 1 (EC25EFAR06A08M4G), label EC25E; 12/500 good, first pass 11/13"
+        "ARMED by maria: a 1 (EC25EFAR06A08M4G), SKU EC25E; 12/500 good, first pass 11/13"
     )
+    disarmed = line_words(replace(line, state=LineState.DISARMED))
+    assert disarmed.startswith("DISARMED, last armed by maria: a 1 ")
 
 
 # --- whoever listens there --------------------------------------------------------------------

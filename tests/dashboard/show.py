@@ -38,6 +38,9 @@ class Clock:
     def __call__(self) -> int:
         return self.utc_us
 
+    def ticks_ns(self) -> int:
+        return self.utc_us * 1000
+
 
 @dataclass
 class Show:
@@ -71,7 +74,9 @@ async def showing(
 ) -> AsyncIterator[Show]:
     """The dashboard, connected or not."""
     clock, history = Clock(), NoHistory()
-    app = StationApp(socket, history, plain=plain, kiosk=kiosk, clock=clock)
+    app = StationApp(
+        socket, history, plain=plain, kiosk=kiosk, clock=clock, ticks_ns=clock.ticks_ns
+    )
     async with asyncio.timeout(WHOLE_TEST_S), app.run_test(size=size) as pilot:
         yield Show(app, pilot, clock, history)
 

@@ -12,6 +12,8 @@ from textual.widgets import Button, Input
 
 from station.dashboard.arm_form import arm_of
 from station.dashboard.arm_screen import ArmScreen
+from station.dashboard.confirm import ConfirmScreen
+from station.dashboard.grid_screen import GridScreen
 from station.dashboard.recipe_list import RecipeList
 from station.errors import UsageError
 from station.wire import (
@@ -124,6 +126,33 @@ def test_a_refusal_to_list_is_shown(play: Play) -> None:
     play(script, Answer(None, Refusal("L604", "STOPPING", "it ends", "Wait.")))
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_long_list_hides_neither_a_refusal_nor_the_form(tmp_path: Path, gone: bool) -> None:
+    many = offer(*(replace(EC25, name=f"recipe-{n}", sha256=f"{n}" * 64) for n in range(9)))
+    cause = "modules with the label EC25EFA are expected, and recipe-3 is for RM500QGL; " * 2
+    refused = Answer(None, Refusal("L699", "OTHER SKU", cause, "Choose another recipe."))
+
+    async def main() -> None:
+        reply = offering(many, refused)
+        async with staged(ArmScreen(), tmp_path, (80, 24), reply=reply) as stage:
+            await stage.until("recipe-0", "2 more ▼", "makes")
+            assert "▲" not in stage.text
+            await stage.press("space", *["down"] * 8)
+            await stage.until("2 more ▲", "recipe-8")
+            stage.screen.query_one("#arm", Button).focus()
+            await stage.press("enter")
+            await stage.until("L699", "OTHER SKU", "modules with", "Choose another recipe.")
+            if gone:
+                await stage.say_nothing_for(60_000_000)
+                await stage.until("Trying again")
+            await stage.until("recipe-8", EC25.version, "L699", "Choose another recipe.")
+            for word in ("operator", "SKU on label", "target", "modules", "Arm the line", "Esc"):
+                assert word in stage.text
+            check_golden(stage.show.app, f"80x24-arm-refused{'-no-data' * gone}")
+
+    asyncio.run(main())
+
+
 # --- choosing ---------------------------------------------------------------------------------
 
 
@@ -222,6 +251,8 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(
         stage.screen.query_one("#arm", Button).focus()
         await stage.press("enter")
         await stage.until(said)
+        assert "R309" not in stage.text
+        assert "--help" not in stage.text
         assert stage.engine.told() == []
         assert not stage.is_left
 
@@ -258,6 +289,27 @@ def test_while_packages_are_checked_it_says_so_and_takes_no_second_order(play: P
         stage.engine.hang_up()
         await stage.until("L605", "the connection broke before the answer")
         assert not stage.is_left
+
+    play(script, TWO)
+
+
+def test_armed_while_a_question_lies_over_it_the_question_stays(play: Play) -> None:
+    async def script(stage: Stage) -> None:
+        stage.engine.reply = offering(TWO, armed=False)
+        stage.screen.query_one("#operator", Input).value = "jan"
+        stage.screen.query_one("#arm", Button).focus()
+        await stage.press("enter")
+        await stage.until("The packages are being checked")
+        await stage.press("ctrl+q")
+        question = stage.show.app.screen
+        assert isinstance(question, ConfirmScreen)
+        assert isinstance(stage.screen, ArmScreen)
+        stage.screen.leave()
+        await stage.show.pilot.pause()
+        assert stage.show.app.screen is question
+        await stage.press("n")
+        await stage.show.until(lambda: stage.is_left)
+        await stage.show.until(lambda: isinstance(stage.show.app.screen, GridScreen))
 
     play(script, TWO)
 
@@ -337,4 +389,4 @@ def test_whatever_is_entered_is_an_order_the_engine_reads_or_an_error_in_words(
     else:
         assert parse_command(command_line(command)) == command
         place = "operator"
-    assert place in ("operator", "label", "target", "modules")
+    assert place in ("operator", "SKU on label", "target", "modules")

@@ -91,6 +91,16 @@ def test_it_lies_over_the_screen(tmp_path: Path, size: tuple[int, int], plain: b
     asyncio.run(look())
 
 
+def test_a_long_text_is_shown_whole(tmp_path: Path) -> None:
+    text = " ".join(f"word{number}" for number in range(40))
+
+    async def look() -> None:
+        async with staged(ConfirmScreen("Sure?", text), tmp_path) as stage:
+            assert all(word in stage.text for word in text.split())
+
+    asyncio.run(look())
+
+
 def test_what_a_module_is_called_is_not_markup(tmp_path: Path) -> None:
     async def look() -> None:
         async with staged(ConfirmScreen("[red]A1[/]?", "[b", "Yes"), tmp_path) as stage:

@@ -54,6 +54,7 @@ def test_no_data(tmp_path: Path, size: tuple[int, int], plain: bool) -> None:
             await show.drawn()
             check_golden(show.app, f"{size[0]}x{size[1]}-no-data{'-plain' * plain}")
             assert "PASS" not in plain_text(show.app)
+            assert "Start the engine: `systemctl start" in plain_text(show.app)
 
     asyncio.run(look())
 

@@ -16,6 +16,7 @@ from station.dashboard.history_screen import HistoryScreen
 from station.dashboard.log_screen import LogScreen
 from station.dashboard.notice import NoticeScreen
 from station.dashboard.slot_screen import SlotScreen
+from station.errors import NoEngine
 from station.wire import (
     Abort,
     Answer,
@@ -31,7 +32,7 @@ from station.wire import (
 from tests.dashboard.engine import ScriptedEngine
 from tests.dashboard.golden import plain_text
 from tests.dashboard.show import Show, connected
-from tests.dashboard.tray import ALARMS, LINE, STATES, rows
+from tests.dashboard.tray import ALARMS, DISARMED, LINE, STATES, S, rows
 
 REFUSAL = Refusal("L602", "NOT NOW", "slot A1 is empty", "Wait until there is a verdict.")
 
@@ -58,6 +59,9 @@ def grid(show: Show) -> GridScreen:
     screen = show.app.screen
     assert isinstance(screen, GridScreen)
     return screen
+
+
+NO_ENGINE = "L605  NO ENGINE"
 
 
 async def select(show: Show, slot: str) -> None:
@@ -237,6 +241,109 @@ def test_hands_are_for_simulated_modules_only(tmp_path: Path) -> None:
     on(tmp_path, test, served)
 
 
+@pytest.mark.parametrize(
+    ("key", "screen"), [("A", ArmScreen), ("L", LogScreen), ("H", HistoryScreen)]
+)
+def test_caps_lock_does_not_matter(tmp_path: Path, key: str, screen: type) -> None:
+    async def test(show: Show) -> None:
+        await show.press(key)
+        await show.until(lambda: isinstance(show.app.screen, screen))
+
+    on(tmp_path, test, engine())
+
+
+def test_yes_and_no_in_capitals(tmp_path: Path) -> None:
+    served = engine()
+
+    async def test(show: Show) -> None:
+        await show.press("D", "N", "D", "Y")
+        await show.until(lambda: bool(served.told()))
+        assert served.told() == [Disarm()]
+
+    on(tmp_path, test, served)
+
+
+def test_a_line_that_is_not_armed_is_not_disarmed(tmp_path: Path) -> None:
+    served = engine()
+    served.line = DISARMED
+
+    async def test(show: Show) -> None:
+        await show.press("d")
+        assert isinstance(show.app.screen, NoticeScreen)
+        assert "L601  NOT ARMED" in plain_text(show.app)
+        assert served.told() == []
+
+    on(tmp_path, test, served)
+
+
+@pytest.mark.parametrize("key", ["r", "x", "o", "c", "a", "d", "u", "t"])
+def test_without_an_engine_no_command_is_asked_for(tmp_path: Path, key: str) -> None:
+    served = engine()
+
+    async def test(show: Show) -> None:
+        await select(show, "B3")
+        show.clock.utc_us += 7 * S
+        await show.drawn()
+        await show.press(key)
+        assert isinstance(show.app.screen, NoticeScreen)
+        assert NO_ENGINE in plain_text(show.app)
+        assert NoEngine.remedy.split(",")[0] in plain_text(show.app)
+        assert served.told() == []
+
+    on(tmp_path, test, served)
+
+
+def test_without_an_engine_the_keys_that_show_remain(tmp_path: Path) -> None:
+    async def test(show: Show) -> None:
+        last = plain_text(show.app).splitlines()[-1]
+        assert all(key in last for key in ("a arm", "r retry", "/ history", "? help", "q leave"))
+        show.clock.utc_us += 7 * S
+        await show.drawn()
+        last = plain_text(show.app).splitlines()[-1]
+        assert last.split() == [
+            "/",
+            "history",
+            "?",
+            "help",
+            "q",
+            "leave",
+            "Enter",
+            "detail",
+            "l",
+            "log",
+        ]
+
+    on(tmp_path, test, engine())
+
+
+# --- notices ----------------------------------------------------------------------------------
+
+
+def test_a_notice_left_alone_goes_away_and_the_screen_stays(tmp_path: Path) -> None:
+    async def test(show: Show) -> None:
+        await show.app.push_screen(NoticeScreen("NOT NOW", ("because",), shown_s=0.01))
+        await show.until(lambda: isinstance(show.app.screen, GridScreen))
+        await show.press("right")
+        assert grid(show).selected == "A2"
+
+    on(tmp_path, test, engine())
+
+
+def test_a_notice_below_a_question_does_not_close_the_question(tmp_path: Path) -> None:
+    async def test(show: Show) -> None:
+        below = NoticeScreen("NOT NOW", ("because",), shown_s=0.01)
+        question = ConfirmScreen("Sure?", "Really.")
+        show.app.push_screen(below)
+        await show.app.push_screen(question)
+        below._go_away()
+        await show.pilot.pause()
+        assert show.app.screen is question
+        await show.press("n")
+        await show.until(lambda: isinstance(show.app.screen, GridScreen))
+
+    on(tmp_path, test, engine())
+
+
 # --- leaving ----------------------------------------------------------------------------------
 
 
@@ -271,13 +378,18 @@ def test_a_kiosk_cannot_be_left(tmp_path: Path, key: str) -> None:
 # --- the scanner ------------------------------------------------------------------------------
 
 
-def scan(show: Show, text: str) -> None:
-    """All keys at once, as a scanner sends them."""
+def send(show: Show, keys: list[events.Key]) -> None:
+    """At once; a key is as old as its event."""
     driver = show.app._driver
     assert driver
-    for char in text:
-        driver.send_message(events.Key(char, char))
-    driver.send_message(events.Key("enter", "\r"))
+    for key in keys:
+        driver.send_message(key)
+
+
+def scan(show: Show, text: str, prefix: tuple[str, str] | None = None) -> None:
+    """All keys at once, as a scanner sends them."""
+    first = [events.Key(*prefix)] if prefix else []
+    send(show, [*first, *(events.Key(char, char) for char in text), events.Key("enter", "\r")])
 
 
 def test_a_scan_opens_the_history_and_is_no_key(tmp_path: Path) -> None:
@@ -299,27 +411,72 @@ def test_a_scanners_prefix_is_no_key_either(tmp_path: Path) -> None:
     served = engine()
 
     async def test(show: Show) -> None:
-        driver = show.app._driver
-        assert driver
-        driver.send_message(events.Key("ctrl+c", "\x03"))
-        scan(show, "867698041234235")
+        scan(show, "867698041234235", prefix=("ctrl+c", "\x03"))
         await show.until(lambda: show.history.asked == ["867698041234235"])
         assert isinstance(show.app.screen, HistoryScreen)
 
     on(tmp_path, test, served)
 
 
-def test_a_badge_scanned_anywhere_on_the_arming_screen_is_the_operator(tmp_path: Path) -> None:
+@pytest.mark.parametrize("field", ["operator", "label", "target", "modules", None])
+def test_a_badge_scanned_anywhere_on_the_arming_screen_is_the_operator(
+    tmp_path: Path, field: str | None
+) -> None:
     served = engine()
 
     async def test(show: Show) -> None:
         await show.press("a")
         await show.until(lambda: isinstance(show.app.screen, ArmScreen))
+        if field is not None:
+            show.app.screen.query_one(f"#{field}", Input).focus()
+            await show.pilot.pause()
         scan(show, "W-00417")
         await show.until(lambda: show.app.screen.query_one("#operator", Input).value == "W-00417")
+        others = [i.value for i in show.app.screen.query(Input) if i.id != "operator"]
+        assert others == ["", "", ""]
         assert show.history.asked == []
+        assert served.told() == []
 
     on(tmp_path, test, served)
+
+
+def test_one_scan_after_another_asks_for_one_unit_after_another(tmp_path: Path) -> None:
+    async def test(show: Show) -> None:
+        for imei in ("867698041234235", "867698041234243"):
+            scan(show, imei)
+            await show.until(lambda: imei in show.history.asked)  # noqa: B023 - awaited in here
+        assert show.history.asked == ["867698041234235", "867698041234243"]
+        assert show.app.screen.query_one(Input).value == "867698041234243"
+
+    on(tmp_path, test, engine())
+
+
+def test_a_scan_is_no_reason(tmp_path: Path) -> None:
+    served = engine()
+
+    async def test(show: Show) -> None:
+        await show.press("o")
+        await show.until(lambda: isinstance(show.app.screen, ReasonScreen))
+        scan(show, "867698041234235")
+        await show.until(lambda: "scan again" in plain_text(show.app).lower())
+        assert isinstance(show.app.screen, ReasonScreen)
+        assert show.app.screen.query_one(Input).value == ""
+        assert served.told() == []
+
+    on(tmp_path, test, served)
+
+
+def test_text_pasted_into_a_field_is_text(tmp_path: Path) -> None:
+    async def test(show: Show) -> None:
+        await show.press("a")
+        await show.until(lambda: isinstance(show.app.screen, ArmScreen))
+        operator = show.app.screen.query_one("#operator", Input)
+        operator.value = ""
+        operator.focus()
+        send(show, [events.Key(char, char) for char in "Maria K."])
+        await show.until(lambda: operator.value == "Maria K.")
+
+    on(tmp_path, test, engine())
 
 
 def test_a_scan_does_not_answer_a_question(tmp_path: Path) -> None:
@@ -329,10 +486,25 @@ def test_a_scan_does_not_answer_a_question(tmp_path: Path) -> None:
         await select(show, "B1")
         await show.press("x")
         scan(show, "yyyxyyy123")
-        await show.until(lambda: show.app._scanner._scan_ended_s is not None)
-        await show.pilot.pause()
+        await show.until(lambda: "scan again" in plain_text(show.app))
         assert isinstance(show.app.screen, ConfirmScreen)
         assert served.told() == []
         assert show.history.asked == []
+
+    on(tmp_path, test, served)
+
+
+def test_a_scan_takes_a_notice_away_and_opens_the_history(tmp_path: Path) -> None:
+    served = engine()
+    served.reply = lambda command: Answer(None, REFUSAL) if isinstance(command, Clear) else None
+
+    async def test(show: Show) -> None:
+        await show.press("c")
+        await show.until(lambda: isinstance(show.app.screen, NoticeScreen))
+        scan(show, "417")
+        await show.until(lambda: show.history.asked == ["417"])
+        assert isinstance(show.app.screen, HistoryScreen)
+        await show.press("escape")
+        await show.until(lambda: isinstance(show.app.screen, GridScreen))
 
     on(tmp_path, test, served)

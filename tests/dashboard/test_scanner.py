@@ -8,6 +8,7 @@ from station.dashboard.scanner import (
     GAP_S,
     MAX_LENGTH,
     MIN_LENGTH,
+    MIN_TORN,
     Pressed,
     Scan,
     ScanFilter,
@@ -74,8 +75,19 @@ def test_enter_of_a_person_does_not_wait() -> None:
 
 
 def test_a_few_quick_keys_and_enter_are_keys() -> None:
-    given = typed("12345\r", 0.005, ScanFilter())
-    assert given == [Pressed(char) for char in "12345\r"]
+    for keys in ("r\r", "rr\r"):
+        assert typed(keys, 0.005, ScanFilter()) == [Pressed(char) for char in keys]
+
+
+@pytest.mark.parametrize("code", ["417", "rxo", "W-12"])
+def test_a_short_code_is_a_scan_and_no_hot_key(code: str) -> None:
+    assert typed(f"{code}\r", 0.002, ScanFilter()) == [Scan(code)]
+
+
+def test_a_few_keys_hit_together_are_keys() -> None:
+    scans: ScanFilter[str] = ScanFilter()
+    assert typed("rx7", 0.005, scans) == []
+    assert scans.tick(200.0) == [Pressed(char) for char in "rx7"]
 
 
 def test_a_slow_typist_gives_keys_only() -> None:
@@ -141,7 +153,7 @@ def test_no_key_is_lost_and_none_is_both(presses: list[tuple[str, float]]) -> No
             rest = (each.key for each in given[index + 1 :] if isinstance(each, Pressed))
             end = next(rest, len(presses))
             inside = [presses[number][0] for number in range(expected, end)]
-            assert len(inside) >= MIN_LENGTH
+            assert len(inside) >= (MIN_LENGTH if isinstance(item, Scan) else MIN_TORN)
             assert item.text in cleaned(inside)
     if not given or isinstance(given[-1], Pressed):
         assert expected == len(presses)

@@ -234,7 +234,8 @@ def test_the_slots_go_around(play: Play) -> None:
         ("A1", ["r", "y"], [Retry(slot="A1")]),
         ("A4", ["r", "n"], []),
         ("A2", ["x", "enter"], []),
-        ("A2", ["x", "y"], [Abort(slot="A2")]),
+        ("A2", ["x", "y"], [Abort(slot="A2", now=True)]),
+        ("A3", ["x"], [Abort(slot="A3")]),
         ("A6", ["o"], [Release(slot="A6")]),
         ("A1", ["o", *"dirt", "enter"], [Hold(slot="A1", reason="dirt")]),
         ("A1", ["o", "escape"], []),
@@ -249,6 +250,29 @@ def test_keys_that_do_something(
         assert stage.engine.told() == told
 
     play(slot, script)
+
+
+def test_to_abort_a_module_that_is_written_says_what_that_means(play: Play) -> None:
+    async def script(stage: Stage) -> None:
+        await stage.press("x")
+        assert "It is being written" in stage.text
+        assert "flashed again" in stage.text
+
+    play("A2", script)
+
+
+def test_without_an_engine_no_command_is_offered_or_sent(play: Play) -> None:
+    async def script(stage: Stage) -> None:
+        assert "r retry" in stage.text
+        await stage.say_nothing_for(7 * SECOND_US)
+        assert "r retry" not in stage.text
+        for key in ("r", "x", "o"):
+            await stage.press(key)
+            assert "L605  NO ENGINE" in stage.text
+            await stage.press("escape")
+        assert stage.engine.told() == []
+
+    play("A1", script)
 
 
 def test_a_refusal_is_shown(play: Play) -> None:

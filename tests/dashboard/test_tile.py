@@ -1,6 +1,7 @@
 """What a tile says: one face for every state and outcome, readable, and never out of its place."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,9 @@ from station.dashboard.face import VERDICTS, face, face_of
 from station.dashboard.palette import COLOUR, PLAIN, Kind, Palette, contrast
 from station.dashboard.tile import Look, draw_tile
 from station.dashboard.words import duration, percent, wrapped
+from station.errors import NotFlashed
 from station.live import SlotState, SlotView
-from station.model import Outcome
+from station.model import Failure, Outcome
 from tests.dashboard.tray import NOW_UTC_US, STATES
 
 GOOD_OUTCOMES = (Outcome.PASS, Outcome.NO_CHANGE)
@@ -141,14 +143,17 @@ def test_the_smallest_tile_has_the_verdict_in_large(name: str) -> None:
     assert all(drawn.strip() in row for drawn, row in zip(word, shown[1:], strict=True))
 
 
-@pytest.mark.parametrize("view", [view for view in STATES if view.failure], ids=lambda v: v.slot)
+FAILED = [view for view in STATES if view.failure and view.state is not SlotState.RETURNING]
+
+
+@pytest.mark.parametrize("view", FAILED, ids=lambda v: v.slot)
 def test_a_failure_shows_code_headline_and_remedy(view: SlotView) -> None:
     assert view.failure
     shown = text_of(view, 60, 24)
     assert view.failure.code in shown
     if face(view).kind is not Kind.RUN:
         assert view.failure.remedy.split()[0] in shown
-        drawn = large(view.failure.headline, 57, 3, False)
+        drawn = large(view.failure.headline, 55, 3, False)
         assert drawn[0].strip() in shown or face(view).word == view.failure.headline
 
 
@@ -163,6 +168,92 @@ def test_progress_is_a_bar_a_number_and_a_pace() -> None:
     assert "█" * 10 in shown
     assert "write system" in shown
     assert "0:43" in shown
+
+
+def test_a_pace_is_shown_when_it_is_known() -> None:
+    shown = text_of(replace(slot("B1"), bytes_per_s=0))
+    assert "63 %" in shown
+    assert "MB/s" not in shown
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("enter_edl", "switching to download"),
+        ("reset", "restarting"),
+        ("confirm", "waiting for its return"),
+        ("program", "writing"),
+        ("polish", "polish"),
+    ],
+)
+def test_a_step_is_told_in_words(step: str, told: str) -> None:
+    assert told in text_of(replace(slot("B1"), step=step))
+
+
+@pytest.mark.parametrize(("columns", "rows", "high"), [(30, 10, 3), (30, 14, 5), (40, 21, 5)])
+def test_the_number_is_as_large_as_fits_and_above_its_bar(
+    columns: int, rows: int, high: int
+) -> None:
+    shown = text_of(slot("B1"), columns, rows).splitlines()
+    number = large("63%", columns - 3, high, False)
+    assert len(number) == high
+    first = next(y for y, row in enumerate(shown) if number[0].strip() in row)
+    assert all(drawn.strip() in row for drawn, row in zip(number, shown[first:], strict=False))
+    assert any("░" in row for row in shown[first + high :])
+    assert shown[-1].strip(), "the bar and what belongs to it stand at the bottom"
+
+
+# --- what else a person must not miss, or must not read ---------------------------------------
+
+
+def test_what_came_back_shows_nothing_of_the_unit_that_went_away() -> None:
+    view = slot("C5")
+    shown = text_of(view, 40, 18)
+    assert view.failure
+    for told in (view.imei, view.failure.code, view.recipe, view.version):
+        assert told
+        assert told not in shown
+    assert large("WHO?", 37, 5, False)[0].strip() in shown
+
+
+def test_already_pass_says_pass_in_large_on_the_smallest_tile() -> None:
+    shown = text_of(slot("B4"), 10, 5)
+    assert large("PASS", 9, 3, False)[0].strip() in shown
+    assert "= ALREADY" in shown
+
+
+def test_of_a_long_build_the_end_is_shown() -> None:
+    view = replace(slot("B3"), version="EC25EFAR06A06M4G_01.002.01.002")
+    assert "…06A06M4G_01.002.01.002" in text_of(view, 26, 8)
+
+
+@pytest.mark.parametrize("view", [view for view in FAILED if view.outcome], ids=lambda v: v.slot)
+def test_the_smallest_tile_has_the_code_of_a_verdict(view: SlotView) -> None:
+    assert view.failure
+    assert view.failure.code in text_of(replace(view, slot="A10"), 10, 4)
+
+
+def test_a_held_slot_shows_why() -> None:
+    assert "bent pin" in text_of(slot("C7"), 20, 10)
+
+
+def test_a_module_that_waits_for_the_line_shows_no_code() -> None:
+    why = Failure.of(NotFlashed("the line is not armed"))
+    view = replace(slot("A4"), failure=why)
+    assert why.code not in text_of(view)
+
+
+@pytest.mark.parametrize("name", ["B6", "C4", "D1"])
+def test_a_large_headline_stands_alone(name: str) -> None:
+    """A blank row above it, and a column to the stripes."""
+    view = slot(name)
+    assert view.failure
+    rows = text_of(view, 40, 21).splitlines()
+    drawn = large(view.failure.headline, 35, 3, False)
+    at = next(y for y, row in enumerate(rows) if drawn[0].strip() in row)
+    assert not rows[at - 1].strip(" █")
+    for row in rows[3:]:
+        assert row[1] == row[37] == " "
 
 
 # --- letters and words ------------------------------------------------------------------------

@@ -51,16 +51,16 @@ def test_an_engine_killed_in_mid_flash_leaves_no_old_colours_and_is_found_again(
                 for view in app.picture.slots.values()
             ),
         )
-        await _until(pilot, lambda: "program" in plain_text(app))
+        await _until(pilot, lambda: "writing" in plain_text(app))
         line.process.kill()
-        await _until(pilot, lambda: app.picture.is_stale(app.now_utc_us()))
+        await _until(pilot, lambda: app.picture.is_stale())
         await _until(pilot, lambda: "Trying again" in plain_text(app))
         shown = plain_text(app)
-        assert "program" not in shown, "an old state is shown as if it were so"
+        assert "writing" not in shown, "an old state is shown as if it were so"
         assert "since" in shown
 
     async def second(pilot: Pilot[None]) -> None:
-        await _until(pilot, lambda: not app.picture.is_stale(app.now_utc_us()))
+        await _until(pilot, lambda: not app.picture.is_stale())
         await _until(pilot, lambda: "Trying again" not in plain_text(app))
         # Fresh modules were plugged by the new engine; nothing is flashed until it is armed.
         await _until(

@@ -29,8 +29,9 @@ def settings_of(unit: str) -> dict[str, list[str]]:
 @needs_systemd
 @pytest.mark.parametrize(
     ("unit", "tenths"),
-    # The screen on a graphics card needs a login session, devices and /run/user.
-    [("station.service", 15), ("station-console.service", 30)],
+    # The screen on a graphics card is not as closed as the engine: it needs a login session, its
+    # sockets in /run/user, and whatever devices its card has.
+    [("station.service", 15), ("station-kiosk.service", 20), ("station-console.service", 20)],
 )
 def test_little_is_open_to_it(unit: str, tenths: int) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
@@ -80,10 +81,24 @@ def test_the_engine_reaches_usb_and_the_kernel_events() -> None:
         assert hides_it not in unit
 
 
-def test_the_kiosk_keeps_the_folder_of_its_terminal() -> None:
+def test_the_kiosk_keeps_what_a_graphical_session_needs() -> None:
     unit = settings_of("station-kiosk.service")
-    assert unit["ProtectSystem"] == ["full"]
-    assert "ProtectHome" not in unit
+    assert unit["ReadWritePaths"] == ["-/run/user"]
+    assert unit["PrivateTmp"] == ["yes"], "a strict system has no other /tmp to write to"
+    assert unit["SystemCallErrorNumber"] == ["EPERM"]
+    for takes_run_user_or_devices in (
+        "ProtectHome",
+        "PrivateDevices",
+        "ProtectClock",
+        "DeviceAllow",
+    ):
+        assert takes_run_user_or_devices not in unit
+
+
+def test_the_console_has_its_terminal_and_the_screen_is_drawn_on_it() -> None:
+    unit = settings_of("station-console.service")
+    assert unit["DeviceAllow"] == [f"{unit['TTYPath'][0]} rw"], "ProtectClock allows no other"
+    assert {*unit["StandardInput"], *unit["StandardOutput"], *unit["StandardError"]} == {"tty"}
 
 
 @pytest.mark.parametrize("unit", UNITS)

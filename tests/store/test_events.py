@@ -2,7 +2,7 @@
 
 import pytest
 
-from station.errors import DatabaseError
+from station.errors import HistoryTrouble
 from station.store import schema
 from station.store.events import find_events, last_event, newest
 from station.store.records import Condition
@@ -85,6 +85,6 @@ def test_a_row_somebody_else_wrote_is_a_damaged_database(url: str) -> None:
             "INSERT INTO station_event (id, station, utc_us, kind, detail) "
             "VALUES ('x', 'line-1', 1, 'hold', 'not json')"
         )
-    with pytest.raises(DatabaseError, match="a row holds an unknown value"):
+    with pytest.raises(HistoryTrouble, match="a row holds an unknown value"):
         find_events(url)
     assert len(rows(url, "SELECT * FROM station_event")) == 1

@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import station
-from station.errors import DatabaseError, SchemaOutdated, SchemaTooNew
+from station.errors import DatabaseError, HistoryTrouble, NoDatabase, SchemaOutdated, SchemaTooNew
 from station.store import migrate, schema
 from station.store.database import sqlite_path, sqlite_url
 from station.store.queries import find_attempts
@@ -168,10 +168,17 @@ def test_a_database_of_newer_software_is_left_alone(url: str) -> None:
 # --- trouble ----------------------------------------------------------------------------------
 
 
+def assert_unreadable(url: str) -> None:
+    """Whoever asks for history is not told that a module is not saved."""
+    with pytest.raises(HistoryTrouble) as caught:
+        find_attempts(url)
+    assert caught.value.code == "S508"
+
+
 def test_a_missing_database_is_named_with_what_to_do(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "none.db")
     for ask in (migrate.check, find_attempts):
-        with pytest.raises(DatabaseError, match=r"none\.db; `station db upgrade` creates it"):
+        with pytest.raises(NoDatabase, match=r"none\.db; `station db upgrade` creates it"):
             ask(url)
     assert not (tmp_path / "none.db").exists()
 
@@ -182,6 +189,7 @@ def test_garbage_is_not_a_database(tmp_path: Path) -> None:
     for refuse in (migrate.check, migrate.upgrade, migrate.create_if_missing, find_attempts):
         with pytest.raises(DatabaseError, match="the file is not a database"):
             refuse(url)
+    assert_unreadable(url)
     assert (tmp_path / "station.db").read_bytes().startswith(b"not a database")
 
 
@@ -192,6 +200,7 @@ def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
     for refuse in (migrate.check, migrate.upgrade, migrate.create_if_missing):
         with pytest.raises(DatabaseError, match="not one of the station's"):
             refuse(url)
+    assert_unreadable(url)
 
 
 def test_a_damaged_database_is_said_in_words(url: str) -> None:
@@ -201,6 +210,7 @@ def test_a_damaged_database_is_said_in_words(url: str) -> None:
     for ask in (migrate.check, find_attempts):
         with pytest.raises(DatabaseError, match="the file is damaged"):
             ask(url)
+    assert_unreadable(url)
 
 
 @pytest.mark.parametrize("place", ["folder", "file/station.db"])
@@ -212,12 +222,21 @@ def test_a_place_that_cannot_hold_a_file(tmp_path: Path, place: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["station.db", "sqlite://", "sqlite:///:memory:", "sqlite:///x?mode=rwc", "oracle2://h"]
+    "url",
+    [
+        "station.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///x?mode=rwc",
+        "oracle2://h",
+        "postgresql://h:port/x",
+    ],
 )
 def test_a_url_that_cannot_hold_the_record(url: str) -> None:
-    for refuse in (migrate.check, migrate.upgrade, migrate.create_if_missing, find_attempts):
+    for refuse in (migrate.check, migrate.upgrade, migrate.create_if_missing):
         with pytest.raises(DatabaseError):
             refuse(url)
+    assert_unreadable(url)
 
 
 def test_a_password_is_never_shown() -> None:
