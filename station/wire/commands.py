@@ -163,6 +163,7 @@ Command = (
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])
 
+
 def command_line(command: Command) -> bytes:
     """The command as one line of JSON with its line end."""
     return command.model_dump_json(exclude_none=True).encode() + b"\n"
