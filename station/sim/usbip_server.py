@@ -1,0 +1,268 @@
+"""Simulated modules for the kernel: a server that exports them over USB/IP, in trio.
+
+A connection asks for the list, or imports one module and is that module until either side
+closes it. Whoever connects is hostile until proven: lengths, time and numbers are bounded, and a
+bad command ends its own connection and nothing else.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import trio
+
+from station.errors import ConfigError, Disconnected, ProtocolError
+from station.sim import usbip_wire as wire
+from station.sim.descriptors import dress
+from station.sim.port import Module, SimPort
+from station.sim.usbip_device import UsbipDevice
+from station.sim.usbip_wire import Device, ImportStatus, Op, Speed, Submit
+
+TCP_PORT = 3240
+"""Where USB/IP lives, as registered."""
+
+MAX_CONNECTIONS = 128
+MAX_ANSWERS = 256
+"""So many are kept for a peer that does not read; then nothing more is heard from it."""
+
+REST_S = 10.0
+"""Who connects asks in this time; who began a command ends it in this time."""
+SEND_S = 30.0
+"""A peer that does not take what it is sent in this time is gone."""
+
+_READ_BYTES = 64 << 10
+_MAX_DEVICE_NUMBER = 127
+
+
+async def listen_tcp(
+    tcp_port: int = TCP_PORT, host: str = "127.0.0.1"
+) -> Sequence[trio.SocketListener]:
+    """Listen at this address and no other. Raises ConfigError if that cannot be."""
+    if not host or not 0 <= tcp_port <= 0xFFFF:
+        raise ConfigError(f"{host!r} port {tcp_port} is no address to export modules at")
+    try:
+        return await trio.open_tcp_listeners(tcp_port, host=host)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"nothing can listen at {host} port {tcp_port}: {reason}") from error
+
+
+class _Gone(Exception):
+    """The peer left."""
+
+
+@dataclass(slots=True)
+class _Berth:
+    """A port that is exported: who waits at it, and which enumeration is imported."""
+
+    port: SimPort
+    imported: int | None = None
+    _waiting: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
+
+    @property
+    def bus_id(self) -> str:
+        """The same through all changes of mode and speed."""
+        return str(self.port.high_speed)
+
+    def device(self) -> Device | None:
+        """Who is there now."""
+        info = self.port.device(trio.current_time())
+        face = self.port.face
+        if info is None or face is None:
+            return None
+        look = dress(face)
+        return Device(
+            self.bus_id,
+            self.port.high_speed.bus,
+            1 + (info.generation - 1) % _MAX_DEVICE_NUMBER,
+            Speed.SUPER if face.superspeed else Speed.HIGH,
+            *(face.vid, face.pid, look.version, look.device_class),
+            tuple((i.usb_class, i.usb_subclass, i.usb_protocol) for i in face.interfaces),
+        )
+
+    def ring(self) -> None:
+        """Something happened here: whoever waits looks again."""
+        self._waiting.unpark_all()
+
+    async def changed(self, until_s: float | None = None) -> None:
+        """Until the next ring or that time; always a checkpoint."""
+        with trio.move_on_at(math.inf if until_s is None else until_s):
+            await self._waiting.park()
+
+
+class UsbipServer:
+    """Exports modules at their ports; a bus id is the path of the port's USB 2 side.
+
+    A module that leaves the bus ends the connection that imported it; the next import of the
+    same bus id gets it as it came back. `tell` is told what happens, one sentence at a time.
+    """
+
+    def __init__(
+        self, ports: Sequence[SimPort], tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._berths = {str(port.high_speed): _Berth(port) for port in ports}
+        self._tell = tell
+        self._connections = 0
+
+    def plug(self, port: SimPort, module: Module) -> None:
+        """Put a module into a port now; whatever was there is pulled out."""
+        port.plug(module, trio.current_time())
+        self._berths[str(port.high_speed)].ring()
+
+    def unplug(self, port: SimPort) -> None:
+        """Pull the module out now; the connection that imported it ends."""
+        port.unplug()
+        self._berths[str(port.high_speed)].ring()
+
+    async def serve(
+        self,
+        listeners: Sequence[trio.SocketListener],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Answer whoever connects, by TCP or unix socket, until cancelled; closes `listeners`."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(trio.serve_listeners, self._receive, listeners)
+            task_status.started()
+
+    async def _receive(self, stream: trio.SocketStream) -> None:
+        """One connection from its question to its end; never raises an Exception."""
+        self._connections += 1
+        try:
+            async with stream:
+                await self._hear_out(stream)
+        finally:
+            self._connections -= 1
+
+    async def _hear_out(self, stream: trio.SocketStream) -> None:
+        try:
+            await self._converse(stream)
+        except* _Gone:
+            pass
+        except* Disconnected as gone:
+            self._tell(str(gone.exceptions[0]))
+        except* ProtocolError as refused:
+            self._tell(f"a connection was dropped: {refused.exceptions[0]}")
+        except* Exception as bugs:  # noqa: BLE001 - one peer's trouble is never the others'
+            self._tell(f"a connection was dropped by a bug: {bugs.exceptions[0]!r}")
+
+    async def _converse(self, stream: trio.SocketStream) -> None:
+        if self._connections > MAX_CONNECTIONS:
+            raise ProtocolError(f"{MAX_CONNECTIONS} connections are open already")
+        wires = _Wires(stream)
+        question = await wires.exactly(wire.QUESTION_BYTES)
+        match wire.parse_question(question):
+            case Op.DEVLIST:
+                found = [berth.device() for berth in self._berths.values()]
+                await wires.send(wire.devlist_answer(each for each in found if each is not None))
+            case Op.IMPORT:
+                bus_id = wire.parse_bus_id(await wires.exactly(wire.BUS_ID_BYTES))
+                await self._import(wires, bus_id)
+
+    async def _import(self, wires: "_Wires", bus_id: str) -> None:
+        berth = self._berths.get(bus_id)
+        device = berth.device() if berth is not None else None
+        if berth is None or device is None or berth.port.face is None:
+            await wires.send(wire.import_refusal(ImportStatus.NO_DEVICE))
+            return
+        generation = berth.port.generation
+        if berth.imported == generation:
+            await wires.send(wire.import_refusal(ImportStatus.BUSY))
+            return
+        berth.imported = generation
+        try:
+            visit = _Visit(wires, berth, UsbipDevice(berth.port, berth.port.face, device.id))
+            self._tell(f"{bus_id} is imported as {device.vid:04x}:{device.pid:04x}")
+            await wires.send(wire.import_answer(device))
+            await visit.run()
+        finally:
+            if berth.imported == generation:
+                berth.imported = None
+
+
+@dataclass(slots=True)
+class _Wires:
+    """Both directions of one connection, bounded in time; holds what is asked for and one read."""
+
+    stream: trio.SocketStream
+    _buffer: bytearray = field(default_factory=bytearray)
+
+    async def begin(self) -> None:
+        """Wait, for ever, until something is there."""
+        if not self._buffer:
+            await self._more()
+
+    async def exactly(self, count: int) -> bytes:
+        """The next `count` bytes. Raises ProtocolError if they do not come in time."""
+        try:
+            with trio.fail_after(REST_S):
+                while len(self._buffer) < count:
+                    await self._more()
+        except trio.TooSlowError:
+            raise ProtocolError(f"it broke off: {count} bytes in {REST_S:g} s expected") from None
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return data
+
+    async def send(self, data: bytes) -> None:
+        try:
+            with trio.fail_after(SEND_S):
+                await self.stream.send_all(data)
+        except trio.TooSlowError:
+            raise ProtocolError(f"it took nothing for {SEND_S:g} s") from None
+        except trio.BrokenResourceError:
+            raise _Gone from None
+
+    async def _more(self) -> None:
+        try:
+            data = await self.stream.receive_some(_READ_BYTES)
+        except trio.BrokenResourceError:
+            raise _Gone from None
+        if not data:
+            raise _Gone
+        self._buffer += data
+
+
+@dataclass(slots=True)
+class _Visit:
+    """An import from its answer to its end, which is always an exception."""
+
+    wires: _Wires
+    berth: _Berth
+    device: UsbipDevice
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._answer)
+            await self._listen()
+
+    async def _listen(self) -> None:
+        while True:
+            await self.wires.begin()
+            command = wire.parse_command(await self.wires.exactly(wire.HEAD_BYTES))
+            self.device.admit(command)
+            data_bytes = command.data_bytes if isinstance(command, Submit) else 0
+            data = await self.wires.exactly(data_bytes) if data_bytes else b""
+            self.device.take(command, data, trio.current_time())
+            self.berth.ring()
+            while len(self.device.answers) >= MAX_ANSWERS:
+                await self.berth.changed()
+
+    async def _answer(self) -> None:
+        while True:
+            try:
+                due_s = self.device.work(trio.current_time())
+            finally:
+                has_sent = await self._send_answers()
+            # While it was sent, something may have happened that nobody waited for.
+            if not has_sent:
+                await self.berth.changed(due_s)
+
+    async def _send_answers(self) -> bool:
+        answers = self.device.answers
+        if not answers:
+            return False
+        while answers:
+            await self.wires.send(answers.popleft())
+        self.berth.ring()
+        return True
