@@ -57,10 +57,6 @@ class LogLines(Widget, can_focus=True):
             self._back += len(self._rows_of(_newer(self._lines, before)))
         self._lay_out()
 
-    @property
-    def follows(self) -> bool:
-        return self._back == 0
-
     # --- scrolling ----------------------------------------------------------------------------
 
     def action_scroll_back(self, rows: int) -> None:

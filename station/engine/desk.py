@@ -64,8 +64,9 @@ class Desk:
     async def carry_out(self, command: Command, peer: Peer) -> dict[str, Any]:
         """Do it and answer with its data. Raises StationError: refused, nothing was changed.
 
-        Arming and holding are recorded before they count. Everything else is done first: nothing
-        may come between the check and the deed, and a bad database keeps nobody from stopping.
+        Arming is recorded before it counts, and a hold that cannot be recorded is taken back.
+        Everything else is done first: nothing may come between the check and the deed, and a bad
+        database keeps nobody from stopping.
         """
         match command:
             case Arm():
@@ -186,6 +187,8 @@ class Desk:
         except ConfigError as error:
             return {"recipes": [], "problem": error.cause}
         return {"recipes": to_jsonable_python(list(map(recipe_view, recipes))), "problem": None}
+
+    # --- the engine --------------------------------------------------------------------------
 
     async def _stop(self, command: Stop, peer: Peer, *, now: bool) -> None:
         """Whatever hangs, the engine can be stopped."""
