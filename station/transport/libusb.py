@@ -1,11 +1,7 @@
 """Real USB: pyusb over the libusb that comes in the wheel `libusb-package`.
 
-A module that is configured is never sent SET_CONFIGURATION: it would reset every endpoint, and
-other interfaces of the module may be in use. Interfaces are claimed, no /dev/ttyUSB is needed.
+Interfaces are claimed (`station.transport.claim`), no /dev/ttyUSB is needed.
 """
-
-import errno
-from array import array
 
 import libusb_package
 import trio
@@ -13,18 +9,14 @@ import usb.backend
 import usb.backend.libusb1
 import usb.core
 
-from station.errors import Disconnected, UsbAccess, UsbBroken, UsbUnavailable
+from station.errors import Disconnected, UsbUnavailable
 from station.model import DeviceInfo, PortPath
+from station.transport.claim import claim
 from station.transport.usb_errors import usb_error
-from station.transport.usb_pipe import LibusbPipe, give_back
+from station.transport.usb_pipe import LibusbPipe
 from station.transport.usb_scan import Census, Found
 
 _POLL_S = 0.1
-
-_SET_CONTROL_LINE_STATE = (0x21, 0x22)
-"""bmRequestType (class, interface, out) and bRequest. Ref: USB CDC PSTN 1.2, 6.3.12."""
-_DTR_AND_RTS = 0x0003
-_CONTROL_TIMEOUT_MS = 1000
 
 
 class LibusbBackend:
@@ -75,66 +67,7 @@ class LibusbBackend:
     # --- in a worker thread -------------------------------------------------------------------
 
     def _open(self, found: Found, number: int, line_state: bool) -> LibusbPipe:
-        place = f"{found.info.path} interface {number}"
-        interface = next((i for i in found.info.interfaces if i.number == number), None)
-        if interface is None or interface.bulk_in is None or interface.bulk_out is None:
-            raise UsbBroken(f"{found.info.usb_id} on {place}: no pair of bulk endpoints there")
-        handle = self._backend.open_device(found.raw)
-        detached = False
-        try:
-            if self._backend.get_configuration(handle) == 0:
-                self._backend.set_configuration(handle, 1)
-            detached = self._detach_kernel_driver(handle, number)
-            self._backend.claim_interface(handle, number)
-            if line_state:
-                self._set_line_state(handle, number)
-        except BaseException:
-            give_back(self._backend, handle, number, reattach=detached)
-            raise
-        return LibusbPipe(
-            self._backend,
-            handle,
-            number,
-            interface.bulk_in,
-            interface.bulk_out,
-            place,
-            reattach=detached,
-        )
-
-    def _detach_kernel_driver(self, handle: object, number: int) -> bool:
-        """Send the kernel's `option` or `qcserial` away, True if one had to go; other systems
-        have nobody to send."""
-        try:
-            active = bool(self._backend.is_kernel_driver_active(handle, number))
-            if active:
-                self._backend.detach_kernel_driver(handle, number)
-        except NotImplementedError:
-            return False
-        except usb.core.USBError as error:
-            if error.errno != errno.ENOENT:  # it left by itself in between
-                raise
-            return False
-        return active
-
-    def _set_line_state(self, handle: object, number: int) -> None:
-        """DTR and RTS on, as the kernel's `option` driver does; without, the port stays mute.
-
-        A port without modem control stalls the request or ignores it, and needs none; the kernel
-        does not look at the result either. What matters is a module that is gone, or not ours.
-        Ref: Linux drivers/usb/serial/usb_wwan.c (usb_wwan_send_setup).
-        """
-        try:
-            self._backend.ctrl_transfer(
-                handle,
-                *_SET_CONTROL_LINE_STATE,
-                _DTR_AND_RTS,
-                number,
-                array("B"),
-                _CONTROL_TIMEOUT_MS,
-            )
-        except usb.core.USBError as error:
-            if isinstance(usb_error(error, "set line state"), Disconnected | UsbAccess):
-                raise
+        return LibusbPipe(claim(self._backend, found, number, line_state=line_state))
 
     def _product(self, found: Found) -> str | None:
         device = usb.core.Device(found.raw, self._backend)

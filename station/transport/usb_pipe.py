@@ -17,13 +17,12 @@ from functools import partial
 from typing import TypeVar
 
 import trio
-import usb.backend
 import usb.core
 
 from station.errors import Timeout, UsbClosed
-from station.model import Endpoint
 from station.protocols.dialogue import Source, read_exact
 from station.transport.base import SPAN_BYTES
+from station.transport.claim import Claim
 from station.transport.usb_errors import usb_error
 
 HOP_S = 0.25
@@ -35,29 +34,16 @@ T = TypeVar("T")
 
 
 class LibusbPipe:
-    """A `station.transport.base.Pipe`; `sent` of `write_span` is called in the worker thread.
+    """A `station.transport.base.Pipe`; `sent` of `write_span` is called in the worker thread."""
 
-    `reattach`: the kernel driver was sent away from the interface and gets it back in the end.
-    """
-
-    def __init__(
-        self,
-        backend: usb.backend.IBackend,
-        handle: object,
-        interface: int,
-        bulk_in: Endpoint,
-        bulk_out: Endpoint,
-        place: str,
-        *,
-        reattach: bool = False,
-    ) -> None:
-        self._backend = backend
-        self._handle = handle
-        self._interface = interface
-        self._in = bulk_in
-        self._out = bulk_out
-        self._place = place
-        self._reattach = reattach
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self._backend = claim.backend
+        self._handle = claim.handle
+        self._interface = claim.interface
+        self._in = claim.bulk_in
+        self._out = claim.bulk_out
+        self._place = claim.place
         self._in_buffer = _EMPTY
         self._limiter = trio.CapacityLimiter(1)
         self._in_use = False
@@ -113,16 +99,7 @@ class LibusbPipe:
             return
         self._closed = True
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(
-                partial(
-                    give_back,
-                    self._backend,
-                    self._handle,
-                    self._interface,
-                    reattach=self._reattach,
-                ),
-                limiter=self._limiter,
-            )
+            await trio.to_thread.run_sync(self._claim.give_back, limiter=self._limiter)
 
     # --- in the trio thread -------------------------------------------------------------------
 
@@ -203,22 +180,6 @@ class LibusbPipe:
             if sent is not None and (taken := own[: at - begin]):
                 sent(taken)
         return at
-
-
-def give_back(
-    backend: usb.backend.IBackend, handle: object, interface: int, *, reattach: bool
-) -> None:
-    """Release and close; a device that is gone has nothing left to give back. Blocks.
-
-    A module that stays where it is shows its ttyUSB again only if the driver is attached anew.
-    """
-    with contextlib.suppress(usb.core.USBError, NotImplementedError):
-        backend.release_interface(handle, interface)
-    if reattach:
-        with contextlib.suppress(usb.core.USBError, NotImplementedError):
-            backend.attach_kernel_driver(handle, interface)
-    with contextlib.suppress(usb.core.USBError, NotImplementedError):
-        backend.close_device(handle)
 
 
 def _milliseconds(timeout_s: float) -> int:

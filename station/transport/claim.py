@@ -1,0 +1,111 @@
+"""One interface of a device, claimed: the kernel's driver away, the line state set. Calls block.
+
+A module that is configured is never sent SET_CONFIGURATION: it would reset every endpoint, and
+other interfaces of the module may be in use.
+"""
+
+import contextlib
+import errno
+from array import array
+from dataclasses import dataclass
+
+import usb.backend
+import usb.core
+
+from station.errors import Disconnected, UsbAccess, UsbBroken
+from station.model import Endpoint
+from station.transport.usb_errors import usb_error
+from station.transport.usb_scan import Found
+
+_SET_CONTROL_LINE_STATE = (0x21, 0x22)
+"""bmRequestType (class, interface, out) and bRequest. Ref: USB CDC PSTN 1.2, 6.3.12."""
+_DTR_AND_RTS = 0x0003
+_CONTROL_TIMEOUT_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`reattach`: the kernel driver was sent away from the interface and will get it back."""
+
+    backend: usb.backend.IBackend
+    handle: object
+    interface: int
+    bulk_in: Endpoint
+    bulk_out: Endpoint
+    place: str
+    reattach: bool
+
+    def give_back(self) -> None:
+        """Release and close; a device that is gone has nothing left to give back."""
+        _give_back(self.backend, self.handle, self.interface, reattach=self.reattach)
+
+
+def claim(backend: usb.backend.IBackend, found: Found, number: int, *, line_state: bool) -> Claim:
+    """Open the device and claim its interface `number`; `line_state` sets DTR and RTS.
+
+    Raises UsbBroken for an interface without a bulk pair, and what pyusb raises.
+    """
+    place = f"{found.info.path} interface {number}"
+    interface = next((i for i in found.info.interfaces if i.number == number), None)
+    if interface is None or interface.bulk_in is None or interface.bulk_out is None:
+        raise UsbBroken(f"{found.info.usb_id} on {place}: no pair of bulk endpoints there")
+    handle = backend.open_device(found.raw)
+    detached = False
+    try:
+        if backend.get_configuration(handle) == 0:
+            backend.set_configuration(handle, 1)
+        detached = _detach_kernel_driver(backend, handle, number)
+        backend.claim_interface(handle, number)
+        if line_state:
+            _set_line_state(backend, handle, number)
+    except BaseException:
+        _give_back(backend, handle, number, reattach=detached)
+        raise
+    return Claim(
+        backend, handle, number, interface.bulk_in, interface.bulk_out, place, reattach=detached
+    )
+
+
+def _detach_kernel_driver(backend: usb.backend.IBackend, handle: object, number: int) -> bool:
+    """Send the kernel's `option` or `qcserial` away, True if one had to go; other systems
+    have nobody to send."""
+    try:
+        active = bool(backend.is_kernel_driver_active(handle, number))
+        if active:
+            backend.detach_kernel_driver(handle, number)
+    except NotImplementedError:
+        return False
+    except usb.core.USBError as error:
+        if error.errno != errno.ENOENT:  # it left by itself in between
+            raise
+        return False
+    return active
+
+
+def _set_line_state(backend: usb.backend.IBackend, handle: object, number: int) -> None:
+    """DTR and RTS on, as the kernel's `option` driver does; without, the port stays mute.
+
+    A port without modem control stalls the request or ignores it, and needs none; the kernel
+    does not look at the result either. What matters is a module that is gone, or not ours.
+    Ref: Linux drivers/usb/serial/usb_wwan.c (usb_wwan_send_setup).
+    """
+    try:
+        backend.ctrl_transfer(
+            handle, *_SET_CONTROL_LINE_STATE, _DTR_AND_RTS, number, array("B"), _CONTROL_TIMEOUT_MS
+        )
+    except usb.core.USBError as error:
+        if isinstance(usb_error(error, "set line state"), Disconnected | UsbAccess):
+            raise
+
+
+def _give_back(
+    backend: usb.backend.IBackend, handle: object, interface: int, *, reattach: bool
+) -> None:
+    """A module that stays where it is shows its ttyUSB again only if its driver is attached."""
+    with contextlib.suppress(usb.core.USBError, NotImplementedError):
+        backend.release_interface(handle, interface)
+    if reattach:
+        with contextlib.suppress(usb.core.USBError, NotImplementedError):
+            backend.attach_kernel_driver(handle, interface)
+    with contextlib.suppress(usb.core.USBError, NotImplementedError):
+        backend.close_device(handle)
