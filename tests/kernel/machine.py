@@ -1,0 +1,140 @@
+"""The guest: its kernel, its first folder, the QEMU command, its end."""
+
+import os
+import selectors
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.kernel import initrd
+
+REPOSITORY = Path(__file__).parents[2]
+
+_TOOLS = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "busybox": "busybox-static",
+    "udevadm": "udev",
+    "modprobe": "kmod",
+    "usbip": "usbip",
+    "qdl": "qdl",
+}
+PACKAGES = (*_TOOLS.values(), "linux-image-amd64")
+
+_GUEST = Path(__file__).with_name("guest.sh")
+_MEMORY = "3G"
+_KILLED = 124
+
+
+class Missing(Exception):
+    """This machine lacks something; the words say what to install."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    image: Path
+    modules: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One boot. `share` is a folder that guest and host both write: `command` goes in; `exit`,
+    `dmesg`, `console` and whatever the tests leave come out."""
+
+    share: Path
+
+    def run(self, command: str, *, limit_s: float) -> int:
+        """Boot, run a shell command as root, answer its exit code. Its output goes to stdout.
+
+        Raises Missing. 124 if it is not done in time; the guest is ended then.
+        """
+        kernel = _kernel()
+        (self.share / "command").write_text(f"{command}\n")
+        (self.share / "stage").write_text(f"{_GUEST}\n")
+        (self.share / "exit").unlink(missing_ok=True)
+        archive = self.share / "initrd"
+        initrd.write(archive, kernel.modules, Path(_tool("busybox")))
+        qemu = subprocess.Popen(
+            self._qemu(kernel.image, archive),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            done = self._follow(qemu, time.monotonic() + limit_s)
+        finally:
+            qemu.kill()
+            qemu.wait()
+        if not done:
+            sys.stdout.write(f"\ntests.kernel: not done within {limit_s:g} s, ended\n")
+            return _KILLED
+        return self._exit_code()
+
+    def _follow(self, qemu: "subprocess.Popen[bytes]", deadline_s: float) -> bool:
+        """Show and keep what the guest says until it is off. False if time ran out first."""
+        assert qemu.stdout is not None
+        with (self.share / "console").open("wb") as console, selectors.DefaultSelector() as ready:
+            ready.register(qemu.stdout, selectors.EVENT_READ)
+            while (left_s := deadline_s - time.monotonic()) > 0:
+                if not ready.select(left_s):
+                    continue
+                said = qemu.stdout.read1(65536)  # type: ignore[attr-defined]  # a BufferedReader
+                if not said:
+                    return True
+                console.write(said)
+                sys.stdout.write(said.decode(errors="replace").replace("\r\n", "\n"))
+                sys.stdout.flush()
+        return False
+
+    def _exit_code(self) -> int:
+        try:
+            return int((self.share / "exit").read_text())
+        except (OSError, ValueError):
+            sys.stdout.write("tests.kernel: the guest ended without a word; see console\n")
+            return 1
+
+    def _qemu(self, image: Path, archive: Path) -> list[str]:
+        """Two monitors meet in one socket, so that tests in the guest can plug QEMU's devices."""
+        qmp = self.share / "qmp"
+        qmp.unlink(missing_ok=True)
+        return [
+            *(_tool("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-no-reboot"),
+            *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", _MEMORY),
+            *("-display", "none", "-serial", "stdio"),
+            *("-kernel", str(image), "-initrd", str(archive)),
+            *("-append", "console=ttyS0 quiet loglevel=3 panic=-1 station.rig"),
+            *("-device", "virtio-rng-pci"),
+            *_share("root", Path("/"), ",readonly=on"),
+            *_share("rig", self.share, ""),
+            *("-chardev", f"socket,id=monitor,path={qmp},server=on,wait=off"),
+            *("-mon", "chardev=monitor,mode=control"),
+            *("-chardev", f"socket,id=guest,path={qmp},server=off"),
+            *("-device", "virtio-serial-pci", "-device", "virtserialport,chardev=guest,name=qmp"),
+            *("-device", "qemu-xhci,id=xhci,p2=8,p3=8"),
+        ]
+
+
+def _share(tag: str, folder: Path, more: str) -> Iterator[str]:
+    yield from ("-fsdev", f"local,id={tag},path={folder},security_model=none,multidevs=remap{more}")
+    yield from ("-device", f"virtio-9p-pci,fsdev={tag},mount_tag={tag}")
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name, path=f"{os.defpath}:/usr/local/bin:/usr/sbin:/sbin")
+    if found is None:
+        raise Missing(f"{name} is not here; install it with: apt-get install {' '.join(PACKAGES)}")
+    return found
+
+
+def _kernel() -> Kernel:
+    """The newest Debian kernel that has its modules here."""
+    for tool in _TOOLS:
+        _tool(tool)
+    for modules in sorted(Path("/lib/modules").glob("*-amd64"), reverse=True):
+        image = Path("/boot") / f"vmlinuz-{modules.name}"
+        if image.is_file() and (modules / "modules.dep").is_file():
+            return Kernel(image, modules)
+    raise Missing("there is no Debian kernel in /boot; apt-get install linux-image-amd64")
