@@ -4,39 +4,15 @@ Ids are strings that people can read. Times are integers: microseconds since the
 Durations are integers: microseconds on a monotonic clock. No floats where a record is made.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Self, TypeAlias
 
-from station.errors import Blame, ConfigError, StationError
+from station.errors import Blame, StationError
+from station.places import PortPath as PortPath
 
-# --- places -----------------------------------------------------------------------------------
-
-_PORT_PATH = re.compile(r"(?P<bus>[1-9]\d{0,2})-(?P<chain>[1-9]\d{0,2}(?:\.[1-9]\d{0,2}){0,6})")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class PortPath:
-    """Where a device sits in the USB tree: bus and chain of hub ports, as the kernel names it.
-
-    The only identity that survives a change of mode. ``str`` and ``parse`` round-trip.
-    """
-
-    bus: int
-    chain: tuple[int, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """`1-1.4` -> PortPath(1, (1, 4)). Raises ConfigError showing valid examples."""
-        match = _PORT_PATH.fullmatch(text)
-        if match is None:
-            raise ConfigError(f"{text!r} is not a USB port path such as 1-1.4 or 2-3")
-        return cls(int(match["bus"]), tuple(int(port) for port in match["chain"].split(".")))
-
-    def __str__(self) -> str:
-        return f"{self.bus}-{'.'.join(map(str, self.chain))}"
+# --- slots ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ def test_all_problems_at_once_with_line_and_nearest_key(tmp_path: Path) -> None:
         "2: key 'database': unquoted no is read as a truth value (false); write it in quotes: "
         '"no"',
         "6: key 'slots.B2.recipie': is not known here (nearest key: 'recipe')",
-        "7: key 'slots.A1.ports[0]': '1-0' is not a USB port path such as 1-1.4 or 2-3",
+        "7: key 'slots.A1.ports[0]': '1-0' is not a USB port path such as 1-1.4, usb1/1-1/1-1.4 "
+        "or /sys/bus/usb/devices/1-1.4",
     ]
 
 
