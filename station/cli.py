@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from station import __version__
-from station.commands import audit, dash, demo, flash, inspect, line, line_cli, run, serve, sim
+from station.commands import (
+    audit,
+    dash,
+    demo,
+    flash,
+    inspect,
+    line,
+    line_cli,
+    run,
+    serve,
+    sim,
+    sim_usbip_cli,
+)
 from station.commands.exits import Exit, leave, show, station_errors
 from station.commands.options import Config
 from station.commands.options import settings_of as _settings
@@ -38,6 +50,7 @@ for name, group in (
     ("sim", sim_app),
 ):
     app.add_typer(group, name=name)
+sim_app.add_typer(sim_usbip_cli.app, name="usbip")
 
 Since = Annotated[
     str | None, typer.Option("--since", help="2026-11-20, 2026-11-20T08:00 (UTC), 8h, 3d or 2w.")

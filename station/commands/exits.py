@@ -13,6 +13,7 @@ from station.errors import (
     NoAccess,
     NoEngine,
     OtherProtocol,
+    RehearsalError,
     StationError,
     StoreError,
     UsageError,
@@ -38,7 +39,7 @@ class Exit(IntEnum):
 def exit_of(error: StationError) -> Exit:
     if isinstance(error, ConfigError | UsageError | EngineRunning):
         return Exit.USAGE
-    if isinstance(error, NoEngine | NoAccess | OtherProtocol):
+    if isinstance(error, NoEngine | NoAccess | OtherProtocol | RehearsalError):
         return Exit.USAGE
     if isinstance(error, StoreError | UsbError):
         return Exit.STATION

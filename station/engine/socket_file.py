@@ -18,7 +18,7 @@ _MODE = 0o660
 
 
 @contextmanager
-def listening(path: Path) -> Iterator[socket.socket]:
+def listening(path: Path, mode: int = _MODE) -> Iterator[socket.socket]:
     """A listening socket at `path` until the context ends; a dead engine's socket is replaced.
 
     The caller holds the database lock: no other engine listens here. Raises ConfigError for a
@@ -29,7 +29,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
         _check(place)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as listener:
         try:
-            ours = _place(listener, made, path)
+            ours = _place(listener, made, path, mode)
         except OSError as error:
             with suppress(OSError):
                 made.unlink()
@@ -58,12 +58,12 @@ def _check(path: Path) -> None:
         )
 
 
-def _place(listener: socket.socket, made: Path, path: Path) -> os.stat_result:
+def _place(listener: socket.socket, made: Path, path: Path, mode: int) -> os.stat_result:
     """Made under another name and renamed, so that nobody ever finds half of it."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     made.unlink(missing_ok=True)
     listener.bind(os.fsencode(made))
-    made.chmod(_MODE)
+    made.chmod(mode)
     listener.listen(_WAITING_PEERS)
     ours = made.lstat()
     made.rename(path)

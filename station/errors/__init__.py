@@ -96,6 +96,13 @@ from station.errors.recipe import (
     VersionUnknown,
     WrongVariant,
 )
+from station.errors.rehearsal import (
+    NeedsRoot,
+    NoRehearsal,
+    NoVhci,
+    RehearsalError,
+    VhciTaken,
+)
 from station.errors.store import (
     DatabaseError,
     DiskTrouble,
@@ -155,6 +162,7 @@ __all__ = [
     "LabelMismatch",
     "LineError",
     "Nak",
+    "NeedsRoot",
     "NoAccess",
     "NoDatabase",
     "NoDownloadMode",
@@ -162,8 +170,10 @@ __all__ = [
     "NoHello",
     "NoReadback",
     "NoRecipe",
+    "NoRehearsal",
     "NoReturn",
     "NoUsb",
+    "NoVhci",
     "NotArmed",
     "NotFlashed",
     "NotNow",
@@ -182,6 +192,7 @@ __all__ = [
     "RawprogramInvalid",
     "RecipeChanged",
     "RecipeError",
+    "RehearsalError",
     "SaharaError",
     "SchemaOutdated",
     "SchemaTooNew",
@@ -208,6 +219,7 @@ __all__ = [
     "VendorLineRefused",
     "VerifyMismatch",
     "VersionUnknown",
+    "VhciTaken",
     "WrongFamily",
     "WrongVariant",
     "WrongVersionAfter",

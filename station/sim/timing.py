@@ -1,5 +1,6 @@
 """How long a simulated module takes for its work."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -22,3 +23,16 @@ class Timing:
     reset_s: float = 0.01
     boot_usb_s: float = 5.0
     boot_at_s: float = 2.0
+
+
+UNLIMITED = Timing(
+    hello_s=0.0,
+    sahara_reply_s=0.0,
+    banner_s=0.0,
+    firehose_reply_s=0.0,
+    bad_block_scan_s=0.0,
+    erase_block_s=0.0,
+    program_bytes_per_s=math.inf,
+    read_bytes_per_s=math.inf,
+)
+"""In download mode it never lets a host wait: what is measured is host and wire."""

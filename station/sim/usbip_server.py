@@ -6,7 +6,7 @@ bad command ends its own connection and nothing else.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -95,13 +95,19 @@ class UsbipServer:
 
     A module that leaves the bus ends the connection that imported it; the next import of the
     same bus id gets it as it came back. `tell` is told what happens, one sentence at a time.
+    `patience` stretches all deadlines, for clocks that run faster than the wall.
     """
 
     def __init__(
-        self, ports: Sequence[SimPort], tell: Callable[[str], None] = lambda _: None
+        self,
+        ports: Sequence[SimPort],
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        patience: float = 1.0,
     ) -> None:
         self._berths = {str(port.high_speed): _Berth(port) for port in ports}
         self._tell = tell
+        self._patience = patience
         self._connections = 0
 
     def plug(self, port: SimPort, module: Module) -> None:
@@ -113,6 +119,29 @@ class UsbipServer:
         """Pull the module out now; the connection that imported it ends."""
         port.unplug()
         self._berths[str(port.high_speed)].ring()
+
+    def ring(self, port: SimPort) -> None:
+        """Something was done at this port from elsewhere."""
+        self._berths[str(port.high_speed)].ring()
+
+    async def present(self, port: SimPort) -> Device:
+        """Wait until a module is on the bus here and nobody has imported it."""
+        berth = self._berths[str(port.high_speed)]
+        while (device := berth.device()) is None or berth.imported == port.generation:
+            await berth.changed(port.next_change_s(trio.current_time()))
+        return device
+
+    def shows(self, port: SimPort, device: Device) -> bool:
+        """`device` is the one that is there now."""
+        return self._berths[str(port.high_speed)].device() == device
+
+    async def hand_over(self, port: SimPort, device: Device, stream: trio.SocketStream) -> None:
+        """Be this device on a connection that begins behind the import, until either side ends
+        it. At once if `device` is not the one that is there any more."""
+        berth = self._berths[str(port.high_speed)]
+        async with stream:
+            if berth.device() == device and berth.imported != port.generation:
+                await self._end_well(self._visit(_Wires(stream, self._patience), berth, device))
 
     async def serve(
         self,
@@ -130,13 +159,14 @@ class UsbipServer:
         self._connections += 1
         try:
             async with stream:
-                await self._hear_out(stream)
+                await self._end_well(self._converse(stream))
         finally:
             self._connections -= 1
 
-    async def _hear_out(self, stream: trio.SocketStream) -> None:
+    async def _end_well(self, conversation: Awaitable[None]) -> None:
+        """Whatever ends it, ends it alone."""
         try:
-            await self._converse(stream)
+            await conversation
         except* _Gone:
             pass
         except* Disconnected as gone:
@@ -149,7 +179,7 @@ class UsbipServer:
     async def _converse(self, stream: trio.SocketStream) -> None:
         if self._connections > MAX_CONNECTIONS:
             raise ProtocolError(f"{MAX_CONNECTIONS} connections are open already")
-        wires = _Wires(stream)
+        wires = _Wires(stream, self._patience)
         question = await wires.exactly(wire.QUESTION_BYTES)
         match wire.parse_question(question):
             case Op.DEVLIST:
@@ -162,22 +192,31 @@ class UsbipServer:
     async def _import(self, wires: "_Wires", bus_id: str) -> None:
         berth = self._berths.get(bus_id)
         device = berth.device() if berth is not None else None
-        if berth is None or device is None or berth.port.face is None:
+        if berth is None or device is None:
             await wires.send(wire.import_refusal(ImportStatus.NO_DEVICE))
             return
-        generation = berth.port.generation
-        if berth.imported == generation:
+        if berth.imported == berth.port.generation:
             await wires.send(wire.import_refusal(ImportStatus.BUSY))
+            return
+        await self._visit(wires, berth, device, wire.import_answer(device))
+
+    async def _visit(
+        self, wires: "_Wires", berth: _Berth, device: Device, greeting: bytes = b""
+    ) -> None:
+        """Be `device`, which is at this berth now."""
+        generation, face = berth.port.generation, berth.port.face
+        if face is None:
             return
         berth.imported = generation
         try:
-            visit = _Visit(wires, berth, UsbipDevice(berth.port, berth.port.face, device.id))
-            self._tell(f"{bus_id} is imported as {device.vid:04x}:{device.pid:04x}")
-            await wires.send(wire.import_answer(device))
+            visit = _Visit(wires, berth, UsbipDevice(berth.port, face, device.id))
+            self._tell(f"{berth.bus_id} is imported as {device.vid:04x}:{device.pid:04x}")
+            await wires.send(greeting)
             await visit.run()
         finally:
             if berth.imported == generation:
                 berth.imported = None
+            berth.ring()
 
 
 @dataclass(slots=True)
@@ -185,6 +224,7 @@ class _Wires:
     """Both directions of one connection, bounded in time; holds what is asked for and one read."""
 
     stream: trio.SocketStream
+    patience: float
     _buffer: bytearray = field(default_factory=bytearray)
 
     async def begin(self) -> None:
@@ -195,7 +235,7 @@ class _Wires:
     async def exactly(self, count: int) -> bytes:
         """The next `count` bytes. Raises ProtocolError if they do not come in time."""
         try:
-            with trio.fail_after(REST_S):
+            with trio.fail_after(REST_S * self.patience):
                 while len(self._buffer) < count:
                     await self._more()
         except trio.TooSlowError:
@@ -206,7 +246,7 @@ class _Wires:
 
     async def send(self, data: bytes) -> None:
         try:
-            with trio.fail_after(SEND_S):
+            with trio.fail_after(SEND_S * self.patience):
                 await self.stream.send_all(data)
         except trio.TooSlowError:
             raise ProtocolError(f"it took nothing for {SEND_S:g} s") from None

@@ -1,0 +1,153 @@
+"""`station sim usbip`: simulated modules as USB devices of this machine's kernel, or another's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from station.commands.demo_files import SIZE_MB
+from station.commands.exits import Exit, say, show
+from station.commands.sim import Modelled
+from station.commands.sim_control import default_control, is_answered
+from station.engine.socket_file import listening
+from station.engine.stop import Stop, obey_signals
+from station.errors import UsageError, VhciTaken
+from station.sim.clock import ScaledClock
+from station.sim.factory import Factory
+from station.sim.rehearsal import Rehearsal, ports_for
+from station.sim.timing import UNLIMITED, Timing
+from station.sim.usbip_attach import Berth, keep_attached
+from station.sim.usbip_control import Control
+from station.sim.usbip_server import TCP_PORT, UsbipServer, listen_tcp
+from station.sim.vhci import PortPair, Vhci
+
+MAX_MODULES = 32
+SIZES_MB = (1, 128)
+LISTEN = f"127.0.0.1:{TCP_PORT}"
+
+_MODE = 0o600
+"""Whoever may open the control socket commands the rehearsal, as the user who began it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsbipRequest:
+    """`listen`: HOST:PORT for other hosts, None for none. `attach`: to this machine's kernel."""
+
+    modules: int = 8
+    modelled: Modelled = field(default_factory=Modelled)
+    size_mb: int = SIZE_MB
+    tolerant: bool = False
+    unlimited: bool = False
+    listen: str | None = None
+    attach: bool = False
+    control: Path | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return [f"A{number}" for number in range(1, self.modules + 1)]
+
+
+def run_usbip(request: UsbipRequest, vhci: Vhci | None = None) -> Exit:
+    """Export modules until told to stop. Raises UsageError, ConfigError, RehearsalError."""
+    _check(request)
+    vhci = vhci or Vhci()
+    pairs = _pairs(request, vhci) if request.attach else ()
+    path = request.control or default_control()
+    if is_answered(path):
+        raise UsageError(f"a rehearsal runs at {path} already; name another socket with --control")
+    with listening(path, _MODE) as made:
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(made))
+        clock = ScaledClock(request.modelled.speed)
+        trio.run(_run, request, vhci, pairs, listener, path, clock=clock)
+    say("ended")
+    return Exit.GOOD
+
+
+def slots_section(names: Sequence[str], pairs: Sequence[PortPair]) -> str:
+    """The `slots:` of a station.yaml for modules that are attached here."""
+    lines = [
+        f'  {name}: {{ports: ["{pair.high.path}", "{pair.super.path}"]}}'
+        for name, pair in zip(names, pairs, strict=False)
+    ]
+    return "\n".join(["slots:", *lines])
+
+
+def _check(request: UsbipRequest) -> None:
+    if not 1 <= request.modules <= MAX_MODULES:
+        raise UsageError(f"--modules is {request.modules}; it can be 1 to {MAX_MODULES}")
+    low, high = SIZES_MB
+    if not low <= request.size_mb <= high:
+        raise UsageError(f"--size is {request.size_mb}; it can be {low} to {high}")
+    request.modelled.check(request.names)
+    if request.listen is not None:
+        _address(request.listen)
+
+
+def _pairs(request: UsbipRequest, vhci: Vhci) -> tuple[PortPair, ...]:
+    """Where each module gets its ports. Raises RehearsalError."""
+    vhci.check_access()
+    pairs = vhci.pairs()
+    if len(pairs) < request.modules:
+        raise VhciTaken(f"the kernel has {len(pairs)} virtual ports for {request.modules} modules")
+    return pairs[: request.modules]
+
+
+def _address(text: str) -> tuple[int, str]:
+    """`HOST:PORT`, or `HOST`, as port and host. Raises UsageError."""
+    host, _, port = text.rpartition(":") if ":" in text else (text, "", str(TCP_PORT))
+    if not host or not (port.isascii() and port.isdecimal()):
+        raise UsageError(f"--listen {text!r} is not of the form HOST:PORT, e.g. {LISTEN}")
+    return int(port), host
+
+
+async def _run(
+    request: UsbipRequest,
+    vhci: Vhci,
+    pairs: Sequence[PortPair],
+    listener: trio.SocketListener,
+    path: Path,
+) -> None:
+    patience = max(1.0, request.modelled.speed)
+    ports = ports_for(request.names)
+    server = UsbipServer(list(ports.values()), say, patience=patience)
+    rehearsal = Rehearsal(
+        server,
+        ports,
+        Factory(request.modelled.family, size_mb=request.size_mb, seed=request.modelled.any_seed()),
+        faults=request.modelled.faults,
+        timing=UNLIMITED if request.unlimited else Timing(),
+        tolerant=request.tolerant,
+    )
+    stop = Stop()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(obey_signals, stop)
+        if request.listen is not None:
+            await nursery.start(server.serve, await listen_tcp(*_address(request.listen)))
+        if request.attach:
+            berths = [
+                Berth(name, port, pair)
+                for (name, port), pair in zip(ports.items(), pairs, strict=True)
+            ]
+            await nursery.start(
+                partial(keep_attached, server, vhci, berths, say, patience=patience)
+            )
+        control = Control(rehearsal, stop.gently.set, patience=patience)
+        await nursery.start(control.serve, listener)
+        rehearsal.fill()
+        _announce(request, ports, pairs, path)
+        await stop.gently.wait()
+        nursery.cancel_scope.cancel()
+
+
+def _announce(
+    request: UsbipRequest, ports: Mapping[str, object], pairs: Sequence[PortPair], path: Path
+) -> None:
+    if request.attach:
+        show(slots_section(list(ports), pairs))
+    if request.listen is not None:
+        tcp_port, host = _address(request.listen)
+        for name in ports:
+            say(f"{name}: usbip --tcp-port {tcp_port} attach -r {host} -b 1-{name[1:]}")
+    say(f"rehearsing with {len(ports)} modules; control: {path}")
