@@ -155,7 +155,7 @@ class Vhci:
     def _buses(self, controller: int) -> tuple[int, int]:
         """Bus numbers of the controller's root hubs, USB 2 and USB 3."""
         found: dict[bool, int] = {}
-        for hub in sorted((self._platform / f"vhci_hcd.{controller}").glob("usb*")):
+        for hub in (self._platform / f"vhci_hcd.{controller}").glob("usb[0-9]*"):
             speed, bus = _read(hub / "speed").strip(), _read(hub / "busnum").strip()
             if not (speed.isdecimal() and bus.isdecimal()):
                 raise NoVhci(f"the root hub {hub.name} says speed {speed!r}, bus {bus!r}")

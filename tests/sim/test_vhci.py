@@ -33,6 +33,7 @@ def sysfs(folder: Path, *tables: str) -> Path:
             hub.mkdir(parents=True)
             (hub / "speed").write_text(f"{speed}\n")
             (hub / "busnum").write_text(f"{bus}\n")
+        (own / "usbip_debug").write_text("")
         (first / (f"status.{number}" if number else "status")).write_text(table)
     (first / "attach").write_text("")
     return folder
