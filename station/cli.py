@@ -11,6 +11,7 @@ from station.commands import (
     audit,
     dash,
     demo,
+    doctor,
     flash,
     inspect,
     line,
@@ -195,6 +196,18 @@ def _plan(
     """Show what a recipe would write, in order, without any module."""
     with station_errors():
         _answer(inspect.plan(_settings(config), recipe, as_json=json))
+
+
+@app.command("doctor")
+def _doctor(
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON line per finding on stdout.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Tell what would fail tomorrow, each with its remedy; changes nothing."""
+    with station_errors():
+        leave(doctor.doctor(_settings(config), as_json=json))
 
 
 @recipe_app.command("check")

@@ -140,6 +140,14 @@ class Families:
         diag = _diag_interface(device, ports.diag)
         return _family(name, section, diag, _at_interface(device, ports.at, diag))
 
+    def is_module(self, usb_id: str) -> bool:
+        """Whether an id is one that the station works with: of a family, or what such a module
+        shows in download mode or after a crash."""
+        if self._section_of(usb_id) is not None:
+            return True
+        found = self._device_of(usb_id)
+        return found is not None and found.mode in ("edl", "dload", "crashed")
+
     def what_is(self, device: DeviceInfo) -> str:
         """The device in words, for messages: `2c7c:6005, a Quectel module on an ASR chip`."""
         named = self._section_of(device.usb_id)

@@ -1,0 +1,56 @@
+"""Looking after the record: is the file whole, how far has it come? Reads only."""
+
+import sqlite3
+import time
+
+import sqlalchemy as sa
+
+from station.errors import DatabaseError, HistoryTrouble
+from station.store import schema
+from station.store.database import database_errors, reader_engine, sqlite_path
+from station.store.migrate import require_there
+from station.store.reading import reading
+
+_MOST_PROBLEMS = 20
+_STEPS_BETWEEN_LOOKS = 100_000
+"""Instructions of SQLite's machine, some milliseconds."""
+
+_TIMES = (schema.attempt_opened.c.started_utc_us, schema.station_event.c.utc_us)
+"""Those with an index: the answer is there at once, however long the record is."""
+
+
+def newest_utc_us(url: str) -> int | None:
+    """When the latest attempt or event began, UTC; None in an empty record. Raises as `reading`."""
+    with reading(url) as connection:
+        times = [connection.scalar(sa.select(sa.func.max(column))) for column in _TIMES]
+    known = [int(time_us) for time_us in times if time_us is not None]
+    return max(known, default=None)
+
+
+def damage(url: str, limit_s: float) -> list[str] | None:
+    """What SQLite's `quick_check` complains of, [] for a sound file; None if `limit_s` was not
+    enough, or the database is no file. Raises NoDatabase, HistoryTrouble."""
+    if sqlite_path(url) is None:
+        return None
+    require_there(url)
+    deadline_s = time.monotonic() + limit_s
+    try:
+        with database_errors(url), reader_engine(url).connect() as connection:
+            return _quick_check(connection, deadline_s)
+    except DatabaseError as error:
+        raise HistoryTrouble(error.cause) from error
+
+
+def _quick_check(connection: sa.Connection, deadline_s: float) -> list[str] | None:
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, sqlite3.Connection):
+        return None
+    raw.set_progress_handler(lambda: time.monotonic() > deadline_s, _STEPS_BETWEEN_LOOKS)
+    try:
+        rows = raw.execute(f"PRAGMA quick_check({_MOST_PROBLEMS})").fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+            return None
+        raise
+    said = [str(row[0]) for row in rows]
+    return [] if said == ["ok"] else said
