@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # First process of the guest: reach the host's files, put memory over them, go there.
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
