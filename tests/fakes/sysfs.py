@@ -78,6 +78,13 @@ class SysfsTree:
         for number, driver in enumerate(drivers):
             self._face(name, number, usb_class=255, driver=driver, endpoints=endpoints)
 
+    def remove(self, name: str) -> None:
+        """Unplug. The folder's inode is kept from being given out again, as in kernfs."""
+        for link in (self.flat / name, *self.flat.glob(f"{name}:*")):
+            link.unlink()
+        home = self._homes.pop(name)
+        home.rename(self.root / f"gone-{len(list(self.root.iterdir()))}")
+
     def peer(self, hub: str, number: int, other: str, other_number: int) -> None:
         """Make the two ports companions, both ways."""
         self.half_peer(hub, number, other, other_number)
@@ -118,6 +125,7 @@ class SysfsTree:
             ("speed", speed),
             ("devnum", str(self._devnum)),
             ("maxchild", str(maxchild)),
+            ("bDeviceClass", "09" if maxchild else "00"),
         ):
             self.write(name, attribute, value)
         self._link(home / "subsystem", self._folder("bus", "usb"))
