@@ -32,14 +32,19 @@ class Timeout(UsbError):
 class UsbBusy(UsbError):
     code = "U104"
     headline = "USB BUSY"
-    remedy = "Stop the program that holds the port (ModemManager, a terminal), then try again."
+    remedy = (
+        "Stop the program that holds the port (`sudo station doctor` names it), then try again."
+    )
     blame = Blame.STATION
 
 
 class UsbAccess(UsbError):
     code = "U105"
     headline = "NO ACCESS"
-    remedy = "Give the station's user access to the USB devices (udev rule, group), then try again."
+    remedy = (
+        "Install the udev rule deploy/60-station.rules as /etc/udev/rules.d/60-station.rules, "
+        "reseat the module, then try again."
+    )
     blame = Blame.STATION
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import usb.backend
 import usb.core
 
-from station.errors import Disconnected, UsbAccess, UsbBroken
+from station.errors import Disconnected, UsbAccess, UsbBroken, UsbBusy
 from station.model import Endpoint
+from station.transport.tty_holders import TtyHolders
 from station.transport.usb_errors import usb_error
 from station.transport.usb_scan import Found
 
@@ -21,6 +22,10 @@ _SET_CONTROL_LINE_STATE = (0x21, 0x22)
 """bmRequestType (class, interface, out) and bRequest. Ref: USB CDC PSTN 1.2, 6.3.12."""
 _DTR_AND_RTS = 0x0003
 _CONTROL_TIMEOUT_MS = 1000
+
+_BOOT_ROM = (0x05C6, 0x9008)
+"""Qualcomm's boot ROM in emergency download, and the programmer it runs. The kernel has a driver
+for it, but whoever opens that tty swallows the HELLO that the ROM says once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +45,32 @@ class Claim:
         _give_back(self.backend, self.handle, self.interface, reattach=self.reattach)
 
 
-def claim(backend: usb.backend.IBackend, found: Found, number: int, *, line_state: bool) -> Claim:
+def claim(
+    backend: usb.backend.IBackend,
+    found: Found,
+    number: int,
+    *,
+    line_state: bool,
+    ttys: TtyHolders | None = None,
+) -> Claim:
     """Open the device and claim its interface `number`; `line_state` sets DTR and RTS.
 
-    Raises UsbBroken for an interface without a bulk pair, and what pyusb raises.
+    Raises UsbBroken for an interface without a bulk pair, UsbBusy when another process has its
+    tty open, UsbAccess without rights on the device, and what pyusb raises.
     """
     place = f"{found.info.path} interface {number}"
     interface = next((i for i in found.info.interfaces if i.number == number), None)
     if interface is None or interface.bulk_in is None or interface.bulk_out is None:
         raise UsbBroken(f"{found.info.usb_id} on {place}: no pair of bulk endpoints there")
-    handle = backend.open_device(found.raw)
+    holder = None if ttys is None else ttys.holder_of(found.info.path, number)
+    if holder is not None:
+        raise UsbBusy(f"open {place}: {holder}")
+    handle = _open(backend, found, place)
     detached = False
     try:
         if backend.get_configuration(handle) == 0:
             backend.set_configuration(handle, 1)
-        detached = _detach_kernel_driver(backend, handle, number)
+        detached = _detach_kernel_driver(backend, handle, number) and not _is_boot_rom(found)
         backend.claim_interface(handle, number)
         if line_state:
             _set_line_state(backend, handle, number)
@@ -64,6 +80,21 @@ def claim(backend: usb.backend.IBackend, found: Found, number: int, *, line_stat
     return Claim(
         backend, handle, number, interface.bulk_in, interface.bulk_out, place, reattach=detached
     )
+
+
+def _open(backend: usb.backend.IBackend, found: Found, place: str) -> object:
+    try:
+        return backend.open_device(found.raw)
+    except usb.core.USBError as error:
+        meant = usb_error(error, f"open {place}")
+        if isinstance(meant, UsbAccess):
+            node = f"/dev/bus/usb/{found.info.path.bus:03d}/{found.address:03d}"
+            raise UsbAccess(f"open {place}: no right to write to {node}") from error
+        raise
+
+
+def _is_boot_rom(found: Found) -> bool:
+    return (found.info.vid, found.info.pid) == _BOOT_ROM
 
 
 def _detach_kernel_driver(backend: usb.backend.IBackend, handle: object, number: int) -> bool:
