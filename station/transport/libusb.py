@@ -12,29 +12,34 @@ import usb.core
 from station.errors import Disconnected, UsbUnavailable
 from station.model import DeviceInfo, PortPath
 from station.transport.claim import claim
+from station.transport.kernel import Kernel, this_kernel
 from station.transport.usb_errors import usb_error
 from station.transport.usb_pipe import LibusbPipe
 from station.transport.usb_scan import Census, Found
-
-_POLL_S = 0.1
 
 
 class LibusbBackend:
     """A `station.transport.base.Backend`; another pyusb backend may be given in its place.
 
+    `kernel`: by default this one for libusb, none for another backend.
     Raises UsbUnavailable when libusb cannot be loaded.
     """
 
-    def __init__(self, backend: usb.backend.IBackend | None = None) -> None:
+    def __init__(
+        self, backend: usb.backend.IBackend | None = None, kernel: Kernel | None = None
+    ) -> None:
+        if kernel is None:
+            kernel = this_kernel() if backend is None else Kernel()
+        self._kernel = kernel
         self._backend = backend if backend is not None else _wheel_libusb()
-        self._census = Census(self._backend)
+        self._census = Census(self._backend, kernel.sysfs)
         self._looking = trio.CapacityLimiter(1)
 
     async def scan(self) -> tuple[DeviceInfo, ...]:
         return tuple(found.info for found in (await self._look()).values())
 
     async def wait_change(self, timeout_s: float) -> None:
-        await trio.sleep(min(timeout_s, _POLL_S))
+        await self._kernel.changes.wait(timeout_s)
 
     async def open(self, device: DeviceInfo, interface: int, *, line_state: bool) -> LibusbPipe:
         doing = f"open {device.path} interface {interface}"
@@ -52,8 +57,9 @@ class LibusbBackend:
         return await trio.to_thread.run_sync(self._product, found, limiter=trio.CapacityLimiter(1))
 
     async def _look(self) -> dict[PortPath, Found]:
+        self._kernel.changes.looks()
         try:
-            return await trio.to_thread.run_sync(self._census.look, limiter=self._looking)
+            return await trio.to_thread.run_sync(self._look_blocking, limiter=self._looking)
         except (usb.core.USBError, NotImplementedError) as error:
             raise usb_error(error, "look for USB devices") from error
 
@@ -66,10 +72,18 @@ class LibusbBackend:
 
     # --- in a worker thread -------------------------------------------------------------------
 
+    def _look_blocking(self) -> dict[PortPath, Found]:
+        if self._kernel.ttys is not None:
+            self._kernel.ttys.note()
+        return self._census.look()
+
     def _open(self, found: Found, number: int, line_state: bool) -> LibusbPipe:
-        return LibusbPipe(claim(self._backend, found, number, line_state=line_state))
+        ttys = self._kernel.ttys
+        return LibusbPipe(claim(self._backend, found, number, line_state=line_state, ttys=ttys))
 
     def _product(self, found: Found) -> str | None:
+        if found.raw is None:
+            return None
         device = usb.core.Device(found.raw, self._backend)
         try:
             product: str | None = device.product
