@@ -4,10 +4,13 @@
 contract test. Every failure is a `station.errors.UsbError`; nothing of pyusb leaks out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from station.model import DeviceInfo
+from station.places import PortPath
 from station.protocols.dialogue import Source
 
 SPAN_BYTES = 1 << 20
@@ -93,4 +96,43 @@ class Port(Protocol):
         self, accept: Callable[[DeviceInfo | None], bool], timeout_s: float
     ) -> DeviceInfo | None:
         """The first occupant (or None for empty) that is accepted. Raises Timeout."""
+        ...
+
+
+class Switched(Enum):
+    """What a port did when its power was to go off and on again."""
+
+    SWITCHES = "SWITCHES"
+    PRETENDS = "PRETENDS"
+    """Asked to cut the power, the hub went on as before."""
+    NO_RETURN = "NO RETURN"
+    """The module left and did not come back in time."""
+    NOT_SWITCHABLE = "NOT SWITCHABLE"
+    """Refused before anything was done."""
+    EMPTY = "EMPTY"
+    """Nothing is plugged in, so nothing can be proven, and nothing was done."""
+    NO_ACCESS = "NO ACCESS"
+
+
+@dataclass(frozen=True, slots=True)
+class PowerProof:
+    """What was seen. `left_s` counts from the request to the disconnect, `back_s` from power on
+    to the return; None if it was not seen. `why` is for people, empty when all is well."""
+
+    verdict: Switched
+    why: str = ""
+    left_s: float | None = None
+    back_s: float | None = None
+
+
+class Power(Protocol):
+    """Takes the power of a slot away for a moment."""
+
+    async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
+        """Power off at the slot's ports, and at their companions, for `off_s`; then on.
+
+        Ends with the power on, cancelled or not. A generation that returns is a new one: tell
+        whoever watches the slot before, not after. Raises UsbError for a hub that left or does
+        not answer; then nobody knows.
+        """
         ...

@@ -13,6 +13,9 @@ from station.errors import Disconnected, UsbUnavailable
 from station.model import DeviceInfo, PortPath
 from station.transport.claim import claim
 from station.transport.kernel import Kernel, this_kernel
+from station.transport.port_switch import UsbHubs
+from station.transport.power import PortPower
+from station.transport.topology import Topology, read_topology
 from station.transport.usb_errors import usb_error
 from station.transport.usb_pipe import LibusbPipe
 from station.transport.usb_scan import Census, Found
@@ -56,6 +59,10 @@ class LibusbBackend:
         found = await self._find(device)
         return await trio.to_thread.run_sync(self._product, found, limiter=trio.CapacityLimiter(1))
 
+    def power(self) -> PortPower:
+        """Takes the power of ports away that this backend sees."""
+        return PortPower(self, _topology, UsbHubs(self._backend).open)
+
     async def _look(self) -> dict[PortPath, Found]:
         self._kernel.changes.looks()
         try:
@@ -92,6 +99,10 @@ class LibusbBackend:
         finally:
             device.finalize()
         return product
+
+
+async def _topology() -> Topology:
+    return await trio.to_thread.run_sync(read_topology, limiter=trio.CapacityLimiter(1))
 
 
 def _wheel_libusb() -> usb.backend.IBackend:

@@ -1,0 +1,118 @@
+"""The switch of one port: its hub, asked, and the kernel, told to leave the port alone.
+
+The two do different things. The request CLEAR_FEATURE(PORT_POWER) makes the hub cut the power, and
+what happens next is the hub's own doing; but a kernel that sees the port lose its device switches
+the power on again. Writing 1 to `disable` keeps the kernel away; but the kernel first removes the
+device by itself, whatever the hub does then. On a hub that pretends, the device would be gone and
+would not come back, because the hub has no change to report. So the hub is asked first, and the
+kernel is told only when the device has left.
+
+Ref: Linux drivers/usb/core/port.c (disable_store) and hub.c (hub_port_connect: "maybe switch power
+back on"); Documentation/ABI/testing/sysfs-bus-usb, since Linux 6.0.
+"""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+import usb.backend
+
+from station.errors import Disconnected
+from station.places import PortPath
+from station.transport.hub_requests import HubPipe, PortStatus, Switching, open_hub
+from station.transport.usb_tree import HubPort, Topology
+
+T = TypeVar("T")
+
+_ROOT_DEVNUM = 1
+"""A root hub is the first device of its bus. Ref: Linux drivers/usb/core/hcd.c."""
+
+
+class UsbPortSwitch:
+    """A `station.transport.power.PortSwitch` on real USB. Used by one task at a time.
+
+    Calls raise UsbError. They run in a thread that is never abandoned: a request that is under
+    way would still use the hub's handle.
+    """
+
+    def __init__(self, pipe: HubPipe, port: HubPort, *, superspeed: bool) -> None:
+        self._pipe = pipe
+        self._number = port.number
+        self._disable = port.disable
+        self._superspeed = superspeed
+        self._held = False
+        self._limiter = trio.CapacityLimiter(1)
+
+    async def switching(self) -> Switching:
+        traits = await self._hop(lambda: self._pipe.traits(superspeed=self._superspeed))
+        return traits.switching
+
+    async def status(self) -> PortStatus:
+        return await self._hop(lambda: self._pipe.status(self._number, superspeed=self._superspeed))
+
+    async def cut(self) -> None:
+        await self._hop(lambda: self._pipe.set_power(self._number, on=False))
+
+    async def hold(self) -> bool:
+        disable = self._disable
+        if disable is not None and not self._held:
+            self._held = await self._hop(lambda: _write(disable, "1"))
+        return self._held
+
+    async def restore(self) -> None:
+        """Also undoes what a process that was killed has left behind."""
+        disable = self._disable
+        if disable is not None:
+            await self._hop(lambda: _write(disable, "0"))
+        self._held = False
+        await self._hop(lambda: self._pipe.set_power(self._number, on=True))
+
+    async def aclose(self) -> None:
+        with trio.CancelScope(shield=True):
+            await self._hop(self._pipe.close)
+
+    async def _hop(self, work: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+class UsbHubs:
+    """Opens the switches of ports; `backend` is pyusb's."""
+
+    def __init__(self, backend: usb.backend.IBackend) -> None:
+        self._backend = backend
+
+    async def open(self, tree: Topology, port: HubPort) -> UsbPortSwitch:
+        """Raises UsbAccess, Disconnected."""
+        hub = tree.hub(port.hub)
+        if hub is None:
+            raise Disconnected(f"hub {port.hub} has left")
+        devnum = _ROOT_DEVNUM if hub.path is None else _devnum(tree, hub.path)
+        superspeed = hub.location.revision == 3
+        pipe = await trio.to_thread.run_sync(
+            lambda: open_hub(self._backend, port.path.bus, devnum, hub.name),
+            limiter=trio.CapacityLimiter(1),
+        )
+        return UsbPortSwitch(pipe, port, superspeed=superspeed)
+
+
+def _devnum(tree: Topology, path: PortPath) -> int:
+    device = tree.device(path)
+    if device is None:
+        raise Disconnected(f"hub {path} has left")
+    return device.devnum
+
+
+def _write(disable: Path, value: str) -> bool:
+    """False if we may not, or this kernel has no such file. A stall (EPIPE) is the hub's answer
+    to the kernel; the kernel has let go of the device by then.
+
+    The bus decides what became of it, so no other failure is an error here either.
+    """
+    try:
+        with disable.open("r+b", buffering=0) as file:  # never makes a file
+            file.write(value.encode())
+    except OSError as error:
+        return error.errno == errno.EPIPE
+    return True
