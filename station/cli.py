@@ -26,8 +26,6 @@ from station.commands.options import Config
 from station.commands.options import settings_of as _settings
 from station.errors import UsageError
 from station.model import Unit
-from station.sim.layouts import layout_of
-from station.sim.package import write_package
 from station.store.writer import now_utc_us
 from station.transport.libusb import LibusbBackend
 
@@ -385,12 +383,14 @@ def _sim_package(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")],
     size: Annotated[int, typer.Option(help="Image bytes, in MB.", min=1, max=1024)] = 6,
     family: Family = "ec25",
+    layout: Annotated[
+        str, typer.Option(help="quectel: as a release; qdl: a flat folder for the tool qdl.")
+    ] = "quectel",
     config: Config = None,  # noqa: ARG001 - --config is accepted everywhere
 ) -> None:
     """Write a synthetic package to rehearse with."""
     with station_errors():
-        version = layout_of(family).newer_version
-        write_package(folder, family=family, version=version, size_mb=size)
+        sim.write_synthetic(folder, family=family, size_mb=size, layout=layout)
         show(str(folder))
 
 

@@ -4,6 +4,7 @@ import math
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from station.commands.exits import Exit
 from station.commands.hands import SimHands
@@ -13,6 +14,8 @@ from station.errors import UsageError
 from station.sim.clock import ScaledClock
 from station.sim.faults import FAULTS
 from station.sim.layouts import layout_of
+from station.sim.package import write_package
+from station.sim.package_flat import write_flat_package
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,18 @@ class Modelled:
 
     def any_seed(self) -> int:
         return secrets.randbelow(1_000_000) if self.seed is None else self.seed
+
+
+_WRITERS = {"quectel": write_package, "qdl": write_flat_package}
+
+
+def write_synthetic(folder: Path, *, family: str, size_mb: int, layout: str) -> None:
+    """A newer release than simulated modules come with. Raises UsageError, ConfigError,
+    DiskTrouble."""
+    if (write := _WRITERS.get(layout)) is None:
+        raise UsageError(f"--layout is {layout!r}; it can be {' or '.join(_WRITERS)}")
+    version = layout_of(family).newer_version
+    write(folder, family=family, version=version, size_mb=size_mb)
 
 
 def serve_simulated(settings: Settings, modelled: Modelled, linger_s: float = math.inf) -> Exit:
