@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Self, TypeAlias
 
 from station.errors import Blame, StationError
+from station.places import Location
 from station.places import PortPath as PortPath
 
 # --- slots ------------------------------------------------------------------------------------
@@ -17,11 +18,18 @@ from station.places import PortPath as PortPath
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A named place on the tray and the port paths behind it (USB 2 and USB 3 companions)."""
+    """A named place on the tray and the port paths behind it (USB 2 and USB 3 companions).
+
+    `locations` are ports known by their controller; where they are on this machine now is found
+    out at start (`station.transport.locate`), which leaves `ports` only.
+    """
 
     name: str
     ports: frozenset[PortPath]
     recipe: str | None = None
+    locations: frozenset[Location] = frozenset()
+    barred: StationError | None = None
+    """Why nothing is flashed here: its place cannot be trusted. Such a slot has no ports."""
 
 
 # --- USB devices ------------------------------------------------------------------------------

@@ -122,6 +122,22 @@ class Location:
         """The hub that this is a port of; a root hub is its own."""
         return replace(self, chain=self.chain[:-1])
 
+    @property
+    def revisions(self) -> "tuple[Location, ...]":
+        """The same place on each root hub that is meant, the likeliest first."""
+        if self.revision is not None:
+            return (self,)
+        return tuple(replace(self, revision=revision) for revision in (2, 1, 3))
+
+    def is_below(self, hub: "Location") -> bool:
+        """Whether this is a port of that hub, or behind one."""
+        return (
+            self.controller == hub.controller
+            and (None in (self.revision, hub.revision) or self.revision == hub.revision)
+            and len(self.chain) > len(hub.chain)
+            and self.chain[: len(hub.chain)] == hub.chain
+        )
+
     def port(self, number: int) -> "Location":
         """A port of the hub that is here."""
         return replace(self, chain=(*self.chain, number))

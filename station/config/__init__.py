@@ -19,12 +19,14 @@ from station.config.recipes import (
     load_recipes,
 )
 from station.config.settings import Settings, StationSection, find_config, load_settings
+from station.config.slot_map import HubMark, SlotMap, load_slot_map, slot_map_text
 from station.config.strict import Strict, nearest
 
 __all__ = [
     "Families",
     "Family",
     "Firmware",
+    "HubMark",
     "Limits",
     "LoadedRecipe",
     "Match",
@@ -33,6 +35,7 @@ __all__ = [
     "Recipe",
     "RecipeBase",
     "Settings",
+    "SlotMap",
     "StationSection",
     "Strict",
     "check_recipes",
@@ -41,5 +44,7 @@ __all__ = [
     "load_recipe",
     "load_recipes",
     "load_settings",
+    "load_slot_map",
     "nearest",
+    "slot_map_text",
 ]

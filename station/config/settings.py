@@ -1,7 +1,6 @@
 """station.yaml: the name of the station, its slots, and where its data lives."""
 
 import os.path
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,30 +8,21 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from station.config.slot_map import (
+    MAX_SLOTS,
+    HubMark,
+    SlotMap,
+    SlotSections,
+    load_slot_map,
+    shared_ports,
+    slots_of,
+)
 from station.config.strict import Strict, Text, read_model
 from station.config.yaml_lines import Document, read_document, refuse
 from station.errors import ConfigError
-from station.model import PortPath, Slot
+from station.model import Slot
 
 DEFAULT_PLACES = (Path("config/station.yaml"), Path("/etc/station/station.yaml"))
-
-MAX_SLOTS = 256
-
-_SLOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
-
-
-def _slot_name(text: str) -> str:
-    if _SLOT_NAME.fullmatch(text) is None:
-        raise ValueError("a slot name has 1 to 16 letters, digits, - or _, such as A1")
-    return text
-
-
-def _port_path(text: str) -> str:
-    try:
-        PortPath.parse(text)
-    except ConfigError as error:
-        raise ValueError(error.cause) from error
-    return text
 
 
 def _database(text: str) -> str:
@@ -74,15 +64,6 @@ class StationSection(Strict):
     site: Text
 
 
-class SlotSection(Strict):
-    """One place on the tray: its USB ports by kernel name (USB 2 and USB 3 companion)."""
-
-    ports: Annotated[
-        tuple[Annotated[str, AfterValidator(_port_path)], ...], Field(min_length=1, max_length=4)
-    ]
-    recipe: Text | None = None
-
-
 class TraySection(Strict):
     """How the slots lie on the fixture, row by row in file order, and what a full tray has."""
 
@@ -90,20 +71,26 @@ class TraySection(Strict):
     expect: Annotated[Expect, BeforeValidator(_expect)] = "all"
 
 
-class StationFile(Strict):
-    """The file as written."""
-
+class _File(Strict):
     station: StationSection
     database: Annotated[Text, AfterValidator(_database)]
     store: Text
     recipes: Text
-    slots: Annotated[
-        dict[Annotated[str, AfterValidator(_slot_name)], SlotSection],
-        Field(min_length=1, max_length=MAX_SLOTS),
-    ]
     families: Text | None = None
     socket: Text | None = None
     tray: TraySection = TraySection()
+
+
+class StationFile(_File):
+    """The file as written."""
+
+    slots: SlotSections
+
+
+class StationFileWithMap(_File):
+    """The file as written, its slots in another one."""
+
+    slots: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +98,7 @@ class Settings:
     """The file as understood: paths absolute, slots in file order.
 
     `database` is a SQLAlchemy URL; a path in the file becomes `sqlite:///` and that path.
+    `slot_map` is the file that the slots came from, if it is another one; only that names hubs.
     `families` is None for the table that comes with the station. `socket` is where the engine
     listens; left out of the file, it lies beside the settings as `station.sock`.
     """
@@ -124,6 +112,8 @@ class Settings:
     families: Path | None = None
     socket: Path = Path("station.sock")
     tray: TraySection = field(default_factory=TraySection)
+    hubs: tuple[HubMark, ...] = ()
+    slot_map: Path | None = None
 
     @property
     def rows(self) -> tuple[tuple[str, ...], ...]:
@@ -139,61 +129,54 @@ def _columns_for(slots: int) -> int:
 
 
 def load_settings(path: Path) -> Settings:
-    """Read a station.yaml. Relative paths are relative to the file. Raises ConfigError."""
+    """Read a station.yaml, and the slot map that it names. Relative paths are relative to the
+    file. Raises ConfigError."""
     document = read_document(path)
-    read = read_model(document, StationFile)
-    problems = _shared_ports(document, read) + _strange_slots(document, read)
-    if problems:
-        raise refuse(problems)
     base = path.absolute().parent
 
     def place(text: str) -> Path:
         return Path(os.path.normpath(base / text))
 
+    slot_map: Path | None = None
+    if isinstance(document.value, dict) and isinstance(document.value.get("slots"), str):
+        elsewhere = read_model(document, StationFileWithMap)
+        read: _File = elsewhere
+        slot_map = place(elsewhere.slots)
+        mapped = load_slot_map(slot_map)
+        problems = []
+    else:
+        here = read_model(document, StationFile)
+        read = here
+        mapped = SlotMap(slots_of(here.slots))
+        problems = shared_ports(document, here.slots)
+    problems += _strange_slots(document, read.tray.expect, [slot.name for slot in mapped.slots])
+    if problems:
+        raise refuse(problems)
     return Settings(
         path=path.absolute(),
         station=read.station,
         database=read.database if "://" in read.database else f"sqlite:///{place(read.database)}",
         store=place(read.store),
         recipes=place(read.recipes),
-        slots=tuple(
-            Slot(name, frozenset(map(PortPath.parse, section.ports)), section.recipe)
-            for name, section in read.slots.items()
-        ),
+        slots=mapped.slots,
         families=None if read.families is None else place(read.families),
         socket=place(read.socket or "station.sock"),
         tray=read.tray,
+        hubs=mapped.hubs,
+        slot_map=slot_map,
     )
 
 
-def _shared_ports(document: Document, read: StationFile) -> list[str]:
-    """A USB port belongs to one slot, once."""
-    owner: dict[str, str] = {}
-    problems = []
-    for name, section in read.slots.items():
-        for place, port in enumerate(section.ports):
-            first = owner.setdefault(port, name)
-            where = ("slots", name, "ports", place)
-            if first != name:
-                problems.append(document.problem(where, f"port {port} is in slot {first} too"))
-            elif port in section.ports[:place]:
-                problems.append(document.problem(where, f"port {port} is listed twice"))
-    return problems
-
-
-def _strange_slots(document: Document, read: StationFile) -> list[str]:
+def _strange_slots(document: Document, expect: Expect, slots: list[str]) -> list[str]:
     """What a tray is expected to have must be among the slots."""
-    expect = read.tray.expect
     where = ("tray", "expect")
-    if isinstance(expect, int) and expect > len(read.slots):
-        return [
-            document.problem(where, f"{expect} modules do not fit into {len(read.slots)} slots")
-        ]
+    if isinstance(expect, int) and expect > len(slots):
+        return [document.problem(where, f"{expect} modules do not fit into {len(slots)} slots")]
     if not isinstance(expect, tuple):
         return []
     problems = []
     for place, name in enumerate(expect):
-        if name not in read.slots:
+        if name not in slots:
             problems.append(document.problem((*where, place), f"there is no slot {name!r}"))
         elif name in expect[:place]:
             problems.append(document.problem((*where, place), f"slot {name} is listed twice"))

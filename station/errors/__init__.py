@@ -72,6 +72,17 @@ from station.errors.package import (
     VendorLineRefused,
 )
 from station.errors.page import all_errors, page
+from station.errors.places import (
+    ControllerMissing,
+    HubMissing,
+    HubMoved,
+    HubReplaced,
+    HubsSwapped,
+    PlaceDoubtful,
+    PortMissing,
+    PortShared,
+    PortsUnpaired,
+)
 from station.errors.protocol import (
     AtError,
     AtSilent,
@@ -137,6 +148,7 @@ __all__ = [
     "Blame",
     "Bug",
     "ConfigError",
+    "ControllerMissing",
     "Crashed",
     "DatabaseError",
     "DeviceError",
@@ -154,6 +166,10 @@ __all__ = [
     "FromVersionRefused",
     "GeometryMismatch",
     "HistoryTrouble",
+    "HubMissing",
+    "HubMoved",
+    "HubReplaced",
+    "HubsSwapped",
     "IdentityChanged",
     "IdentityUnreadable",
     "ImageRefused",
@@ -184,7 +200,11 @@ __all__ = [
     "PackageIncomplete",
     "PackageMissing",
     "PartitionMismatch",
+    "PlaceDoubtful",
     "PlanRefused",
+    "PortMissing",
+    "PortShared",
+    "PortsUnpaired",
     "PortsUnwatched",
     "ProgrammerRejected",
     "ProtocolError",

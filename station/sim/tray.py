@@ -63,5 +63,7 @@ def port_of(slot: Slot) -> SimPort:
     """The slot's paths as a port: the lowest bus is the USB 2 side, the next its companion."""
     paths = sorted(slot.ports)
     if not paths:
-        raise ConfigError(f"slot {slot.name} has no port")
+        raise ConfigError(
+            f"slot {slot.name} has no port path such as 1-1.4; simulated modules have no controller"
+        )
     return SimPort(paths[0], paths[1] if len(paths) > 1 else None)
