@@ -168,13 +168,11 @@ class Topology:
 
         Empty if there is no such port now.
         """
-        if location.revision is not None:
-            port = self.port(location)
-            return () if port is None else (port.path,)
-        for revision in (2, 1, 3):
-            port = self.port(Location(location.controller, revision, location.chain))
+        for place in location.revisions:
+            port = self.port(place)
             if port is not None:
-                return (port.path,) if port.peer is None else (port.path, port.peer)
+                alone = location.revision is not None or port.peer is None
+                return (port.path,) if alone or port.peer is None else (port.path, port.peer)
         return ()
 
     def under(self, controller: Controller) -> Iterator[UsbDevice]:
