@@ -39,6 +39,8 @@ class SlotState(Enum):
     """A verdict stands; the module was pulled out in the middle."""
     HELD = "held"
     """An engineer keeps this slot out of the line."""
+    DISABLED = "disabled"
+    """The engine does not trust that it knows where this slot is; its failure says why."""
 
     @property
     def is_busy(self) -> bool:

@@ -16,7 +16,7 @@ from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
 from station.engine.stop import Stop, obey_signals
 from station.engine.world import Order, World
-from station.errors import UsageError
+from station.errors import UnmappedPort, UsageError
 from station.firmware.package_store import PackageStore
 from station.model import Slot
 from station.selection import recipe_named
@@ -85,6 +85,8 @@ def run_flash(
             )
         finally:
             reporter.stop()
+    if tally.unknown is not None:
+        say(f"{UnmappedPort.code} {UnmappedPort.headline}: {tally.unknown}; it was left alone")
     if not request.json:
         print_results(slots, tally.records, tally.lost)
     return Flashed(_exit(tally, slots) if reporter.heard else Exit.STATION, tally.aborted)

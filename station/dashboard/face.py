@@ -47,6 +47,7 @@ STATES = {
     SlotState.RETURNING: _face(Kind.RUN, "◔", "WHO?"),
     SlotState.PULLED: _face(Kind.ACT, "▼", "PUT BACK", "BACK"),
     SlotState.HELD: _face(Kind.OFF, "○", "HELD"),
+    SlotState.DISABLED: _face(Kind.WARN, "⚠", "DISABLED", "OFF"),
 }
 """The states that have one face whatever the verdict; DONE and AWAY show the verdict."""
 

@@ -35,6 +35,7 @@ _STATES = {
     SlotState.RETURNING: "something came back; being asked who it is",
     SlotState.PULLED: "pulled out in the middle",
     SlotState.HELD: "kept out of the line",
+    SlotState.DISABLED: "disabled: its place in the USB tree is in doubt",
 }
 
 

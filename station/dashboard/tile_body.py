@@ -30,6 +30,8 @@ _LONG_LINE = 24
 _TAIL = 6
 """Where an identifier does not fit: so many characters of its end, since there the units differ."""
 
+_REASONED = (SlotState.HELD, SlotState.DISABLED)
+
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -134,10 +136,10 @@ def _headlines(
 
 
 def _remedy(view: SlotView, columns: int, room: int, palette: Palette) -> list[Line]:
-    """What to do; first why, for a slot that a person holds: the reason is known nowhere else."""
+    """What to do; first why, for a slot out of the line: the reason is known nowhere else."""
     if view.failure is None:
         return []
-    cause = palette.text(view.failure.cause) if view.state is SlotState.HELD else ""
+    cause = palette.text(view.failure.cause) if view.state in _REASONED else ""
     why = wrapped(cause, columns, min(room, 3))
     lines = wrapped(palette.text(view.failure.remedy), columns, min(room - len(why), 5))
     if len(lines) <= 1 and columns < _LONG_LINE:

@@ -134,6 +134,8 @@ class Attempt:
         await self._end(ending)
 
     async def _work(self) -> Outcome:
+        if self.port.slot.barred is not None:
+            raise self.port.slot.barred
         device = self.port.device
         if device is None:
             raise NoUsb(f"no module on the USB port of slot {self.port.slot.name}")

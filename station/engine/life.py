@@ -139,6 +139,7 @@ TABLE: dict[S, dict[Input, S]] = {
         Input.RELEASED_EMPTY: S.EMPTY,
         Input.RELEASED_FULL: S.PROBING,
     },
+    S.DISABLED: {},
 }
 
 _WHY_NOT = {
@@ -153,6 +154,7 @@ _WHY_NOT = {
     S.RETURNING: "its module is just being asked who it is",
     S.PULLED: "its module was pulled out; put it back first",
     S.HELD: "it is held; release it first",
+    S.DISABLED: "it is disabled because its place in the USB tree is in doubt",
 }
 
 

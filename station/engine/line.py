@@ -20,10 +20,9 @@ from station.engine.ward import for_ever
 from station.engine.world import World
 from station.errors import NotArmed, StationError, Stopping, TrayShort, UnmappedPort
 from station.live import BUSY, Alarm, Counts, LineState, LineView, SlotState
-from station.model import Event, Mode
+from station.model import Event
 
 _EMPTY = frozenset({SlotState.EMPTY, SlotState.NO_USB})
-_OURS = frozenset({Mode.RUNTIME, Mode.EDL, Mode.DLOAD, Mode.CRASHED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +192,21 @@ class Line:
         else:
             self.alarm(TrayShort, f"nothing on USB in {', '.join(ordered)}")
 
+    def tell_disabled(self) -> None:
+        """An alarm for each way in which the place of slots is in doubt."""
+        causes: dict[type[StationError], dict[str, list[str]]] = {}
+        for slot in self.world.settings.slots:
+            if (why := slot.barred) is not None:
+                causes.setdefault(type(why), {}).setdefault(why.cause, []).append(slot.name)
+        for kind, slots in causes.items():
+            told = "; ".join(f"{', '.join(names)}: {cause}" for cause, names in slots.items())
+            self.alarm(kind, f"disabled are {told}")
+
     def _on_health(self) -> None:
         """Something about the station's own house changed, or a look at the ports is due."""
         for kind, cause in self.health.report.items():
             self.alarm(kind, cause)
-        families = self.world.families
-        strange = [d for d in self.board.strangers if families.mode_of(d) in _OURS]
-        named = ", ".join(f"{d.path} ({d.usb_id})" for d in strange[:4])
-        self.alarm(UnmappedPort, f"a module on {named}" if strange else None)
+        self.alarm(UnmappedPort, self.board.on_unknown_ports(self.world.families))
         self._admit()
 
     def alarm(self, kind: type[StationError], cause: str | None) -> None:

@@ -22,6 +22,8 @@ class Tally:
     lost: dict[str, Failure] = field(default_factory=dict)
     aborted: bool = False
     """A person stopped it."""
+    unknown: str | None = None
+    """Modules on ports of no slot, which were left alone."""
 
 
 async def flash_once(
@@ -46,6 +48,7 @@ async def flash_once(
         watching.start_soon(_cancel_on, stop.gently, waiting)
         with waiting:
             await _await_all(board, chosen, wait_s)
+        tally.unknown = board.on_unknown_ports(world.families)
         async with trio.open_nursery() as tray:
             for slot in chosen:
                 attempt = Attempt(world, board[slot.name], orders[slot.name])
@@ -68,6 +71,8 @@ async def _await_all(board: PortBoard, slots: tuple[Slot, ...], wait_s: float) -
     """Until every slot is occupied or time is up; what is missing its own slot reports."""
     with suppress(Timeout):
         for slot in slots:
+            if slot.barred is not None:
+                continue
             await board[slot.name].wait(lambda device: device is not None, wait_s)
 
 

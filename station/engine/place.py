@@ -57,6 +57,9 @@ class Place:
         self._why_standing: StationError | None = None
         self._abort_wanted = False
         self._tale = Tale(floor.feed, self._fresh(SlotState.EMPTY))
+        if port.slot.barred is not None:
+            disabled = self._fresh(SlotState.DISABLED)
+            self._tale.show(replace(disabled, failure=Failure.of(port.slot.barred)))
 
     @property
     def view(self) -> SlotView:

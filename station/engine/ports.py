@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterable
 
 import trio
 
+from station.config import Families
 from station.errors import Timeout
-from station.model import DeviceInfo, Slot
+from station.model import DeviceInfo, Mode, Slot
 from station.transport.base import Backend
+
+_MODULES = frozenset({Mode.RUNTIME, Mode.EDL, Mode.DLOAD, Mode.CRASHED})
+_NAMED = 4
 
 WAKE_S = 1.0
 """The longest time between two scans, whatever the backend says about changes."""
@@ -60,6 +64,14 @@ class PortBoard:
         """When the last scan succeeded."""
         self.watched_s = self.scanned_s
         """When the last scan was tried."""
+
+    def on_unknown_ports(self, families: Families) -> str | None:
+        """The modules that no slot has, in words; they are shown and never flashed."""
+        modules = [d for d in self.strangers if families.mode_of(d) in _MODULES]
+        if not modules:
+            return None
+        more = "" if len(modules) <= _NAMED else f" and {len(modules) - _NAMED} more"
+        return f"a module on {', '.join(f'{d.path} ({d.usb_id})' for d in modules[:_NAMED])}{more}"
 
     def __getitem__(self, slot_name: str) -> SlotPort:
         return self._ports[slot_name]

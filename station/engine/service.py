@@ -88,8 +88,9 @@ async def make_line(world: World, stop: Stop) -> Line:
     await health.look()
     line = Line(world, board, feed, health, stop)
     for slot, reason in (await world.store.held_slots(settings.station.name)).items():
-        if slot in line.places:
+        if slot in line.places and line.places[slot].state is not SlotState.DISABLED:
             line.places[slot].hold(reason)
+    line.tell_disabled()
     line.show()
     return line
 

@@ -13,7 +13,7 @@ from station.dashboard.face import VERDICTS, face, face_of
 from station.dashboard.palette import COLOUR, PLAIN, Kind, Palette, contrast
 from station.dashboard.tile import Look, draw_tile
 from station.dashboard.words import duration, percent, wrapped
-from station.errors import NotFlashed
+from station.errors import HubMoved, NotFlashed
 from station.live import SlotState, SlotView
 from station.model import Failure, Outcome
 from tests.dashboard.tray import NOW_UTC_US, STATES
@@ -155,6 +155,15 @@ def test_a_failure_shows_code_headline_and_remedy(view: SlotView) -> None:
         assert view.failure.remedy.split()[0] in shown
         drawn = large(view.failure.headline, 55, 3, False)
         assert drawn[0].strip() in shown or face(view).word == view.failure.headline
+
+
+def test_a_disabled_slot_says_why_and_what_to_do() -> None:
+    moved = Failure.of(HubMoved("hub A is expected at X; it is at Y"))
+    shown = text_of(SlotView("A1", SlotState.DISABLED, 0, failure=moved), 60, 24)
+    assert "U120" in shown
+    assert "hub A is expected at X; it is at Y" in shown
+    assert moved.remedy.split()[0] in shown
+    assert "HUB MOVED" in text_of(SlotView("A1", SlotState.DISABLED, 0, failure=moved), 20, 6)
 
 
 def test_a_dead_tile_says_nothing_but_its_slot() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import trio
 import trio.testing
 
-from station.config import load_families, load_recipes, load_settings
+from station.config import load_families, load_recipes
 from station.engine.desk import Desk
 from station.engine.line import Line
 from station.engine.server import Peer
@@ -68,7 +68,7 @@ class Running:
 @asynccontextmanager
 async def running(bench: tray.Line) -> AsyncIterator[Running]:
     """Start the line on this bench; nothing is plugged in by it. Cancelled at the end."""
-    settings = load_settings(bench.config)
+    settings = bench.settings()
     create_if_missing(settings.database)
     shelf = Shelf(PackageStore(settings.store))
     try:

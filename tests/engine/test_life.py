@@ -28,6 +28,7 @@ AWAY        RETURNING .     .      .      .
 RETURNING   RETURNING AWAY  .      .      .
 PULLED      SETTLING  .     .      .      .
 HELD        .         .     .      .      .
+DISABLED    .         .     .      .      .
 
             SETTLED_DISARMED ARMED       STANDS STRANGER UNKNOWN  STUMBLED
 EMPTY       .                .           .      .        .        .
@@ -45,6 +46,7 @@ AWAY        .                .           .      .        .        .
 RETURNING   .                .           DONE   SETTLING STANDING STANDING
 PULLED      .                .           .      .        .        .
 HELD        .                .           .      .        .        .
+DISABLED    .                .           .      .        .        .
 
              IDENTIFIED WRITING  VERIFYING ENDED ENDED_AWAY ENDED_OUT
 EMPTY        .          .        .         .     .          .
@@ -62,6 +64,7 @@ AWAY         .          .        .         .     .          .
 RETURNING    .          .        .         .     .          .
 PULLED       .          .        .         .     .          .
 HELD         .          .        .         .     .          .
+DISABLED     .          .        .         .     .          .
 
              START       ABORT       HOLD RELEASED_EMPTY RELEASED_FULL CLEAR
 EMPTY        x           x           HELD x              x             x
@@ -79,6 +82,7 @@ AWAY         x           x           HELD x              x             EMPTY
 RETURNING    x           x           HELD x              x             x
 PULLED       x           x           HELD x              x             EMPTY
 HELD         x           x           x    EMPTY          PROBING       x
+DISABLED     x           x           x    x              x             x
 """
 
 

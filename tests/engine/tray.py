@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
 import yaml
 
 from station.commands.demo_files import SIZE_MB, write_demo_files
-from station.config import load_families, load_recipes, load_settings
+from station.config import Settings, load_families, load_recipes, load_settings
 from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
 from station.engine.stop import Stop
 from station.engine.world import Order, World
+from station.errors import StationError
 from station.firmware.package_store import PackageStore
 from station.model import AttemptRecord, Event, StepRecord
 from station.sim.backend import SimBackend
@@ -36,10 +37,23 @@ class Line:
     tell: Callable[[Event], None] = lambda _: None
     stop: Stop = field(default_factory=Stop)
     stop_at_once: bool = False
+    barred: dict[str, StationError] = field(default_factory=dict)
+    """Slots whose place is in doubt."""
 
     @property
     def config(self) -> Path:
         return self.folder / "station.yaml"
+
+    def settings(self) -> Settings:
+        """Those of the file, with the slots disabled that `barred` names."""
+        settings = load_settings(self.config)
+        slots = (
+            replace(slot, ports=frozenset(), barred=self.barred[slot.name])
+            if slot.name in self.barred
+            else slot
+            for slot in settings.slots
+        )
+        return replace(settings, slots=tuple(slots))
 
     def edit_recipe(self, **changes: object) -> None:
         path = self.folder / "recipes" / "ec25-demo.yaml"
@@ -56,7 +70,7 @@ class Line:
         if not self.plugged:
             self.tray.plug(trio.current_time())
             self.plugged = True
-        settings = load_settings(self.config)
+        settings = self.settings()
         create_if_missing(settings.database)
         shelf = Shelf(PackageStore(settings.store))
         order = order or Order("test")
