@@ -20,10 +20,12 @@ from station.commands import (
     serve,
     sim,
     sim_usbip_cli,
+    slots_cli,
 )
 from station.commands.exits import Exit, leave, show, station_errors
 from station.commands.options import Config
 from station.commands.options import settings_of as _settings
+from station.commands.slots import located
 from station.errors import UsageError
 from station.model import Unit
 from station.store.writer import now_utc_us
@@ -42,6 +44,7 @@ db_app = typer.Typer(help="The database and its schema.", no_args_is_help=True)
 sim_app = typer.Typer(help="Things to rehearse with.", no_args_is_help=True)
 for name, group in (
     ("line", line_cli.app),
+    ("slots", slots_cli.app),
     ("recipe", recipe_app),
     ("package", package_app),
     ("audit", audit_app),
@@ -90,7 +93,7 @@ def _station(
 def _serve(config: Config = None) -> None:
     """Run the engine in the foreground: the slots, the record and the socket for screens."""
     with station_errors():
-        leave(serve.serve(_settings(config), LibusbBackend()))
+        leave(serve.serve(located(_settings(config)), LibusbBackend()))
 
 
 @app.command("dash")
@@ -182,7 +185,7 @@ def _flash(
             wait_s=wait,
             json=json,
         )
-        leave(flash.run_flash(_settings(config), request, LibusbBackend()).code)
+        leave(flash.run_flash(located(_settings(config)), request, LibusbBackend()).code)
 
 
 @app.command("plan")
