@@ -27,6 +27,9 @@ MAX_MODULES = 32
 SIZES_MB = (1, 128)
 LISTEN = f"127.0.0.1:{TCP_PORT}"
 
+MEMORY_BYTES = 256 << 20
+"""Flash content that is held in memory: pages of all modules, equal ones once."""
+
 _MODE = 0o600
 """Whoever may open the control socket commands the rehearsal, as the user who began it."""
 

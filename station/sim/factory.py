@@ -15,7 +15,7 @@ from station.sim.images import (
 )
 from station.sim.layouts import Layout, Part, layout_of
 from station.sim.module import Identity, SimModule
-from station.sim.nand import Geometry, Nand, PageStore
+from station.sim.nand import STORE_MEMORY_BYTES, Geometry, Nand, PageStore
 from station.sim.timing import Timing
 
 _CALIBRATION_BLOCKS = 2
@@ -24,10 +24,18 @@ _CALIBRATION_BLOCKS = 2
 class Factory:
     """Modules of one family; all share the pages that are the same."""
 
-    def __init__(self, family: str = "ec25", *, size_mb: int = 16, seed: int = 0) -> None:
+    def __init__(
+        self,
+        family: str = "ec25",
+        *,
+        size_mb: int = 16,
+        seed: int = 0,
+        memory_bytes: int = STORE_MEMORY_BYTES,
+    ) -> None:
+        """`memory_bytes`: flash content beyond that lies in a temporary file."""
         self.layout = layout_of(family)
         self._size_mb = size_mb
-        self._store = PageStore(self.layout.sector_size_bytes)
+        self._store = PageStore(self.layout.sector_size_bytes, memory_bytes)
         self._masters: dict[str, Nand] = {}
         self._random = random.Random(f"{family}/{seed}")
         self._made = 0
@@ -40,6 +48,7 @@ class Factory:
         timing: Timing = Timing(),  # noqa: B008 - frozen
         tolerant: bool = False,
         keep_payload: bool = False,
+        log_out: bool = True,
     ) -> SimModule:
         """A new module with an identity of its own, on an older version unless one is named."""
         version = version or self.layout.older_version
@@ -65,6 +74,7 @@ class Factory:
             timing=timing,
             tolerant=tolerant,
             keep_payload=keep_payload,
+            log_out=log_out,
         )
 
     def _master(self, version: str) -> Nand:

@@ -37,7 +37,8 @@ class Identity:
 
 
 class SimModule:
-    """Implements `station.sim.port.Module`."""
+    """Implements `station.sim.port.Module`. `log_out`: keep what it is sent, for who asks later;
+    `keep_payload`: image data too, not only its digest."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class SimModule:
         timing: Timing = Timing(),  # noqa: B008 - frozen
         tolerant: bool = False,
         keep_payload: bool = False,
+        log_out: bool = True,
     ) -> None:
         self.layout = layout
         self.family = FAMILIES[layout.family]
@@ -59,12 +61,14 @@ class SimModule:
         self.timing = timing
         self.referee = Referee(tolerant=tolerant)
         self.out_log = OutLog(keep_payload)
+        self._log_out = log_out
         self.vendor_lines: list[bytes] = []
         self.flashed = False
         """An image was programmed since the module was made."""
         self.calibration = calibration
         self._made_with = boot(nand, layout, calibration).version
         self._face: Face | None = None
+        self._interfaces: frozenset[int] = frozenset()
         self._at: dict[int, AtSide] = {}
         self._diag: DiagSide | None = None
         self._sahara: SaharaSide | None = None
@@ -101,6 +105,7 @@ class SimModule:
 
     def enumerated(self, face: Face) -> tuple[Reaction, ...]:
         self._face = face
+        self._interfaces = frozenset(interface.number for interface in face.interfaces)
         self._at, self._diag, self._sahara, self._firehose = {}, None, None, None
         if face.vid == faces.QUECTEL:
             return self._start_system()
@@ -109,9 +114,10 @@ class SimModule:
         return self._sahara.greet()
 
     def receive(self, interface: int, data: bytes) -> Taken:
-        raw = self._takes_raw(data)
-        (self.out_log.note_raw if raw else self.out_log.note)(self.mode, interface, data)
-        if self._face is None or interface not in {i.number for i in self._face.interfaces}:
+        if self._log_out:
+            raw = self._takes_raw(data)
+            (self.out_log.note_raw if raw else self.out_log.note)(self.mode, interface, data)
+        if interface not in self._interfaces:
             self.referee.breach("usb", f"a transfer for interface {interface}, which is not there")
             return Taken()
         if self._firehose is not None:

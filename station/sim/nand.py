@@ -31,7 +31,7 @@ class PageStore:
 
     def __init__(self, page_bytes: int, memory_bytes: int = STORE_MEMORY_BYTES) -> None:
         self.page_bytes = page_bytes
-        self._numbers: dict[bytes, int] = {}
+        self._numbers: dict[int, int] = {}
         self._held: list[bytes] = []
         self._held_max = max(1, memory_bytes // page_bytes)
         self._file: int | None = None
@@ -39,20 +39,31 @@ class PageStore:
 
     def put(self, page: bytes) -> int:
         """The number under which exactly this page can be read again."""
-        digest = blake2b(page, digest_size=16).digest()
-        return self._numbers.get(digest) or self._add(digest, page)
+        return self._numbered(page) or self._add(page)
 
-    def _add(self, digest: bytes, page: bytes) -> int:
+    def _numbered(self, page: bytes) -> int:
+        """Its number, or 0. Pages of the same hash lie at the places behind it."""
+        place = hash(page)
+        while number := self._numbers.get(place, 0):
+            if self.get(number) == page:
+                break
+            place += 1
+        return number
+
+    def _add(self, page: bytes) -> int:
         """The number appears last: whoever finds it can read the page."""
         with self._adding:
-            number = self._numbers.get(digest)
-            if number is None:
+            number = self._numbered(page)
+            if not number:
                 number = len(self._numbers) + 1
                 if number <= self._held_max:
                     self._held.append(bytes(page))
                 else:
                     os.pwrite(self._spill(), page, self._offset(number))
-                self._numbers[digest] = number
+                place = hash(page)
+                while place in self._numbers:
+                    place += 1
+                self._numbers[place] = number
         return number
 
     def get(self, number: int) -> bytes:

@@ -144,6 +144,11 @@ class SimPort:
         path = self.super_speed if self.face.superspeed and self.super_speed else self.high_speed
         return DeviceInfo(path, self.face.vid, self.face.pid, self.face.interfaces, self.generation)
 
+    def is_at(self, generation: int, now_s: float) -> bool:
+        """That enumeration is on the bus at this time."""
+        self._settle(now_s)
+        return self.face is not None and generation == self.generation
+
     def next_change_s(self, now_s: float) -> float | None:
         """When the module will leave or come back by itself, if that is already decided."""
         self._settle(now_s)
@@ -265,7 +270,7 @@ class SimPort:
 
     def _settle(self, now_s: float) -> None:
         """Let every departure, return and deed that is due happen, in order."""
-        while True:
+        while self._later or self._leave is not None or self._return is not None:
             later = min(self._later, key=lambda entry: entry[0], default=None)
             leave_s = self._leave[0] if self._leave is not None else None
             if later is not None and later[0] <= now_s and (leave_s is None or later[0] < leave_s):

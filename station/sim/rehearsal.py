@@ -127,6 +127,7 @@ class Rehearsal:
             traits=Traits() if fault is None else fault_named(fault).traits,
             timing=self._timing,
             tolerant=self._tolerant,
+            log_out=False,
         )
 
     # --- eyes ---------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ class _Transfer:
     came: bytearray = field(default_factory=bytearray)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Lane:
     """One endpoint and its transfers, answered in order. `due_s`: when the first can go on."""
 
@@ -57,6 +57,7 @@ class UsbipDevice:
             for interface in face.interfaces
             for endpoint in interface.endpoints
         }
+        self._busy: dict[_Lane, None] = {}
         self._outstanding: dict[int, _Transfer] = {}
         self._outstanding_bytes = 0
 
@@ -86,6 +87,7 @@ class UsbipDevice:
         else:
             transfer = _Transfer(command, data)
             lane.waiting.append(transfer)
+            self._busy[lane] = None
             self._outstanding[command.sequence] = transfer
             self._outstanding_bytes += command.length_bytes
 
@@ -128,16 +130,19 @@ class UsbipDevice:
 
         Raises Disconnected when the module has left. What was answered before is in `answers`.
         """
-        present = self._port.device(now_s)
-        if present is None or present.generation != self._generation:
+        if not self._port.is_at(self._generation, now_s):
             raise Disconnected(f"the module on {self._port.high_speed} is gone")
-        while any(self._advance(lane, now_s) for lane in self._busy()):
-            pass
-        times_s = [lane.due_s for lane in self._busy()] + [self._port.next_change_s(now_s)]
+        while sum(self._drain(lane, now_s) for lane in tuple(self._busy)):
+            pass  # what one endpoint took, another may have an answer to
+        times_s = [lane.due_s for lane in self._busy] + [self._port.next_change_s(now_s)]
         return min((at_s for at_s in times_s if at_s is not None), default=None)
 
-    def _busy(self) -> list[_Lane]:
-        return [lane for lane in self._lanes.values() if lane.waiting]
+    def _drain(self, lane: _Lane, now_s: float) -> bool:
+        """As many steps as an endpoint can go; False if there was none."""
+        has_moved = False
+        while lane.waiting and self._advance(lane, now_s):
+            has_moved = True
+        return has_moved
 
     def _advance(self, lane: _Lane, now_s: float) -> bool:
         """One step with the first transfer; False if it has to wait. Interrupts never come."""
@@ -188,7 +193,12 @@ class UsbipDevice:
         self.answers.append(wire.submit_answer(submit, status, came, taken_bytes=taken_bytes))
 
     def _forget(self, lane: _Lane, transfer: _Transfer) -> None:
-        lane.waiting.remove(transfer)
+        if lane.waiting[0] is transfer:
+            lane.waiting.popleft()
+        else:
+            lane.waiting.remove(transfer)
+        if not lane.waiting:
+            del self._busy[lane]
         del self._outstanding[transfer.submit.sequence]
         self._outstanding_bytes -= transfer.submit.length_bytes
 

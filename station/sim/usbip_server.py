@@ -16,21 +16,13 @@ from station.sim import usbip_wire as wire
 from station.sim.descriptors import dress
 from station.sim.port import Module, SimPort
 from station.sim.usbip_device import UsbipDevice
-from station.sim.usbip_wire import Device, ImportStatus, Op, Speed, Submit
+from station.sim.usbip_visit import Gone, Visit, Wires
+from station.sim.usbip_wire import Device, ImportStatus, Op, Speed
 
 TCP_PORT = 3240
 """Where USB/IP lives, as registered."""
 
 MAX_CONNECTIONS = 128
-MAX_ANSWERS = 256
-"""So many are kept for a peer that does not read; then nothing more is heard from it."""
-
-REST_S = 10.0
-"""Who connects asks in this time; who began a command ends it in this time."""
-SEND_S = 30.0
-"""A peer that does not take what it is sent in this time is gone."""
-
-_READ_BYTES = 64 << 10
 _MAX_DEVICE_NUMBER = 127
 
 
@@ -47,16 +39,13 @@ async def listen_tcp(
         raise ConfigError(f"nothing can listen at {host} port {tcp_port}: {reason}") from error
 
 
-class _Gone(Exception):
-    """The peer left."""
-
-
 @dataclass(slots=True)
 class _Berth:
     """A port that is exported: who waits at it, and which enumeration is imported."""
 
     port: SimPort
     imported: int | None = None
+    visits: set[Visit] = field(default_factory=set)
     _waiting: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
 
     @property
@@ -83,6 +72,8 @@ class _Berth:
     def ring(self) -> None:
         """Something happened here: whoever waits looks again."""
         self._waiting.unpark_all()
+        for visit in self.visits:
+            visit.wake()
 
     async def changed(self, until_s: float | None = None) -> None:
         """Until the next ring or that time; always a checkpoint."""
@@ -141,7 +132,7 @@ class UsbipServer:
         berth = self._berths[str(port.high_speed)]
         async with stream:
             if berth.device() == device and berth.imported != port.generation:
-                await self._end_well(self._visit(_Wires(stream, self._patience), berth, device))
+                await self._end_well(self._visit(Wires(stream, self._patience), berth, device))
 
     async def serve(
         self,
@@ -167,7 +158,7 @@ class UsbipServer:
         """Whatever ends it, ends it alone."""
         try:
             await conversation
-        except* _Gone:
+        except* Gone:
             pass
         except* Disconnected as gone:
             self._tell(str(gone.exceptions[0]))
@@ -179,7 +170,7 @@ class UsbipServer:
     async def _converse(self, stream: trio.SocketStream) -> None:
         if self._connections > MAX_CONNECTIONS:
             raise ProtocolError(f"{MAX_CONNECTIONS} connections are open already")
-        wires = _Wires(stream, self._patience)
+        wires = Wires(stream, self._patience)
         question = await wires.exactly(wire.QUESTION_BYTES)
         match wire.parse_question(question):
             case Op.DEVLIST:
@@ -189,7 +180,7 @@ class UsbipServer:
                 bus_id = wire.parse_bus_id(await wires.exactly(wire.BUS_ID_BYTES))
                 await self._import(wires, bus_id)
 
-    async def _import(self, wires: "_Wires", bus_id: str) -> None:
+    async def _import(self, wires: Wires, bus_id: str) -> None:
         berth = self._berths.get(bus_id)
         device = berth.device() if berth is not None else None
         if berth is None or device is None:
@@ -201,108 +192,21 @@ class UsbipServer:
         await self._visit(wires, berth, device, wire.import_answer(device))
 
     async def _visit(
-        self, wires: "_Wires", berth: _Berth, device: Device, greeting: bytes = b""
+        self, wires: Wires, berth: _Berth, device: Device, greeting: bytes = b""
     ) -> None:
         """Be `device`, which is at this berth now."""
         generation, face = berth.port.generation, berth.port.face
         if face is None:
             return
         berth.imported = generation
+        visit = Visit(wires, UsbipDevice(berth.port, face, device.id))
+        berth.visits.add(visit)
         try:
-            visit = _Visit(wires, berth, UsbipDevice(berth.port, face, device.id))
             self._tell(f"{berth.bus_id} is imported as {device.vid:04x}:{device.pid:04x}")
             await wires.send(greeting)
             await visit.run()
         finally:
+            berth.visits.discard(visit)
             if berth.imported == generation:
                 berth.imported = None
             berth.ring()
-
-
-@dataclass(slots=True)
-class _Wires:
-    """Both directions of one connection, bounded in time; holds what is asked for and one read."""
-
-    stream: trio.SocketStream
-    patience: float
-    _buffer: bytearray = field(default_factory=bytearray)
-
-    async def begin(self) -> None:
-        """Wait, for ever, until something is there."""
-        if not self._buffer:
-            await self._more()
-
-    async def exactly(self, count: int) -> bytes:
-        """The next `count` bytes. Raises ProtocolError if they do not come in time."""
-        try:
-            with trio.fail_after(REST_S * self.patience):
-                while len(self._buffer) < count:
-                    await self._more()
-        except trio.TooSlowError:
-            raise ProtocolError(f"it broke off: {count} bytes in {REST_S:g} s expected") from None
-        data = bytes(self._buffer[:count])
-        del self._buffer[:count]
-        return data
-
-    async def send(self, data: bytes) -> None:
-        try:
-            with trio.fail_after(SEND_S * self.patience):
-                await self.stream.send_all(data)
-        except trio.TooSlowError:
-            raise ProtocolError(f"it took nothing for {SEND_S:g} s") from None
-        except trio.BrokenResourceError:
-            raise _Gone from None
-
-    async def _more(self) -> None:
-        try:
-            data = await self.stream.receive_some(_READ_BYTES)
-        except trio.BrokenResourceError:
-            raise _Gone from None
-        if not data:
-            raise _Gone
-        self._buffer += data
-
-
-@dataclass(slots=True)
-class _Visit:
-    """An import from its answer to its end, which is always an exception."""
-
-    wires: _Wires
-    berth: _Berth
-    device: UsbipDevice
-
-    async def run(self) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._answer)
-            await self._listen()
-
-    async def _listen(self) -> None:
-        while True:
-            await self.wires.begin()
-            command = wire.parse_command(await self.wires.exactly(wire.HEAD_BYTES))
-            self.device.admit(command)
-            data_bytes = command.data_bytes if isinstance(command, Submit) else 0
-            data = await self.wires.exactly(data_bytes) if data_bytes else b""
-            self.device.take(command, data, trio.current_time())
-            self.berth.ring()
-            while len(self.device.answers) >= MAX_ANSWERS:
-                await self.berth.changed()
-
-    async def _answer(self) -> None:
-        while True:
-            try:
-                due_s = self.device.work(trio.current_time())
-            finally:
-                has_sent = await self._send_answers()
-            # While it was sent, something may have happened that nobody waited for.
-            if not has_sent:
-                await self.berth.changed(due_s)
-
-    async def _send_answers(self) -> bool:
-        answers = self.device.answers
-        if not answers:
-            return False
-        while answers:
-            await self.wires.send(answers.popleft())
-        self.berth.ring()
-        return True

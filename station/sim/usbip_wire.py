@@ -23,7 +23,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 from station.errors import ProtocolError
 
@@ -49,6 +49,7 @@ TOO_SHORT = -121
 _QUESTION = struct.Struct(">HHI")
 _DEVICE = struct.Struct(">256s32sIIIHHHBBBBBB")
 _SUBMIT = struct.Struct(">5I5I8s")
+_SUBMITTED = struct.Struct(">5IiIIII8x")
 _UNLINK = struct.Struct(">5II24x")
 _NOT_ISOCHRONOUS = (0, 0xFFFFFFFF)
 
@@ -100,8 +101,7 @@ class Device:
         return self.bus << 16 | self.number
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(NamedTuple):
     """One transfer. `start_frame` and `packets` mean nothing here and are answered as they came."""
 
     sequence: int
@@ -242,15 +242,13 @@ def _parse_submit(head: bytes) -> Submit:
 
 def submit_answer(submit: Submit, status: int, data: bytes = b"", *, taken_bytes: int = 0) -> bytes:
     """`data` is what came in; `taken_bytes` is what went out."""
-    head = struct.pack(
-        ">5IiIIII8x",
-        *(_Command.SUBMITTED, submit.sequence, 0, 0, 0, status),
-        len(data) if submit.is_in else taken_bytes,
-        submit.start_frame,
-        submit.packets,
-        0,  # error count
+    is_in = submit.is_in
+    errors = 0
+    head = _SUBMITTED.pack(
+        *(int(_Command.SUBMITTED), submit.sequence, 0, 0, 0, status),
+        *(len(data) if is_in else taken_bytes, submit.start_frame, submit.packets, errors),
     )
-    return head + data if submit.is_in else head
+    return head + data if is_in else head
 
 
 def unlink_answer(unlink: Unlink, status: int) -> bytes:

@@ -126,3 +126,10 @@ def test_a_transfer_for_an_interface_that_is_not_there_is_a_breach() -> None:
     host.send(b"AT\r", 2)
     assert [breach.where for breach in unit.breaches] == ["usb"]
     assert unit.out_log.sent("sahara") == [b"AT\r"]
+
+
+def test_what_it_is_sent_is_kept_only_if_wanted() -> None:
+    module = units.FACTORIES["ec25"].make(log_out=False)
+    host = Host(module)
+    assert units.at(host, b"AT+CGMM") == b"EC25"
+    assert module.out_log.entries == []

@@ -127,3 +127,19 @@ def test_threads_may_share_the_store(eager_threads: None) -> None:
     assert len(every) == 4000
     assert all(store.get(number) == data for number, data in every)
     assert {number for number, _ in every} == set(range(1, len({data for _, data in every}) + 1))
+
+
+class _Colliding(bytes):
+    """A page whose hash is that of all others."""
+
+    def __hash__(self) -> int:
+        return 7
+
+
+def test_pages_of_one_hash_are_kept_apart() -> None:
+    store = PageStore(4, memory_bytes=8)
+    pages = [_Colliding(bytes([number]) * 4) for number in range(5)]
+    numbers = [store.put(page) for page in pages]
+    assert numbers == [1, 2, 3, 4, 5]
+    assert [store.put(page) for page in pages] == numbers
+    assert [store.get(number) for number in numbers] == pages
