@@ -23,6 +23,7 @@ from station.sim.tray import SimTray, make_tray
 from station.store.migrate import create_if_missing
 from station.store.queries import find_attempts
 from station.store.writer import open_store
+from station.transport.base import Backend
 
 
 @dataclass
@@ -70,31 +71,18 @@ class Line:
         if not self.plugged:
             self.tray.plug(trio.current_time())
             self.plugged = True
-        settings = self.settings()
-        create_if_missing(settings.database)
-        shelf = Shelf(PackageStore(settings.store))
-        order = order or Order("test")
         self.stop = Stop()
         if self.stop_at_once:
             self.stop.gently.set()
-        chosen = [slot for slot in settings.slots if not slots or slot.name in slots]
-        try:
-            async with open_store(settings.database) as store:
-                await store.close_interrupted(station=settings.station.name)
-                world = World(
-                    settings=settings,
-                    families=load_families(settings.families),
-                    recipes=load_recipes(settings.recipes),
-                    backend=self.backend,
-                    store=store,
-                    shelf=shelf,
-                    operator="tester",
-                    tell=lambda event: self.tell(event),
-                )
-                orders = {slot.name: order for slot in chosen}
-                return await flash_once(world, chosen, orders, wait_s=wait_s, stop=self.stop)
-        finally:
-            shelf.close()
+        return await flash_line(
+            self.settings(),
+            self.backend,
+            *slots,
+            order=order,
+            wait_s=wait_s,
+            tell=lambda event: self.tell(event),
+            stop=self.stop,
+        )
 
     def fingerprint(self, slot: str) -> bytes:
         """Of all that is in the module's flash memory."""
@@ -116,6 +104,38 @@ class Line:
         """What an auditor reads, from the database file."""
         database = load_settings(self.config).database
         return find_attempts(database, imei=imei, serial=serial, chip=chip, slot=slot)
+
+
+async def flash_line(
+    settings: Settings,
+    backend: Backend,
+    *slots: str,
+    order: Order | None = None,
+    wait_s: float = 0.0,
+    tell: Callable[[Event], None] = lambda _: None,
+    stop: Stop | None = None,
+) -> Tally:
+    """As `station flash --once` does; all slots if none is named."""
+    create_if_missing(settings.database)
+    shelf = Shelf(PackageStore(settings.store))
+    chosen = [slot for slot in settings.slots if not slots or slot.name in slots]
+    try:
+        async with open_store(settings.database) as store:
+            await store.close_interrupted(station=settings.station.name)
+            world = World(
+                settings=settings,
+                families=load_families(settings.families),
+                recipes=load_recipes(settings.recipes),
+                backend=backend,
+                store=store,
+                shelf=shelf,
+                operator="tester",
+                tell=tell,
+            )
+            orders = {slot.name: order or Order("test") for slot in chosen}
+            return await flash_once(world, chosen, orders, wait_s=wait_s, stop=stop or Stop())
+    finally:
+        shelf.close()
 
 
 def make_line(

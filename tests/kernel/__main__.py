@@ -8,16 +8,9 @@ from pathlib import Path
 
 from tests.kernel.machine import REPOSITORY, Machine, Missing
 
-SUITE = (
-    sys.executable,
-    "-m",
-    "pytest",
-    "tests/kernel",
-    "-p",
-    "no:cacheprovider",
-    "-q",
-    "--color=no",
-)
+PYTEST = (sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider")
+SLOW = ("-o", "faulthandler_timeout=200")
+"""Everything takes ten times longer than outside."""
 
 
 def main() -> int:
@@ -29,11 +22,13 @@ def main() -> int:
     asked.add_argument("--keep", type=Path, metavar="DIR", help="leave logs and results there")
     asked.add_argument("--limit", type=float, default=480.0, help="seconds until it is ended")
     asked.add_argument("--command", metavar="SHELL", help="run this instead of the suite")
-    asked.add_argument("tests", nargs="*", help="arguments for pytest instead of the whole suite")
+    asked.add_argument(
+        "tests", nargs=argparse.REMAINDER, help="arguments for pytest instead of the whole suite"
+    )
     options = asked.parse_args()
     command = options.command
     if command is None:
-        command = shlex.join((*SUITE[:3], *options.tests, *SUITE[4:]) if options.tests else SUITE)
+        command = shlex.join((*PYTEST, *SLOW, *(options.tests or ["tests/kernel"])))
     with tempfile.TemporaryDirectory(prefix="station-kernel-") as scratch:
         share = options.keep or Path(scratch)
         share.mkdir(parents=True, exist_ok=True)

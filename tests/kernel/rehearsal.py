@@ -1,13 +1,9 @@
-"""A tray of simulated modules on the guest's kernel, as `station sim usbip` puts it there, and a line
-that flashes it."""
+"""A tray of simulated modules on the guest's kernel, and a line that flashes it."""
 
 import json
-import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,33 +57,19 @@ def rehearsal(folder: Path, modules: int, *more: str, size_mb: int = 1) -> Itera
     control = folder / "sim.sock"
     command = [*STATION, "sim", "usbip", "--attach", "--modules", str(modules), "--seed", "7"]
     command += ["--size", str(size_mb), "--control", str(control), *more]
-    log = (folder / "sim.log").open("w")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    printed, log = folder / "sim.out", folder / "sim.log"
+    with printed.open("w") as out, log.open("w") as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err)
     try:
-        slots = yaml.safe_load(_section(process, modules))["slots"]
-        tray = Rehearsal(control, slots)
-        yield tray
+        up = until(lambda: printed.read_text().count("\n") > modules, START_S)
+        assert up, f"it never came up: {log.read_text()}"
+        yield Rehearsal(control, yaml.safe_load(printed.read_text())["slots"])
     finally:
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(60)
         finally:
             process.kill()
-            log.close()
-
-
-def _section(process: "subprocess.Popen[str]", modules: int) -> str:
-    """The lines for station.yaml: a head and one for each slot."""
-    assert process.stdout is not None
-    lines: list[str] = []
-    deadline_s = time.monotonic() + START_S
-    while len(lines) < 1 + modules:
-        left_s = max(0.0, deadline_s - time.monotonic())
-        assert select.select([process.stdout], [], [], left_s)[0], "it never came up"
-        line = process.stdout.readline()
-        assert line, "it ended at once; see sim.log"
-        lines.append(line)
-    return "".join(lines)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from station.sim.layouts import layout_of
 from tests.engine.test_tray import EIGHT_FAULTS
 from tests.kernel.kernel import until
@@ -34,7 +32,7 @@ def assert_flashed(tray: Rehearsal, line: Line, slot: str) -> None:
     found = tray.flash_of(slot)
     wanted = in_package(line)
     assert {name: found[name] for name in wanted} == wanted, slot
-    assert tray.ask("calibration", slot=slot) is True
+    assert tray.ask("calibration", slot=slot) == {"intact": True}
     assert tray.ask("breaches", slot=slot) == []
 
 
