@@ -1,12 +1,16 @@
 """The arguments of `station slots`."""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from station.commands import slots
-from station.commands.exits import station_errors
+from station.commands import slots, slots_learn
+from station.commands.exits import leave, station_errors
 from station.commands.options import Config
+from station.config import find_config, load_settings_to_learn
+from station.transport.libusb import LibusbBackend
 
 app = typer.Typer(help="Where the slots are in the USB tree.", no_args_is_help=True)
 
@@ -24,3 +28,44 @@ def _list(
     """Draw the USB tree: slots, empty ports, speeds, drivers, what each controller can take."""
     with station_errors():
         slots.list_slots(config, as_json=json)
+
+
+@app.command("learn")
+def _learn(
+    slot_names: Annotated[
+        str | None,
+        typer.Option(
+            "--slots", help="In walking order, such as A1..A8,B1. Default: those of the settings."
+        ),
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option("--map", help="File to write. Default: the settings' slot map."),
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Seconds for each slot.", min=1, max=86400)] = 600.0,
+    any_device: Annotated[
+        bool, typer.Option("--any", help="Any USB device will do, such as a memory stick.")
+    ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Keep what was learned when a slot stays empty.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")] = False,
+    config: Config = None,
+) -> None:
+    """Plug a module into one slot after another; the map of the tray is written at the end."""
+    with station_errors():
+        asked = slots_learn.Learning(
+            () if slot_names is None else slots_learn.parse_slots(slot_names),
+            target,
+            wait,
+            any_device,
+            partial,
+            json,
+        )
+        settings = load_settings_to_learn(find_config(config, os.environ))
+        backend = LibusbBackend()
+        leave(slots_learn.learn(settings, asked, backend.wait_change, _confirm))
+
+
+def _confirm(question: str) -> bool:
+    return typer.confirm(question, err=True)

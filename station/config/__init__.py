@@ -18,7 +18,13 @@ from station.config.recipes import (
     load_recipe,
     load_recipes,
 )
-from station.config.settings import Settings, StationSection, find_config, load_settings
+from station.config.settings import (
+    Settings,
+    StationSection,
+    find_config,
+    load_settings,
+    load_settings_to_learn,
+)
 from station.config.slot_map import HubMark, SlotMap, load_slot_map, slot_map_text
 from station.config.strict import Strict, nearest
 
@@ -44,6 +50,7 @@ __all__ = [
     "load_recipe",
     "load_recipes",
     "load_settings",
+    "load_settings_to_learn",
     "load_slot_map",
     "nearest",
     "slot_map_text",

@@ -1,7 +1,7 @@
 """station.yaml: the name of the station, its slots, and where its data lives."""
 
 import os.path
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -131,6 +131,15 @@ def _columns_for(slots: int) -> int:
 def load_settings(path: Path) -> Settings:
     """Read a station.yaml, and the slot map that it names. Relative paths are relative to the
     file. Raises ConfigError."""
+    return _load(path, load_slot_map)
+
+
+def load_settings_to_learn(path: Path) -> Settings:
+    """The same where the slot map may not be written yet: then there are no slots."""
+    return _load(path, lambda place: load_slot_map(place) if _exists(place) else SlotMap(()))
+
+
+def _load(path: Path, read_map: Callable[[Path], SlotMap]) -> Settings:
     document = read_document(path)
     base = path.absolute().parent
 
@@ -142,14 +151,16 @@ def load_settings(path: Path) -> Settings:
         elsewhere = read_model(document, StationFileWithMap)
         read: _File = elsewhere
         slot_map = place(elsewhere.slots)
-        mapped = load_slot_map(slot_map)
+        mapped = read_map(slot_map)
         problems = []
     else:
         here = read_model(document, StationFile)
         read = here
         mapped = SlotMap(slots_of(here.slots))
         problems = shared_ports(document, here.slots)
-    problems += _strange_slots(document, read.tray.expect, [slot.name for slot in mapped.slots])
+    if mapped.slots:
+        names = [slot.name for slot in mapped.slots]
+        problems += _strange_slots(document, read.tray.expect, names)
     if problems:
         raise refuse(problems)
     return Settings(
