@@ -129,7 +129,6 @@ def test_a_transfer_for_an_interface_that_is_not_there_is_a_breach() -> None:
 
 
 def test_what_it_is_sent_is_kept_only_if_wanted() -> None:
-    module = units.FACTORIES["ec25"].make(log_out=False)
-    host = Host(module)
-    assert units.at(host, b"AT+CGMM") == b"EC25"
-    assert module.out_log.entries == []
+    unit = FACTORIES["ec25"].make(log_out=False)
+    assert at(Host(unit), b"AT+CGMM") == b"EC25"
+    assert unit.out_log.entries == []
