@@ -3,24 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from station.commands.checks.finding import Finding, cannot_tell, ok, warn
+from station.commands.checks.finding import Finding, bad, cannot_tell, ok, warn
 from station.commands.checks.ground import Ground
 from station.model import PortPath, Slot
-from station.transport.topology import Controller
+from station.transport.capacity import capacity
+from station.transport.topology import Controller, Topology
 
 MODULE_ENDPOINTS = 15
 """An EC25 in normal mode: DIAG 2, three serial ports with 3 each, network 3, endpoint zero."""
-
-XHCI_DEVICES = 32
-XHCI_ENDPOINTS = 96
-"""Seen on Intel controllers; the kernel does not tell, other makes may take more or less."""
 
 MODULE_MB_S = 4.0
 USB2_MB_S = 35.0
 """What one USB 2 host controller gives to all hubs behind it, 30 to 40."""
 
 _SIMULATED = "vhci_hcd"
-_XHCI = "xhci"
 
 _MORE = "Put a USB controller card into the machine and move hubs to it."
 
@@ -39,10 +35,10 @@ def controllers(ground: Ground) -> Iterator[Finding]:
     if not ground.topology.controllers:
         yield cannot_tell("no USB controller is seen", "/sys/bus/usb", remedy="Look at `lspci`.")
     for controller in ground.topology.controllers:
-        slots = [slot for slot in ground.settings.slots if _is_on(slot, controller)]
+        slots = [slot for slot in ground.slots if _is_on(slot, controller)]
         if slots and controller.driver != _SIMULATED:
             load = load_of(ground, controller, slots)
-            yield from _capacity(controller, load)
+            yield from _capacity(controller, load, ground.topology)
             yield _throughput(controller, load)
 
 
@@ -65,16 +61,19 @@ def _is_on(slot: Slot, controller: Controller) -> bool:
     return bool(ports) and ports[0].bus in controller.buses
 
 
-def _capacity(controller: Controller, load: Load) -> Iterator[Finding]:
-    if controller.driver is None or _XHCI not in controller.driver:
-        return
+def _capacity(controller: Controller, load: Load, topology: Topology) -> Iterator[Finding]:
+    """A limit that is assumed is a warning only."""
+    limits = capacity(controller, topology)
+    about = "about " if limits.assumed else ""
     for count, limit, noun in (
-        (load.devices, XHCI_DEVICES, "devices"),
-        (load.endpoints, XHCI_ENDPOINTS, "endpoints"),
+        (load.devices, limits.most_devices, "devices"),
+        (load.endpoints, limits.most_endpoints, "endpoints"),
     ):
-        words = f"a full tray is {count} {noun}, the controller takes about {limit}"
+        if limit is None:
+            continue
+        words = f"a full tray is {count} {noun}, the controller takes {about}{limit}"
         if count > limit:
-            yield warn(
+            yield (warn if limits.assumed else bad)(
                 f"controller full: {words}",
                 controller.name,
                 why="the last modules of a tray do not enumerate (`not enough bandwidth`, NO USB)",

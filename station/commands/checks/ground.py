@@ -12,6 +12,8 @@ from pathlib import Path
 from station.commands.checks.finding import Finding
 from station.commands.checks.person import Person, keeper
 from station.config import Families, Settings
+from station.model import Slot
+from station.transport.locate import locate
 from station.transport.topology import Topology, UsbDevice
 
 _TIMEX_BYTES = 512
@@ -34,6 +36,12 @@ class Ground:
     keeper: Person = field(default_factory=keeper)
     utc_us: Callable[[], int] = lambda: time.time_ns() // 1000
     clock_state: Callable[[], int] = kernel_clock_state
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """With their ports as they are now; those that are not in their place say why."""
+        settings = self.settings
+        return locate(settings.slots, settings.hubs, self.topology).slots
 
     @property
     def modules(self) -> tuple[UsbDevice, ...]:

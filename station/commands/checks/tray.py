@@ -1,11 +1,11 @@
-"""The slots: are their ports there, are the two of each one socket, is the link as fast as it
-could be?"""
+"""The slots: are they where they were learned, is the link as fast as it could be?"""
 
 from collections.abc import Iterator
 
 from station.commands.checks.finding import Finding, bad, ok, warn
 from station.commands.checks.ground import Ground
-from station.model import PortPath, Slot
+from station.errors import StationError
+from station.model import Slot
 from station.transport.topology import Topology, UsbDevice
 
 HIGH_SPEED_MBPS = 480.0
@@ -17,47 +17,57 @@ _LEARN = "`station slots learn` writes the slots anew."
 
 def tray(ground: Ground) -> Iterator[Finding]:
     """One finding for each thing wrong, one for all slots that are right."""
+    slots = ground.slots
+    yield from _misplaced(slots)
     good = []
-    for slot in ground.settings.slots:
-        found = [*_ports(slot, ground.topology), *_links(slot, ground)]
+    for slot in slots:
+        found = [*_ports(slot, ground.topology), *_links(slot, ground.topology)]
         yield from found
-        if not found:
+        if not found and slot.barred is None:
             good.append(slot.name)
     if good:
         yield ok(f"{len(good)} slots have their ports", ", ".join(good))
 
 
+def _misplaced(slots: tuple[Slot, ...]) -> Iterator[Finding]:
+    """Slots that the engine will disable; one hub out of its place is told once."""
+    whose: dict[tuple[str, str], tuple[StationError, list[str]]] = {}
+    for slot in slots:
+        why = slot.barred
+        if why is not None:
+            whose.setdefault((why.code, why.cause), (why, []))[1].append(slot.name)
+    for why, names in whose.values():
+        yield bad(
+            f"{why.code} {why.headline}: nothing is flashed in {', '.join(names)}",
+            "slots",
+            why=why.cause,
+            remedy=why.remedy,
+        )
+
+
 def _ports(slot: Slot, topology: Topology) -> Iterator[Finding]:
+    """What only a slot by port path can suffer, and a hub in a module's place."""
     name = f"slot {slot.name}"
-    absent = frozenset(path for path in slot.ports if topology.port(path) is None)
+    absent = [str(path) for path in sorted(slot.ports) if topology.port(path) is None]
     if absent:
         yield bad(
-            f"{name}: there is no port {_list(absent)}",
+            f"{name}: there is no port {', '.join(absent)}",
             name,
-            why="a hub is missing or moved; the slot stays dark",
+            why="a hub is missing or moved, or the buses were found in another order",
             remedy=f"Put the hub back where it was. {_LEARN}",
         )
     for port in filter(None, map(topology.port, sorted(slot.ports))):
-        path, others = port.path, slot.ports - {port.path}
-        if port.peer is not None and others and port.peer not in others:
+        if topology.carries_hub(port):
             yield bad(
-                f"{name}: {path} and {_list(others)} are not one socket; its other side is "
-                f"{port.peer}",
-                name,
-                why="the module comes back on the side that is not the slot's, and is lost",
-                remedy=f"Write {path} and {port.peer} for this slot. {_LEARN}",
-            )
-        elif topology.carries_hub(port):
-            yield bad(
-                f"{name}: a hub is plugged into {path}",
+                f"{name}: a hub is plugged into {port.path}",
                 name,
                 why="a slot is a port for one module",
                 remedy=f"Give the slot a port of that hub. {_LEARN}",
             )
 
 
-def _links(slot: Slot, ground: Ground) -> Iterator[Finding]:
-    for device in (ground.topology.device(path) for path in sorted(slot.ports)):
+def _links(slot: Slot, topology: Topology) -> Iterator[Finding]:
+    for device in map(topology.device, sorted(slot.ports)):
         if device is None or device.speed_mbps is None or device.is_hub:
             continue
         if device.speed_mbps < HIGH_SPEED_MBPS:
@@ -67,7 +77,7 @@ def _links(slot: Slot, ground: Ground) -> Iterator[Finding]:
                 why="a flash takes forty times as long",
                 remedy="Clean the slot's contacts; try another cable.",
             )
-        elif _could_be_faster(device, slot, ground.topology):
+        elif _could_be_faster(device, slot, topology):
             yield warn(
                 f"slot {slot.name}: {device.usb_id} knows USB 3 and runs on USB 2",
                 device.path,
@@ -79,12 +89,10 @@ def _links(slot: Slot, ground: Ground) -> Iterator[Finding]:
 def _could_be_faster(device: UsbDevice, slot: Slot, topology: Topology) -> bool:
     """On the USB 2 side of a slot that has both sides."""
     port = topology.port(device.path)
-    knows = _version(device) >= SUPER_SPEED_VERSION
     return (
-        knows
+        _version(device) >= SUPER_SPEED_VERSION
         and device.speed_mbps == HIGH_SPEED_MBPS
         and port is not None
-        and port.peer is not None
         and port.peer in slot.ports
     )
 
@@ -92,7 +100,3 @@ def _could_be_faster(device: UsbDevice, slot: Slot, topology: Topology) -> bool:
 def _version(device: UsbDevice) -> tuple[int, int]:
     major, _, minor = (device.version or "").strip().partition(".")
     return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)
-
-
-def _list(paths: frozenset[PortPath]) -> str:
-    return ", ".join(str(path) for path in sorted(paths))

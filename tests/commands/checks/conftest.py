@@ -80,6 +80,7 @@ def machine(tmp_path: Path, line: Path) -> Machine:
     root = tmp_path / "root"
     tree = SysfsTree(root / "sys")
     intel = tree.controller("pci0000:00/0000:00:14.0", "pci", "xhci_hcd")
+    (intel / "vendor").write_text("0x8086\n")
     tree.root_hub(intel, bus=1, ports=4)
     tree.root_hub(intel, bus=2, ports=4, version="3.00", speed="5000")
     tree.peer("usb1", 1, "usb2", 1)

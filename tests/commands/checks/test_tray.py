@@ -4,6 +4,14 @@ from station.commands.checks.finding import Grade
 from station.commands.checks.tray import tray
 from tests.commands.checks.conftest import Machine, found, only, wrong
 
+SLOT_MAP = """
+slots:
+  A1: {ports: ["pci-0000:00:14.0-usbv2-0:1.1"]}
+  A2: {ports: ["pci-0000:00:14.0-usbv2-0:1.2"]}
+hubs:
+  A: {at: "pci-0000:00:14.0-usbv2-0:1", usb_id: "05e3:0608", ports: 4, serial: HUB-A}
+"""
+
 
 def test_all_is_well(machine: Machine) -> None:
     machine.module("1-1.1")
@@ -19,9 +27,21 @@ def test_ports_that_are_not_there(machine: Machine) -> None:
 
 def test_two_ports_that_are_not_one_socket(machine: Machine) -> None:
     machine.settings(**{"2-1.2": "2-1.3"})
-    first, second = wrong(tray, machine)
-    assert first.what == "slot A2: 1-1.2 and 2-1.3 are not one socket; its other side is 2-1.2"
-    assert second.what == "slot A2: 2-1.3 and 1-1.2 are not one socket; its other side is 1-1.3"
+    finding = only(tray, machine)
+    assert finding.what == "U126 NOT ONE SOCKET: nothing is flashed in A2"
+
+
+def test_a_hub_that_moved_is_told_once_for_all_its_slots(machine: Machine) -> None:
+    machine.write("../line/slots.yaml", SLOT_MAP)
+    text = machine.config.read_text()
+    machine.config.write_text(text[: text.index("slots:")] + "slots: slots.yaml\n")
+    machine.tree.write("1-1", "serial", "HUB-A")
+    assert wrong(tray, machine) == []
+    machine.tree.write("1-1", "serial", "ANOTHER")
+    machine.tree.hub("1-4", ports=4, serial="HUB-A")
+    finding = only(tray, machine)
+    assert finding.what == "U120 HUB MOVED: nothing is flashed in A1, A2"
+    assert "hub A is expected at pci-0000:00:14.0-usbv2-0:1" in finding.why
 
 
 def test_a_slot_that_carries_a_hub(machine: Machine) -> None:
