@@ -2,7 +2,7 @@
 
 import math
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,8 +27,8 @@ class Modelled:
     speed: float = 1.0
     faults: Mapping[str, str] = field(default_factory=dict)
 
-    def check(self, slots: Iterable[str]) -> None:
-        """Raises UsageError, ConfigError for what cannot be."""
+    def check(self, slots: Iterable[str], faults: Container[str] = FAULTS) -> None:
+        """Raises UsageError, ConfigError for what cannot be; `faults` are those there are."""
         if not 0.1 <= self.speed <= 50:
             raise UsageError(f"--speed is {self.speed:g}; it can be 0.1 to 50")
         layout_of(self.family)
@@ -36,7 +36,7 @@ class Modelled:
         for slot, fault in self.faults.items():
             if slot not in names:
                 raise UsageError(f"--fault {slot}={fault}: there is no slot {slot}")
-            if fault not in FAULTS:
+            if fault not in faults:
                 raise UsageError(f"--fault {slot}={fault}: no such fault; see --list-faults")
 
     def check_live(self) -> None:

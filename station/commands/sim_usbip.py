@@ -16,6 +16,8 @@ from station.engine.stop import Stop, obey_signals
 from station.errors import UsageError, VhciTaken
 from station.sim.clock import ScaledClock
 from station.sim.factory import Factory
+from station.sim.faults import FAULTS
+from station.sim.odd import ODDITIES
 from station.sim.rehearsal import Rehearsal, ports_for
 from station.sim.timing import UNLIMITED, Timing
 from station.sim.usbip_attach import Berth, keep_attached
@@ -68,6 +70,13 @@ def run_usbip(request: UsbipRequest, vhci: Vhci | None = None) -> Exit:
     return Exit.GOOD
 
 
+def list_faults() -> str:
+    """One line per fault and stranger: name and what it does."""
+    known = {name: each.description for name, each in (FAULTS | ODDITIES).items()}
+    width = max(map(len, known))
+    return "\n".join(f"{name:<{width}}  {words}" for name, words in known.items())
+
+
 def slots_section(names: Sequence[str], pairs: Sequence[PortPair]) -> str:
     """The `slots:` of a station.yaml for modules that are attached here."""
     lines = [
@@ -83,7 +92,7 @@ def _check(request: UsbipRequest) -> None:
     low, high = SIZES_MB
     if not low <= request.size_mb <= high:
         raise UsageError(f"--size is {request.size_mb}; it can be {low} to {high}")
-    request.modelled.check(request.names)
+    request.modelled.check(request.names, FAULTS | ODDITIES)
     if request.listen is not None:
         _address(request.listen)
 

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from station.commands.demo_files import SIZE_MB
-from station.commands.exits import leave, station_errors
+from station.commands.exits import leave, show, station_errors
 from station.commands.flash import parse_pairs
 from station.commands.line_cli import Slot
 from station.commands.sim import Modelled
 from station.commands.sim_control import command
 from station.commands.sim_usbip import LISTEN, UsbipRequest, run_usbip
+from station.commands.sim_usbip import list_faults as known_faults
 
 app = typer.Typer(
     help="Show simulated modules to a kernel as real USB devices, over USB/IP.",
@@ -33,6 +34,9 @@ def _usbip(
     fault: Annotated[
         list[str] | None, typer.Option(help="SLOT=NAME, e.g. A3=nak; may be repeated.")
     ] = None,
+    list_faults: Annotated[
+        bool, typer.Option("--list-faults", help="Show the faults and strangers, and exit.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Same seed, same modules.")] = None,
     speed: Annotated[float, typer.Option(help="How much faster than real time.")] = 1.0,
     size: Annotated[int, typer.Option(help="Firmware in their flash, in MB.")] = SIZE_MB,
@@ -53,6 +57,9 @@ def _usbip(
 ) -> None:
     """Export modules until stopped; prints the slots for station.yaml when it attaches them."""
     if context.invoked_subcommand is not None:
+        return
+    if list_faults:
+        show(known_faults())
         return
     with station_errors():
         faults = parse_pairs(fault or [], "--fault", "A1=nak")

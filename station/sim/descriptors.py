@@ -37,6 +37,7 @@ _MANUFACTURER, _PRODUCT, _CONFIGURATION_NAME = 1, 2, 4
 
 _US_ENGLISH = 0x0409
 _MAX_STRING_CHARS = 126
+_VENDOR = 0xFF
 _INTERRUPT = 3
 _INTERRUPT_INTERVAL = 9
 """2^(9-1) microframes: 32 ms."""
@@ -83,6 +84,8 @@ def descriptor(face: Face, kind: int, index: int) -> bytes | None:
     match kind, index:
         case Kind.DEVICE, 0:
             return _device(face)
+        case Kind.CONFIGURATION, 0 if face.lie.configuration is not None:
+            return face.lie.configuration
         case Kind.CONFIGURATION, 0:
             return _configuration(face)
         case Kind.STRING, _:
@@ -122,7 +125,7 @@ def _configuration(face: Face) -> bytes:
     return (
         struct.pack(
             "<BBHBBBBB",
-            *(9, Kind.CONFIGURATION, 9 + len(body), len(face.interfaces), CONFIGURATION),
+            *(9, Kind.CONFIGURATION, 9 + len(body), min(255, len(face.interfaces)), CONFIGURATION),
             _CONFIGURATION_NAME if look.configuration_name is not None else 0,
             *(look.attributes, look.power),
         )
@@ -132,8 +135,11 @@ def _configuration(face: Face) -> bytes:
 
 def _interface(interface: Interface, face: Face) -> bytes:
     kind = (interface.usb_class, interface.usb_subclass, interface.usb_protocol)
-    head = bytes((9, Kind.INTERFACE, interface.number, 0, len(interface.endpoints), *kind, 0))
-    extra = _SERIAL_PORT if interface.usb_subclass == 0 else b""
+    head = bytes(
+        (9, Kind.INTERFACE, interface.number & 0xFF, 0, len(interface.endpoints), *kind, 0)
+    )
+    is_port = interface.usb_class == _VENDOR and interface.usb_subclass == 0
+    extra = face.lie.extra or (_SERIAL_PORT if is_port else b"")
     return head + extra + b"".join(_endpoint(each, face) for each in interface.endpoints)
 
 
@@ -152,7 +158,9 @@ def _endpoint(endpoint: Endpoint, face: Face) -> bytes:
 
 def _string(face: Face, index: int) -> bytes | None:
     payload = _US_ENGLISH.to_bytes(2, "little")
-    if index:
+    if index and face.lie.empty_strings:
+        payload = b""
+    elif index:
         text = _texts(face).get(index)
         if text is None:
             return None

@@ -10,6 +10,8 @@ from station.sim.usbip_wire import Setup
 _HALT, _REMOTE_WAKEUP, _U1, _U2 = 0, 1, 48, 49
 _WAKES = 0x20
 _SEL_BYTES = 6
+_REPORT = 0x2200
+"""Descriptor type and index of a HID device's report descriptor."""
 
 
 class EndpointZero:
@@ -44,6 +46,8 @@ class EndpointZero:
                 return bytes(2)
             case 0x81, 0 if setup.index in self._interfaces:
                 return bytes(2)
+            case 0x81, 6 if setup.value == _REPORT:
+                return self._face.lie.report
             case 0x82, 0 if setup.index in {0, 0x80} | self._endpoints:
                 return bytes((setup.index in self.halted, 0))
             case 0x81, 10 if setup.index in self._interfaces:

@@ -15,6 +15,19 @@ from station.model import DeviceInfo, Interface, PortPath
 
 
 @dataclass(frozen=True, slots=True)
+class Lie:
+    """What a device says of itself that is not so, or not a module's. `configuration`: instead of
+    the true descriptor; `extra`: behind each interface descriptor; `report`: of a HID device;
+    `mute`: control transfers are never answered."""
+
+    configuration: bytes | None = None
+    extra: bytes = b""
+    report: bytes | None = None
+    empty_strings: bool = False
+    mute: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Face:
     """How a module enumerates in one mode. `superspeed` picks the companion port."""
 
@@ -23,6 +36,7 @@ class Face:
     interfaces: tuple[Interface, ...]
     product: str | None = None
     superspeed: bool = False
+    lie: Lie = Lie()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from station.sim.faults import Traits, fault_named
 from station.sim.layouts import Layout, Part
 from station.sim.module import SimModule
 from station.sim.nand import Nand
+from station.sim.odd import ODDITIES
 from station.sim.port import Module, SimPort
 from station.sim.timing import Timing
 from station.sim.usbip_server import UsbipServer
@@ -123,6 +124,8 @@ class Rehearsal:
         return place
 
     def _fresh(self, fault: str | None) -> Module:
+        if fault is not None and (oddity := ODDITIES.get(fault)) is not None:
+            return oddity.make()
         return self._factory.make(
             traits=Traits() if fault is None else fault_named(fault).traits,
             timing=self._timing,

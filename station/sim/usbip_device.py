@@ -18,7 +18,7 @@ MAX_OUTSTANDING = 1024
 MAX_OUTSTANDING_BYTES = 32 << 20
 """Transfers that a host may have under way, and the length of all their buffers."""
 
-_BULK = 2
+_CONTROL, _BULK = 0, 2
 
 
 @dataclass(eq=False, slots=True)
@@ -57,6 +57,10 @@ class UsbipDevice:
             for interface in face.interfaces
             for endpoint in interface.endpoints
         }
+        self._is_mute = face.lie.mute
+        if self._is_mute:
+            for address in (0x00, 0x80):
+                self._lanes[address] = _Lane(0, Endpoint(address, _CONTROL, 64))
         self._busy: dict[_Lane, None] = {}
         self._outstanding: dict[int, _Transfer] = {}
         self._outstanding_bytes = 0
@@ -80,7 +84,7 @@ class UsbipDevice:
         """One command that was admitted, with the data that belongs to it."""
         if isinstance(command, Unlink):
             self._unlink(command)
-        elif command.endpoint == 0:
+        elif command.endpoint == 0 and not self._is_mute:
             self.answers.append(self._control(command, data, now_s))
         elif (lane := self._lanes.get(command.address)) is None:
             self.answers.append(wire.submit_answer(command, wire.STALLED))
@@ -145,7 +149,8 @@ class UsbipDevice:
         return has_moved
 
     def _advance(self, lane: _Lane, now_s: float) -> bool:
-        """One step with the first transfer; False if it has to wait. Interrupts never come."""
+        """One step with the first transfer; False if it has to wait. Interrupts never come, nor
+        does what a mute device is asked."""
         endpoint, transfer = lane.endpoint, lane.waiting[0]
         if endpoint.address in self._zero.halted:
             self._finish(lane, transfer, wire.STALLED)

@@ -171,7 +171,7 @@ def parse_bus_id(data: bytes) -> str:
 
 def devlist_answer(devices: Iterable[Device]) -> bytes:
     listed = [
-        _device_bytes(device) + b"".join(bytes((*kind, 0)) for kind in device.interface_classes)
+        _device_bytes(device) + b"".join(bytes((*kind, 0)) for kind in _countable(device))
         for device in devices
     ]
     return _answer(Op.DEVLIST, 0) + struct.pack(">I", len(listed)) + b"".join(listed)
@@ -203,8 +203,13 @@ def _device_bytes(device: Device) -> bytes:
         *device.device_class,
         1,  # bConfigurationValue
         1,  # bNumConfigurations
-        len(device.interface_classes),
+        len(_countable(device)),
     )
+
+
+def _countable(device: Device) -> tuple[tuple[int, int, int], ...]:
+    """As many interfaces as one byte can count."""
+    return device.interface_classes[:255]
 
 
 # --- commands ---------------------------------------------------------------------------------
