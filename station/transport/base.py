@@ -14,7 +14,7 @@ from station.places import PortPath
 from station.protocols.dialogue import Source
 
 SPAN_BYTES = 1 << 20
-"""A span is one trip to the wire: at most this much payload, or about a quarter second."""
+"""How much of an image is read at once; what goes to the wire in one trip, at most."""
 
 
 class Pipe(Protocol):
@@ -28,7 +28,7 @@ class Pipe(Protocol):
 
         `max_bytes` is a multiple of the packet size. Zero `timeout_s` returns only what is
         there already. Raises Timeout when nothing came, Disconnected, UsbStall, UsbBroken.
-        Cancellation is prompt (a quarter second at most) and loses no byte of later reads.
+        Cancellation is prompt and loses no byte: what had come is the answer of the next read.
         """
         ...
 
@@ -52,8 +52,11 @@ class Pipe(Protocol):
     ) -> None:
         """Payload in transfers of `chunk_bytes`; see `station.protocols.dialogue.SendSpan`.
 
-        `timeout_s` is per chunk. Raises FileChanged if the image got shorter. Cancellation
-        takes effect between spans of at most SPAN_BYTES or about 0.25 s.
+        `timeout_s` is the longest time in which no chunk is taken. `sent` is told in order what
+        was taken, also before an error or a cancellation comes out; several chunks may be under
+        way then, the last of them taken in part. When this returns none is. Raises FileChanged
+        if the image got shorter. Cancellation is prompt: transfers under way are recalled, or
+        those of a quarter second are let through where that cannot be done.
         """
         ...
 

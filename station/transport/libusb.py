@@ -1,7 +1,12 @@
 """Real USB: pyusb over the libusb that comes in the wheel `libusb-package`.
 
-Interfaces are claimed (`station.transport.claim`), no /dev/ttyUSB is needed.
+Interfaces are claimed (`station.transport.claim`), no /dev/ttyUSB is needed. pyusb finds, opens
+and claims, in worker threads; transfers are asynchronous libusb's where trio can wait for them
+(`station.transport.libusb_wire`), else pyusb's synchronous ones in those threads too.
 """
+
+from collections.abc import Callable
+from typing import TypeVar
 
 import libusb_package
 import trio
@@ -11,30 +16,47 @@ import usb.core
 
 from station.errors import Disconnected, UsbUnavailable
 from station.model import DeviceInfo, PortPath
-from station.transport.claim import claim
+from station.transport.async_pipe import AsyncPipe
+from station.transport.base import Pipe
+from station.transport.claim import Claim, claim
 from station.transport.kernel import Kernel, this_kernel
+from station.transport.libusb_wire import libusb_wire
 from station.transport.port_switch import UsbHubs
 from station.transport.power import PortPower
 from station.transport.topology import Topology, read_topology
+from station.transport.usb_control import read_string, set_line_state
 from station.transport.usb_errors import usb_error
+from station.transport.usb_events import Wire, pump_of
 from station.transport.usb_pipe import LibusbPipe
 from station.transport.usb_scan import Census, Found
 
+T = TypeVar("T")
+
 
 class LibusbBackend:
-    """A `station.transport.base.Backend`; another pyusb backend may be given in its place.
+    """A `station.transport.base.Backend`.
 
-    `kernel`: by default this one for libusb, none for another backend.
+    Without arguments: libusb of the wheel, asynchronous where that can be. Another pyusb backend
+    (`wheel_libusb()` is one) is driven synchronously in threads, or with a `wire` beside it
+    asynchronously. `kernel`: by default this one for libusb, none for another backend.
     Raises UsbUnavailable when libusb cannot be loaded.
     """
 
     def __init__(
-        self, backend: usb.backend.IBackend | None = None, kernel: Kernel | None = None
+        self,
+        backend: usb.backend.IBackend | None = None,
+        kernel: Kernel | None = None,
+        wire: Wire | None = None,
     ) -> None:
         if kernel is None:
             kernel = this_kernel() if backend is None else Kernel()
+        if backend is None:
+            backend = wheel_libusb()
+            wire = libusb_wire(backend)
         self._kernel = kernel
-        self._backend = backend if backend is not None else _wheel_libusb()
+        self._backend = backend
+        self._wire = wire
+        self._pump = pump_of(wire) if wire is not None else None
         self._census = Census(self._backend, kernel.sysfs)
         self._looking = trio.CapacityLimiter(1)
 
@@ -44,24 +66,51 @@ class LibusbBackend:
     async def wait_change(self, timeout_s: float) -> None:
         await self._kernel.changes.wait(timeout_s)
 
-    async def open(self, device: DeviceInfo, interface: int, *, line_state: bool) -> LibusbPipe:
+    async def open(self, device: DeviceInfo, interface: int, *, line_state: bool) -> Pipe:
         doing = f"open {device.path} interface {interface}"
         found = await self._find(device)
         try:
-            return await trio.to_thread.run_sync(
-                self._open, found, interface, line_state, limiter=trio.CapacityLimiter(1)
-            )
+            if self._pump is None:
+                return LibusbPipe(await self._claim(found, interface, line_state=line_state))
+            claimed = await self._claim(found, interface, line_state=False)
         except (usb.core.USBError, NotImplementedError) as error:
             raise usb_error(error, doing) from error
+        try:
+            if line_state:
+                await set_line_state(self._pump, claimed.handle, interface, doing)
+            return AsyncPipe(claimed, self._pump)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await _in_thread(claimed.give_back)
+            raise
 
     async def product(self, device: DeviceInfo) -> str | None:
         """The product string; None when there is none to read. Raises Disconnected."""
         found = await self._find(device)
-        return await trio.to_thread.run_sync(self._product, found, limiter=trio.CapacityLimiter(1))
+        if self._pump is None:
+            return await _in_thread(lambda: self._product(found))
+        try:
+            index, handle = await _in_thread(lambda: self._open_product(found))
+        except (usb.core.USBError, NotImplementedError):
+            return None
+        if handle is None:
+            return None
+        try:
+            doing = f"product string of {device.path}"
+            return await read_string(self._pump, handle, index, doing)
+        finally:
+            with trio.CancelScope(shield=True):
+                await _in_thread(lambda: self._backend.close_device(handle))
 
     def power(self) -> PortPower:
         """Takes the power of ports away that this backend sees."""
         return PortPower(self, _topology, UsbHubs(self._backend).open)
+
+    async def _claim(self, found: Found, number: int, *, line_state: bool) -> Claim:
+        ttys = self._kernel.ttys
+        return await _in_thread(
+            lambda: claim(self._backend, found, number, line_state=line_state, ttys=ttys)
+        )
 
     async def _look(self) -> dict[PortPath, Found]:
         self._kernel.changes.looks()
@@ -84,9 +133,12 @@ class LibusbBackend:
             self._kernel.ttys.note()
         return self._census.look()
 
-    def _open(self, found: Found, number: int, line_state: bool) -> LibusbPipe:
-        ttys = self._kernel.ttys
-        return LibusbPipe(claim(self._backend, found, number, line_state=line_state, ttys=ttys))
+    def _open_product(self, found: Found) -> tuple[int, object | None]:
+        """Index of the product string and a handle to read it; no handle if there is none."""
+        if found.raw is None:
+            return 0, None
+        index = int(self._backend.get_device_descriptor(found.raw).iProduct)
+        return index, self._backend.open_device(found.raw) if index else None
 
     def _product(self, found: Found) -> str | None:
         if found.raw is None:
@@ -98,14 +150,19 @@ class LibusbBackend:
             return None
         finally:
             device.finalize()
-        return product
+        return product or None
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    return await trio.to_thread.run_sync(work, limiter=trio.CapacityLimiter(1))
 
 
 async def _topology() -> Topology:
     return await trio.to_thread.run_sync(read_topology, limiter=trio.CapacityLimiter(1))
 
 
-def _wheel_libusb() -> usb.backend.IBackend:
+def wheel_libusb() -> usb.backend.IBackend:
+    """pyusb's backend over the wheel's libusb. Raises UsbUnavailable."""
     backend = usb.backend.libusb1.get_backend(find_library=libusb_package.find_library)
     if backend is None:
         raise UsbUnavailable("libusb of the wheel libusb-package could not be loaded")

@@ -30,7 +30,7 @@ _NAP_S = 0.01
 
 
 @dataclass(slots=True)
-class _Seat:
+class Seat:
     """One port, and what the kernel would know of it. `changed` holds its lock."""
 
     port: SimPort
@@ -38,7 +38,7 @@ class _Seat:
     address: int = 0
     enumeration: int = -1
     configuration: int = 1
-    owners: dict[int, "_Handle"] = field(default_factory=dict)
+    owners: dict[int, "Handle"] = field(default_factory=dict)
     kernel_drivers: set[int] = field(default_factory=set)
 
 
@@ -49,14 +49,14 @@ class Node:
     bus: int
     chain: tuple[int, ...]
     address: int
-    seat: _Seat | None = None
+    seat: Seat | None = None
     info: DeviceInfo | None = None
     product: str | None = None
 
 
 @dataclass(eq=False, slots=True)
-class _Handle:
-    seat: _Seat
+class Handle:
+    seat: Seat
     info: DeviceInfo
     product: str | None
     is_open: bool = True
@@ -91,7 +91,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         self.attached: list[int] = []
         self.open_handles = 0
         self._clock = clock
-        self._seats = [_Seat(port, threading.Condition(threading.RLock())) for port in ports]
+        self._seats = [Seat(port, threading.Condition(threading.RLock())) for port in ports]
         self._addresses = itertools.cycle(range(2, _MAX_ADDRESS + 1))
 
     # --- the hand at the tray -----------------------------------------------------------------
@@ -114,7 +114,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
     def unconfigure(self, port: SimPort) -> None:
         self._seat_of(port).configuration = 0
 
-    def _seat_of(self, port: SimPort) -> _Seat:
+    def _seat_of(self, port: SimPort) -> Seat:
         return next(seat for seat in self._seats if seat.port is port)
 
     # --- enumeration --------------------------------------------------------------------------
@@ -138,7 +138,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
                 node = Node(info.path.bus, info.path.chain, seat.address, seat, info, product)
             yield node
 
-    def _enumerate(self, seat: _Seat, info: DeviceInfo) -> None:
+    def _enumerate(self, seat: Seat, info: DeviceInfo) -> None:
         if seat.enumeration == info.generation:
             return
         seat.enumeration = info.generation
@@ -224,17 +224,17 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
 
     # --- handles ------------------------------------------------------------------------------
 
-    def open_device(self, dev: Node) -> _Handle:
+    def open_device(self, dev: Node) -> Handle:
         self._fail("open_device")
         if dev.seat is None or dev.info is None:
             raise _error(errno.EACCES)
-        handle = _Handle(dev.seat, dev.info, dev.product)
+        handle = Handle(dev.seat, dev.info, dev.product)
         with dev.seat.changed:
-            self._check(handle)
+            self.check(handle)
             self.open_handles += 1
         return handle
 
-    def close_device(self, dev_handle: _Handle) -> None:
+    def close_device(self, dev_handle: Handle) -> None:
         assert dev_handle.is_open, "closed twice: libusb would crash"
         dev_handle.is_open = False
         with dev_handle.seat.changed:
@@ -243,65 +243,65 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
                 del owners[number]
             self.open_handles -= 1
 
-    def get_configuration(self, dev_handle: _Handle) -> int:
+    def get_configuration(self, dev_handle: Handle) -> int:
         with dev_handle.seat.changed:
-            self._check(dev_handle)
+            self.check(dev_handle)
         return dev_handle.seat.configuration
 
-    def set_configuration(self, dev_handle: _Handle, config_value: int) -> None:
+    def set_configuration(self, dev_handle: Handle, config_value: int) -> None:
         self.configurations_set.append(config_value)
         with dev_handle.seat.changed:
-            self._check(dev_handle)
+            self.check(dev_handle)
             if dev_handle.seat.owners:
                 raise _error(errno.EBUSY)
             dev_handle.seat.configuration = config_value
 
-    def claim_interface(self, dev_handle: _Handle, intf: int) -> None:
+    def claim_interface(self, dev_handle: Handle, intf: int) -> None:
         self._fail("claim_interface")
         seat = dev_handle.seat
         with seat.changed:
-            self._check(dev_handle)
+            self.check(dev_handle)
             if intf not in [interface.number for interface in dev_handle.info.interfaces]:
                 raise _error(errno.ENOENT)
             if intf in seat.kernel_drivers or seat.owners.get(intf, dev_handle) is not dev_handle:
                 raise _error(errno.EBUSY)
             seat.owners[intf] = dev_handle
 
-    def release_interface(self, dev_handle: _Handle, intf: int) -> None:
+    def release_interface(self, dev_handle: Handle, intf: int) -> None:
         with dev_handle.seat.changed:
-            self._check(dev_handle)
+            self.check(dev_handle)
             if dev_handle.seat.owners.get(intf) is not dev_handle:
                 raise _error(errno.ENOENT)
             del dev_handle.seat.owners[intf]
 
-    def is_kernel_driver_active(self, dev_handle: _Handle, intf: int) -> bool:
+    def is_kernel_driver_active(self, dev_handle: Handle, intf: int) -> bool:
         self._fail("is_kernel_driver_active")
         return intf in dev_handle.seat.kernel_drivers
 
-    def detach_kernel_driver(self, dev_handle: _Handle, intf: int) -> None:
+    def detach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
         self._fail("detach_kernel_driver")
         if intf not in dev_handle.seat.kernel_drivers:
             raise _error(errno.ENOENT)
         dev_handle.seat.kernel_drivers.remove(intf)
         self.detached.append(intf)
 
-    def attach_kernel_driver(self, dev_handle: _Handle, intf: int) -> None:
+    def attach_kernel_driver(self, dev_handle: Handle, intf: int) -> None:
         self._fail("attach_kernel_driver")
         with dev_handle.seat.changed:
-            self._check(dev_handle)
+            self.check(dev_handle)
             if intf in dev_handle.seat.owners:
                 raise _error(errno.EBUSY)
             dev_handle.seat.kernel_drivers.add(intf)
             self.attached.append(intf)
 
-    def reset_device(self, dev_handle: _Handle) -> None:
+    def reset_device(self, dev_handle: Handle) -> None:
         with dev_handle.seat.changed:
-            self._check(dev_handle)
+            self.check(dev_handle)
 
     # --- transfers ----------------------------------------------------------------------------
 
     def bulk_write(
-        self, dev_handle: _Handle, ep: int, intf: int, data: "array[int]", timeout: int
+        self, dev_handle: Handle, ep: int, intf: int, data: "array[int]", timeout: int
     ) -> int:
         """Blocks until the module began to take the transfer: it buffers one, as hardware does."""
         if self.failures:
@@ -313,7 +313,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
             return len(data) - short
         seat, generation = dev_handle.seat, dev_handle.info.generation
         with seat.changed, _gone_is_enodev():
-            self._check_claim(dev_handle, intf)
+            self.check_claim(dev_handle, intf)
             now_s = self._clock()
             deadline_s = now_s + timeout / 1000
             if data and seat.port.ready_s(now_s) > deadline_s:
@@ -327,14 +327,14 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
             time.sleep(max(0.0, taken_s - self._clock()))
         return len(data)
 
-    def _wait(self, handle: _Handle, until_s: float) -> None:
+    def _wait(self, handle: Handle, until_s: float) -> None:
         """Let time pass, the lock open meanwhile. Raises ENODEV when the module leaves."""
         while (left_s := until_s - self._clock()) > 0:
             handle.seat.changed.wait(left_s)
-            self._check(handle)
+            self.check(handle)
 
     def bulk_read(
-        self, dev_handle: _Handle, ep: int, intf: int, buff: "array[int]", timeout: int
+        self, dev_handle: Handle, ep: int, intf: int, buff: "array[int]", timeout: int
     ) -> int:
         """As on the wire: a short packet or a full buffer ends a read, or the time-out does.
 
@@ -347,9 +347,9 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         deadline_s = self._clock() + timeout / 1000
         got = 0
         with dev_handle.seat.changed, _gone_is_enodev():
-            self._check_claim(dev_handle, intf)
-            packet_bytes = _packet_bytes(dev_handle.info, intf, ep)
-            assert len(buff) % packet_bytes == 0, "may overflow"
+            self.check_claim(dev_handle, intf)
+            packet = packet_bytes(dev_handle.info, intf, ep)
+            assert len(buff) % packet == 0, "may overflow"
             while got < len(buff):
                 data = self._await_in(dev_handle, intf, len(buff) - got, deadline_s)
                 if data is None and got == 0:
@@ -358,16 +358,16 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
                     break
                 buff[got : got + len(data)] = array("B", data)
                 got += len(data)
-                if not data or len(data) % packet_bytes:
+                if not data or len(data) % packet:
                     break
         return got
 
     def _await_in(
-        self, handle: _Handle, interface: int, max_bytes: int, deadline_s: float
+        self, handle: Handle, interface: int, max_bytes: int, deadline_s: float
     ) -> bytes | None:
         port, generation = handle.seat.port, handle.info.generation
         while True:
-            self._check_claim(handle, interface)
+            self.check_claim(handle, interface)
             now_s = self._clock()
             answer = port.read(generation, interface, max_bytes, now_s)
             if isinstance(answer, bytes):
@@ -382,7 +382,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
 
     def ctrl_transfer(
         self,
-        dev_handle: _Handle,
+        dev_handle: Handle,
         bmRequestType: int,  # noqa: N803 - the names pyusb calls it by
         bRequest: int,  # noqa: N803 - as above
         wValue: int,  # noqa: N803 - as above
@@ -394,7 +394,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         self._fail("ctrl_transfer")
         seat, info = dev_handle.seat, dev_handle.info
         with seat.changed:
-            self._check(dev_handle)
+            self.check(dev_handle)
             if bmRequestType & 0x80:
                 answer = _string_descriptor(dev_handle.product, bmRequestType, bRequest, wValue)
                 answer = answer[: len(data)]
@@ -415,16 +415,16 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         if number is not None:
             raise _error(number)
 
-    def _check(self, handle: _Handle) -> None:
+    def check(self, handle: Handle) -> None:
         assert handle.is_open, "used after close: libusb would crash"
         present = handle.seat.port.device(self._clock())
         if present is None or present.generation != handle.info.generation:
             raise _error(errno.ENODEV)
 
-    def _check_claim(self, handle: _Handle, interface: int) -> None:
+    def check_claim(self, handle: Handle, interface: int) -> None:
         assert handle.is_open, "used after close: libusb would crash"
         if handle.seat.owners.get(interface) is not handle:
-            self._check(handle)
+            self.check(handle)
             raise _error(errno.ENOENT)
 
 
@@ -436,7 +436,7 @@ def _gone_is_enodev() -> Iterator[None]:
         raise _error(errno.ENODEV) from None
 
 
-def _packet_bytes(info: DeviceInfo, interface: int, address: int) -> int:
+def packet_bytes(info: DeviceInfo, interface: int, address: int) -> int:
     return next(
         endpoint.max_packet_bytes
         for found in info.interfaces

@@ -1,5 +1,6 @@
 """The worlds the contract runs in: a port, a backend that sees it, and hands to plug with."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from station.sim.port import Module, SimPort
 from station.transport.base import Backend, Pipe
 from station.transport.libusb import LibusbBackend
 from tests.fakes.pyusb_backend import FakePyusb
+from tests.fakes.usb_wire import FakeWire
 from tests.transport.loopback import Loopback
 
 HIGH_SPEED = PortPath(1, (4, 2))
@@ -23,11 +25,24 @@ class World:
     port: SimPort
     plug: Callable[[Module], None]
     unplug: Callable[[], None]
+    path: PortPath = HIGH_SPEED
+    """Where the backend shows the module."""
+
+    @property
+    def place(self) -> str:
+        """The path as a pattern, for what errors say."""
+        return re.escape(str(self.path))
 
     async def plugged(self, module: Module) -> DeviceInfo:
         self.plug(module)
         (device,) = await self.backend.scan()
         return device
+
+    async def left(self) -> None:
+        """What was pulled out is no longer shown."""
+        with trio.fail_after(5):
+            while any(device.path == self.path for device in await self.backend.scan()):
+                await self.backend.wait_change(1.0)
 
     async def opened(self, module: Module, interface: int = 0) -> Pipe:
         return await self.backend.open(await self.plugged(module), interface, line_state=False)
@@ -42,11 +57,23 @@ class World:
                 await self.backend.wait_change(1.0)
 
 
-def libusb_world() -> World:
+def threads_world() -> World:
+    """The station over synchronous pyusb."""
     port = SimPort(HIGH_SPEED)
     fake = FakePyusb([port])
+    return _libusb_world(LibusbBackend(fake), fake, port)
+
+
+def async_world() -> World:
+    """The station over asynchronous libusb."""
+    port = SimPort(HIGH_SPEED)
+    fake = FakePyusb([port])
+    return _libusb_world(LibusbBackend(fake, wire=FakeWire(fake)), fake, port)
+
+
+def _libusb_world(backend: LibusbBackend, fake: FakePyusb, port: SimPort) -> World:
     return World(
-        LibusbBackend(fake),
+        backend,
         port,
         lambda module: fake.plug(port, module),
         lambda: fake.unplug(port),
@@ -64,7 +91,7 @@ def sim_world() -> World:
     )
 
 
-@pytest.fixture(params=[libusb_world, sim_world], ids=["libusb", "sim"])
+@pytest.fixture(params=[threads_world, async_world, sim_world], ids=["threads", "async", "sim"])
 def world(request: pytest.FixtureRequest) -> World:
     make: Callable[[], World] = request.param
     return make()

@@ -1,11 +1,13 @@
 """What every backend promises (`station.transport.base`), asked of each of them."""
 
+import contextlib
+
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from station.errors import Disconnected, FileChanged, Timeout, UsbBroken, UsbBusy, UsbClosed
-from station.model import DeviceInfo, PortPath
+from station.model import DeviceInfo, Interface
 from station.protocols.dialogue import BytesSource
 from station.transport.base import Pipe
 from tests.transport.conftest import World
@@ -29,6 +31,11 @@ async def write_span(pipe: Pipe, source: BytesSource, length_bytes: int, **more:
     return b"".join(told)
 
 
+def controls_of(module: Loopback, interface: Interface) -> list[tuple[int, int, int, int]]:
+    """Control transfers to one interface: the kernel's own drivers talk to others."""
+    return [control for control in module.controls if control[3] == interface.number]
+
+
 # --- who is there -----------------------------------------------------------------------------
 
 
@@ -39,11 +46,11 @@ async def test_an_empty_bus_shows_nothing(world: World) -> None:
 async def test_scan_shows_the_descriptors(world: World, module: Loopback) -> None:
     device = await world.plugged(module)
 
-    assert device.path == PortPath.parse("1-4.2")
+    assert device.path == world.path
     assert device.usb_id == "2c7c:0125"
     assert device.interfaces == (DIAG, AT, MUTE)
     assert module.received == []
-    assert module.controls == []
+    assert controls_of(module, AT) == []
 
 
 async def test_the_same_enumeration_looks_the_same(world: World, module: Loopback) -> None:
@@ -60,7 +67,7 @@ async def test_a_module_plugged_again_is_another_enumeration(
     second = await world.plugged(module)
 
     assert second.generation != first.generation
-    with pytest.raises(Disconnected, match=r"1-4\.2"):
+    with pytest.raises(Disconnected, match=world.place):
         await world.backend.open(first, 0, line_state=False)
     pipe = await world.backend.open(second, 0, line_state=False)
     await pipe.aclose()
@@ -90,7 +97,8 @@ async def test_product_string(world: World, module: Loopback) -> None:
     assert await world.backend.product(device) == "Loopback"
 
     world.unplug()
-    with pytest.raises(Disconnected, match=r"1-4\.2"):
+    await world.left()
+    with pytest.raises(Disconnected, match=world.place):
         await world.backend.product(device)
 
 
@@ -101,7 +109,7 @@ async def test_an_interface_has_one_owner(world: World, module: Loopback) -> Non
     device = await world.plugged(module)
     first = await world.backend.open(device, 0, line_state=False)
 
-    with pytest.raises(UsbBusy, match=r"1-4\.2"):
+    with pytest.raises(UsbBusy, match=world.place):
         await world.backend.open(device, 0, line_state=False)
     other = await world.backend.open(device, 2, line_state=False)
     await other.aclose()
@@ -116,7 +124,7 @@ async def test_an_interface_that_cannot_be_used(
 ) -> None:
     device = await world.plugged(module)
 
-    with pytest.raises(UsbBroken, match=r"1-4\.2"):
+    with pytest.raises(UsbBroken, match=world.place):
         await world.backend.open(device, number, line_state=False)
 
 
@@ -125,10 +133,10 @@ async def test_line_state_is_the_request_of_the_option_driver(
 ) -> None:
     device = await world.plugged(module)
     await (await world.backend.open(device, 0, line_state=False)).aclose()
-    assert module.controls == []
+    assert controls_of(module, AT) == []
 
     await (await world.backend.open(device, 2, line_state=True)).aclose()
-    assert module.controls == [(0x21, 0x22, 0x0003, 2)]
+    assert controls_of(module, AT) == [(0x21, 0x22, 0x0003, 2)]
 
 
 async def test_a_closed_pipe_says_so(world: World, module: Loopback) -> None:
@@ -180,6 +188,13 @@ async def test_closing_in_a_cancelled_scope_gives_the_interface_back(
 
     again = await world.backend.open(device, 0, line_state=False)
     await again.aclose()
+
+
+async def look(pipe: Pipe) -> bytes:
+    """What is there already: a slow bus needs more than one look to bring it."""
+    while True:
+        with contextlib.suppress(Timeout):
+            return await pipe.read(512, 0.0)
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -236,7 +251,7 @@ async def test_zero_timeout_takes_what_is_there(world: World, module: Loopback) 
         with pytest.raises(Timeout):
             await pipe.read(512, 0.0)
         await pipe.write(b"hello", zlp=False, timeout_s=1.0)
-        assert await pipe.read(512, 0.0) == b"hello"
+        assert await look(pipe) == b"hello"
     await pipe.aclose()
 
 
@@ -257,7 +272,7 @@ async def test_pulled_out_during_a_read(world: World, module: Loopback) -> None:
     raised: list[Disconnected] = []
 
     async def read() -> None:
-        with pytest.raises(Disconnected, match=r"1-4\.2") as caught:
+        with pytest.raises(Disconnected, match=world.place) as caught:
             await pipe.read(512, 3600.0)
         raised.append(caught.value)
 
@@ -390,7 +405,7 @@ async def test_lost_during_a_span(world: World) -> None:
     pipe = await world.opened(module)
     told: list[bytes] = []
 
-    with trio.fail_after(5), pytest.raises(Disconnected, match=r"1-4\.2"):
+    with trio.fail_after(5), pytest.raises(Disconnected, match=world.place):
         await pipe.write_span(
             BytesSource("a.bin", bytes(51200)),
             0,

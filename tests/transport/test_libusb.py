@@ -1,6 +1,7 @@
 """What only the real USB side can get wrong: configuration, kernel drivers, errno, clean-up."""
 
 import errno
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,18 +32,20 @@ from station.sim.port import SimPort
 from station.transport.libusb import LibusbBackend
 from station.transport.usb_errors import usb_error
 from tests.fakes.pyusb_backend import Control, FakePyusb, Node
+from tests.fakes.usb_wire import FakeWire
 from tests.protocols.firehose_words import NAK, log
 from tests.transport.loopback import AT, DIAG, EDL, MUTE, Loopback
 
 
 class Bench:
-    """One port with a module in it."""
+    """One port with a module in it, and the station over synchronous or asynchronous libusb."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, asynchronous: bool) -> None:
         self.port = SimPort(PortPath(1, (4, 2)), PortPath(2, (4, 2)))
         self.fake = FakePyusb([self.port])
         self.module = Loopback()
-        self.backend = LibusbBackend(self.fake)
+        self.wire = FakeWire(self.fake) if asynchronous else None
+        self.backend = LibusbBackend(self.fake, wire=self.wire)
         self.fake.plug(self.port, self.module)
 
     async def device(self) -> DeviceInfo:
@@ -50,9 +53,12 @@ class Bench:
         return device
 
 
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
+@pytest.fixture(params=[False, True], ids=["threads", "async"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    bench = Bench(asynchronous=request.param)
+    yield bench
+    if bench.wire is not None:
+        assert (bench.wire.alive, bench.wire.under_way) == (0, 0), "transfers were left behind"
 
 
 # --- configuration and drivers ----------------------------------------------------------------
@@ -289,7 +295,9 @@ def loaded_libraries() -> str:
 async def test_libusb_comes_with_the_wheel() -> None:
     backend = LibusbBackend()
     assert isinstance(await backend.scan(), tuple)
-    assert str(libusb_package.get_library_path()) in loaded_libraries()
+    library = libusb_package.get_library_path()
+    assert library is not None
+    assert str(library.resolve()) in loaded_libraries()
 
 
 def test_without_libusb(monkeypatch: pytest.MonkeyPatch) -> None:

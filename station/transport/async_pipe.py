@@ -1,0 +1,170 @@
+"""The two bulk endpoints of one claimed interface, over asynchronous transfers that trio awaits.
+
+No thread waits for a transfer, so nothing is sliced: a cancelled read or span is recalled from
+the kernel at once, and what had come by then is kept for the next read. Threads are used for what
+libusb knows no other way: to read the image's file and to give the interface back.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import trio
+
+from station.errors import Timeout, UsbClosed, UsbError
+from station.model import Endpoint
+from station.protocols.dialogue import Source, read_exact
+from station.transport.base import SPAN_BYTES
+from station.transport.claim import Claim
+from station.transport.usb_burst import OutLane
+from station.transport.usb_events import EventPump
+from station.transport.usb_flight import Flight, Memory, Status, status_error
+
+_LOOK_S = 0.001
+"""What a read without patience waits: the module is asked only while a transfer is there."""
+
+
+class InLane:
+    """One IN endpoint, bulk or interrupt. Used by one task at a time."""
+
+    def __init__(self, pump: EventPump, handle: object, endpoint: Endpoint, place: str) -> None:
+        self._doing = f"read on {place}"
+        self._packet_bytes = endpoint.max_packet_bytes
+        self._flight = Flight(pump, handle, endpoint.address, endpoint.transfer, self._doing)
+        self._memory = Memory(0)
+        self._kept: bytes | None = None
+
+    async def read(self, max_bytes: int, timeout_s: float) -> bytes:
+        """As `station.transport.base.Pipe.read`."""
+        if max_bytes <= 0 or max_bytes % self._packet_bytes:
+            raise ValueError(f"{max_bytes} is not a multiple of {self._packet_bytes}")
+        if self._kept is None:
+            await self._fetch(max_bytes, timeout_s)
+        else:
+            await trio.lowlevel.checkpoint()
+        if self._kept is None:
+            raise Timeout(f"{self._doing}: nothing came within {timeout_s:g} s")
+        data, rest = self._kept[:max_bytes], self._kept[max_bytes:]
+        self._kept = rest or None
+        return data
+
+    async def _fetch(self, max_bytes: int, timeout_s: float) -> None:
+        if self._memory.length_bytes < max_bytes:
+            self._memory = Memory(max_bytes)
+        flight = self._flight
+        try:
+            await flight.fly(self._memory, max_bytes, max(timeout_s, _LOOK_S))
+        except trio.Cancelled:
+            self._keep(flight)
+            raise
+        if flight.status not in (Status.COMPLETED, Status.CANCELLED):
+            raise status_error(flight.status, self._doing)
+        self._keep(flight)
+
+    def _keep(self, flight: Flight) -> None:
+        """What came, also in a transfer that was recalled; nothing is an answer if it completed."""
+        is_recalled = flight.status == Status.CANCELLED and flight.actual_bytes
+        if is_recalled or flight.status == Status.COMPLETED:
+            self._kept = self._memory.take(0, flight.actual_bytes)
+
+    async def settle(self) -> None:
+        await self._flight.settle()
+
+    def free(self) -> None:
+        self._flight.free()
+
+
+class AsyncPipe:
+    """A `station.transport.base.Pipe`; `sent` of `write_span` is called in trio's thread."""
+
+    def __init__(self, claim: Claim, pump: EventPump) -> None:
+        self._claim = claim
+        self._place = claim.place
+        self._max_packet_bytes = claim.bulk_out.max_packet_bytes
+        self._in = InLane(pump, claim.handle, claim.bulk_in, claim.place)
+        self._out = OutLane(pump, claim.handle, claim.bulk_out, claim.place)
+        self._limiter = trio.CapacityLimiter(1)
+        self._in_use = False
+        self._closed = False
+
+    @property
+    def max_packet_bytes(self) -> int:
+        return self._max_packet_bytes
+
+    async def read(self, max_bytes: int, timeout_s: float) -> bytes:
+        with self._alone("read"):
+            return await self._in.read(max_bytes, timeout_s)
+
+    async def write(self, data: bytes, *, zlp: bool, timeout_s: float) -> None:
+        with self._alone("write"):
+            await self._out.send(data, len(data), zlp=zlp, timeout_s=timeout_s)
+
+    async def write_span(
+        self,
+        source: Source,
+        offset_bytes: int,
+        length_bytes: int,
+        *,
+        chunk_bytes: int,
+        zlp: bool,
+        timeout_s: float,
+        sent: Callable[[bytes], object] | None,
+    ) -> None:
+        if chunk_bytes <= 0 or length_bytes < 0:
+            raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
+        piece_bytes = max(1, SPAN_BYTES // chunk_bytes) * chunk_bytes
+        end = offset_bytes + length_bytes
+        with self._alone("write"):
+            for begin in range(offset_bytes, end, piece_bytes):
+                wanted_bytes = min(piece_bytes, end - begin)
+                own = await self._own(source, begin, wanted_bytes)
+                self._check_open("write")
+                await self._out.send(
+                    own.ljust(wanted_bytes, b"\0"),
+                    chunk_bytes,
+                    zlp=zlp,
+                    timeout_s=timeout_s,
+                    taken=None if sent is None else partial(_tell, sent, own),
+                )
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        with trio.CancelScope(shield=True):
+            for lane in (self._in, self._out):
+                await lane.settle()
+                lane.free()
+            await trio.to_thread.run_sync(self._claim.give_back, limiter=self._limiter)
+
+    async def _own(self, source: Source, begin: int, wanted_bytes: int) -> bytes:
+        """The image's own bytes of a piece. The disk may block, and is not waited for."""
+        own_bytes = max(0, min(wanted_bytes, source.length_bytes - begin))
+        if own_bytes == 0:
+            return b""
+        read = partial(read_exact, source, begin, own_bytes)
+        return await trio.to_thread.run_sync(read, limiter=self._limiter, abandon_on_cancel=True)
+
+    @contextlib.contextmanager
+    def _alone(self, doing: str) -> Iterator[None]:
+        if self._in_use:
+            raise trio.BusyResourceError(f"two tasks use the pipe {self._place} at once")
+        self._check_open(doing)
+        self._in_use = True
+        try:
+            yield
+        except UsbError:
+            self._check_open(doing)  # it was recalled because another task closed the pipe
+            raise
+        finally:
+            self._in_use = False
+
+    def _check_open(self, doing: str) -> None:
+        if self._closed:
+            raise UsbClosed(f"{doing} on {self._place}: the pipe is already closed")
+
+
+def _tell(sent: Callable[[bytes], object], own: bytes, begin: int, end: int) -> None:
+    """The image's own bytes of what was taken; padding is none."""
+    if taken := own[begin:end]:
+        sent(taken)

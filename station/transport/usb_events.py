@@ -1,0 +1,153 @@
+"""Asynchronous transfers as the pipes see them, and the task that hears of their ends.
+
+`Wire` and `Transfer` are the seam to libusb (`station.transport.libusb_wire`), kept as narrow as
+can be: make a transfer, submit it, cancel it, hear that it ended.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from threading import get_ident
+from typing import Protocol
+from weakref import WeakKeyDictionary, proxy
+
+import trio
+import usb.core
+
+_RETRY_S = 0.1
+
+
+class Transfer(Protocol):
+    """One transfer of one endpoint, submitted again and again; not while it is under way."""
+
+    @property
+    def status(self) -> int:
+        """How it ended: a `station.transport.usb_flight.Status`."""
+        ...
+
+    @property
+    def actual_bytes(self) -> int: ...
+
+    def submit(self, address: int, length_bytes: int, *, zlp: bool = False) -> None:
+        """Off with the memory at `address`, which must stay there until the transfer has ended.
+
+        `zlp` asks the kernel for an empty packet behind a full last one. Raises USBError.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Have it end early; nothing if it has ended. The end is told as every end is.
+
+        Blocks until the kernel is done with it, so it is called in a thread.
+        """
+        ...
+
+    def free(self) -> None:
+        """Never again. Only for a transfer that is not under way."""
+        ...
+
+
+class Wire(Protocol):
+    """Where transfers come from. `handle` is what pyusb's backend opened, opaque."""
+
+    def transfer(
+        self, handle: object, endpoint_address: int, kind: int, ended: Callable[[], None]
+    ) -> Transfer:
+        """`kind`: 0 control, 2 bulk, 3 interrupt. `ended` is called once for each submission,
+        in whatever thread handles events just then."""
+        ...
+
+    def fileno(self) -> int:
+        """Readable when there is something to handle; the same descriptor for ever."""
+        ...
+
+    def handle_events(self) -> None:
+        """Tell of every end there is now; waits for nothing but a recall. Raises USBError."""
+        ...
+
+    def handle_events_blocking(self) -> None:
+        """The same for a thread, while a recall is under way."""
+        ...
+
+
+_pumps: "WeakKeyDictionary[Wire, EventPump]" = WeakKeyDictionary()
+
+
+def pump_of(wire: Wire) -> "EventPump":
+    """The one pump of a wire: two tasks cannot wait for one descriptor."""
+    return _pumps.setdefault(wire, EventPump(wire))
+
+
+class EventPump:
+    """Lets trio wait for the wire. One system task in each run, begun with the first transfer.
+
+    It needs no nursery of its callers and ends with the run; the next run begins another one.
+    Two runs at the same time, in two threads, would need two wires.
+
+    usbfs holds the lock of a device while it takes a transfer back, and wants it to tell of ends.
+    So transfers are recalled in a thread, and meanwhile events are handled in one too.
+    Ref: Linux drivers/usb/core/devio.c (usbdev_do_ioctl, proc_unlinkurb).
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire: Wire = proxy(wire)  # the wire is the key the pump is found by
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._thread = 0
+        self._recalls = 0
+
+    def start(self) -> None:
+        """Before the first transfer of a run; costs next to nothing after that."""
+        token = trio.lowlevel.current_trio_token()
+        if token is not self._token:
+            self._token = token
+            self._thread = get_ident()
+            trio.lowlevel.spawn_system_task(self._run, name="usb events")
+
+    def transfer(
+        self, handle: object, endpoint_address: int, kind: int, landed: Callable[[], None]
+    ) -> Transfer:
+        """A transfer that calls `landed` in trio's thread, whichever thread heard of its end.
+
+        libusb lets any thread that waits for its own transfer handle the events of all.
+        """
+
+        def ended() -> None:
+            if get_ident() == self._thread:
+                landed()
+            elif self._token is not None:
+                self._pass_on(self._token, landed)
+
+        return self._wire.transfer(handle, endpoint_address, kind, ended)
+
+    async def recall(self, transfers: Sequence[Transfer]) -> None:
+        """Have these end, one after the other. Cancelled, it leaves the kernel at it."""
+        self._recalls += 1
+        try:
+            await _in_thread(lambda: _cancel(transfers))
+        finally:
+            self._recalls -= 1
+
+    @staticmethod
+    def _pass_on(token: trio.lowlevel.TrioToken, landed: Callable[[], None]) -> None:
+        with contextlib.suppress(trio.RunFinishedError):  # nobody is left who would want to know
+            token.run_sync_soon(landed)
+
+    async def _run(self) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self._wire.fileno())
+            try:
+                if self._recalls:
+                    await _in_thread(self._wire.handle_events_blocking)
+                else:
+                    self._wire.handle_events()
+            except usb.core.USBError:
+                # Nothing that can be mended here; whoever waits for a transfer has a deadline.
+                await trio.sleep(_RETRY_S)
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1))
+
+
+def _cancel(transfers: Sequence[Transfer]) -> None:
+    for transfer in transfers:
+        transfer.cancel()
