@@ -1,0 +1,223 @@
+"""What only asynchronous transfers can get wrong: who hears of ends, and ends that never come."""
+
+import os
+import select
+import threading
+
+import pytest
+import trio
+
+from station.errors import Timeout, UsbBroken
+from station.model import Endpoint, PortPath
+from station.protocols.dialogue import BytesSource
+from station.sim.port import SimPort
+from station.transport import libusb_wire, usb_flight
+from station.transport.async_pipe import InLane
+from station.transport.base import Pipe
+from station.transport.libusb import LibusbBackend, wheel_libusb
+from station.transport.usb_control import parse_languages, parse_string
+from station.transport.usb_events import pump_of
+from tests.fakes.pyusb_backend import FakePyusb
+from tests.fakes.usb_wire import FakeWire
+from tests.transport.loopback import Loopback
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.port = SimPort(PortPath(1, (4, 2)))
+        self.fake = FakePyusb([self.port])
+        self.wire = FakeWire(self.fake)
+        self.module = Loopback()
+        self.backend = LibusbBackend(self.fake, wire=self.wire)
+        self.fake.plug(self.port, self.module)
+
+    async def pipe(self) -> Pipe:
+        (device,) = await self.backend.scan()
+        return await self.backend.open(device, 0, line_state=False)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def span(pipe: Pipe, length_bytes: int, told: list[bytes], timeout_s: float = 5.0) -> None:
+    await pipe.write_span(
+        BytesSource("a.bin", bytes(length_bytes)),
+        0,
+        length_bytes,
+        chunk_bytes=512,
+        zlp=True,
+        timeout_s=timeout_s,
+        sent=told.append,
+    )
+
+
+@pytest.mark.trio
+async def test_several_chunks_are_under_way_and_none_is_left(bench: Bench) -> None:
+    pipe = await bench.pipe()
+    await span(pipe, 512 * 100, [])
+    await pipe.aclose()
+
+    assert bench.wire.most_under_way == 8
+    assert (bench.wire.alive, bench.wire.under_way) == (0, 0)
+
+
+@pytest.mark.trio
+async def test_a_cancelled_span_is_recalled_and_its_chunks_are_told(bench: Bench) -> None:
+    bench.module.busy_s = 0.05
+    bench.wire.recall_s = 0.01
+    pipe = await bench.pipe()
+    told: list[bytes] = []
+    with trio.move_on_after(0.12) as scope:
+        await span(pipe, 512 * 100, told)
+
+    assert scope.cancelled_caught
+    assert bench.wire.under_way == 0
+    assert len(b"".join(told)) == 512 * len([data for _, data in bench.module.received if data])
+    await pipe.aclose()
+    assert bench.wire.alive == 0
+
+
+@pytest.mark.trio
+async def test_ends_heard_by_another_thread(bench: Bench) -> None:
+    bench.wire.hears_itself = True
+    pipe = await bench.pipe()
+    told: list[bytes] = []
+    with trio.fail_after(5):
+        await span(pipe, 512 * 100, told)
+    await pipe.aclose()
+
+    assert threading.get_ident() not in bench.wire.handled_in
+    assert b"".join(told) == bytes(51200)
+
+
+@pytest.mark.trio
+async def test_little_room_in_the_kernel_makes_it_narrow_not_wrong(bench: Bench) -> None:
+    bench.wire.room = 2
+    pipe = await bench.pipe()
+    told: list[bytes] = []
+    await span(pipe, 512 * 20, told)
+    assert b"".join(told) == bytes(512 * 20)
+
+    bench.wire.room = 0
+    with pytest.raises(UsbBroken, match="usbfs_memory_mb"):
+        await span(pipe, 512, told)
+    await pipe.aclose()
+
+
+@pytest.mark.trio
+async def test_silence_in_a_span_is_a_timeout(bench: Bench) -> None:
+    bench.module.busy_s = 3600.0
+    pipe = await bench.pipe()
+    told: list[bytes] = []
+    with trio.fail_after(5), pytest.raises(Timeout, match=r"1-4\.2"):
+        await span(pipe, 512 * 20, told, timeout_s=0.05)
+    assert b"".join(told) == bytes(512)
+    await pipe.aclose()
+
+
+@pytest.mark.trio
+async def test_a_transfer_that_never_ends_is_never_freed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usb_flight, "SETTLE_S", 0.05)
+    pipe = await bench.pipe()
+    bench.wire.is_stuck = True
+    with trio.fail_after(5):
+        with pytest.raises(UsbBroken, match="did not end"):
+            await pipe.read(512, 0.01)
+        with pytest.raises(UsbBroken, match="did not end"):
+            await pipe.read(512, 0.01)
+        await pipe.aclose()
+    assert bench.wire.alive == 1
+
+
+def test_one_backend_in_several_runs(bench: Bench) -> None:
+    async def echo() -> bytes:
+        pipe = await bench.pipe()
+        await pipe.write(b"hello", zlp=False, timeout_s=1.0)
+        data = await pipe.read(512, 1.0)
+        await pipe.aclose()
+        return data
+
+    assert [trio.run(echo), trio.run(echo)] == [b"hello", b"hello"]
+
+
+@pytest.mark.trio
+async def test_an_interrupt_endpoint_is_read_the_same_way(bench: Bench) -> None:
+    pipe = await bench.pipe()
+    (device,) = await bench.backend.scan()
+    at = await bench.backend.open(device, 2, line_state=False)
+    handle = bench.fake._seats[0].owners[2]
+    lane = InLane(pump_of(bench.wire), handle, Endpoint(0x87, 3, 10), "1-4.2 interface 2")
+    bench.wire.interrupt(handle.seat, b"\xa1\x20")
+    with trio.fail_after(5):
+        assert await lane.read(10, 1.0) == b"\xa1\x20"
+        with pytest.raises(Timeout):
+            await lane.read(10, 0.01)
+    lane.free()
+    await at.aclose()
+    await pipe.aclose()
+
+
+# --- libusb's ABI -----------------------------------------------------------------------------
+
+
+def test_the_transfer_is_laid_out_as_in_libusb_h() -> None:
+    struct = libusb_wire.TransferStruct
+    offsets = [getattr(struct, name).offset for name, *_ in struct._fields_]
+    assert offsets == [0, 8, 9, 10, 12, 16, 20, 24, 32, 40, 48, 56]
+
+
+def test_libusb_itself_without_a_device() -> None:
+    wire = libusb_wire.libusb_wire(wheel_libusb())
+    assert wire is not None
+    assert wire is libusb_wire.libusb_wire(wheel_libusb())
+    assert wire.has_timers()
+    assert wire.descriptors()
+    wire.handle_events()
+    transfer = libusb_wire.LibusbTransfer(wire._library, wire._waiting, None, 0x81, 2, lambda: None)
+    transfer.cancel()  # not under way: refused, and no harm
+    assert (transfer.status, transfer.actual_bytes) == (0, 0)
+    transfer.free()
+
+
+def test_descriptors_come_and_go_from_any_thread() -> None:
+    wire = libusb_wire.libusb_wire(wheel_libusb())
+    assert wire is not None
+    ours = os.eventfd(1)
+    context = wire._context
+    worker = threading.Thread(target=libusb_wire._added, args=(ours, select.POLLIN, context))
+    worker.start()
+    worker.join()
+    assert select.select([wire.fileno()], [], [], 1.0)[0]
+    libusb_wire._removed(ours, context)
+    libusb_wire._removed(ours, context)
+    assert not select.select([wire.fileno()], [], [], 0.0)[0]
+    os.close(ours)
+
+
+# --- strings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"\x06\x03A\0B\0", "AB"),
+        (b"\x04\x03A\0B\0", "A"),
+        (b"\x02\x03", None),
+        (b"", None),
+        (b"\x06\x03A\0", None),
+        (b"\x05\x03A\0B", None),
+        (b"\x04\x02A\0", None),
+        (b"\x04\x03\x00\xd8", None),
+    ],
+)
+def test_string_descriptors(data: bytes, text: str | None) -> None:
+    assert parse_string(data) == text
+
+
+@pytest.mark.parametrize("data", [b"", b"\x02\x03", b"\x04\x02\x09\x04", b"\x00\x03\x09\x04"])
+def test_no_language(data: bytes) -> None:
+    assert parse_languages(data) is None
