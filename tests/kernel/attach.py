@@ -1,5 +1,6 @@
 """Holds a simulated module at one port of the kernel's vhci, through all its changes of mode."""
 
+import contextlib
 import struct
 from pathlib import Path
 
@@ -32,7 +33,8 @@ async def hold(socket_path: str, bus_id: str, port: int) -> None:
             await trio.sleep(_POLL_S)
     finally:
         if not _is_free(port):
-            (_VHCI / "detach").write_text(str(port))
+            with contextlib.suppress(OSError):  # freed just now
+                (_VHCI / "detach").write_text(str(port))
 
 
 async def _attach(socket_path: str, bus_id: str, port: int) -> bool:
@@ -46,7 +48,10 @@ async def _attach(socket_path: str, bus_id: str, port: int) -> bool:
         device = await _exactly(stream, _DEVICE_BYTES)
         *_, bus, number, speed = _DEVICE.unpack_from(device)
         asked = f"{port} {stream.socket.fileno()} {bus << 16 | number} {speed}"
-        (_VHCI / "attach").write_text(asked)
+        try:
+            (_VHCI / "attach").write_text(asked)
+        except OSError:  # the port is not free yet
+            return False
         return True
 
 

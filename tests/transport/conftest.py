@@ -40,7 +40,7 @@ class World:
 
     async def left(self) -> None:
         """What was pulled out is no longer shown."""
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             while any(device.path == self.path for device in await self.backend.scan()):
                 await self.backend.wait_change(1.0)
 
@@ -49,7 +49,7 @@ class World:
 
     async def seen(self, accept: Callable[[DeviceInfo], bool]) -> DeviceInfo:
         """The first device that is accepted, waited for as the engine does."""
-        with trio.fail_after(5):
+        with trio.fail_after(30):
             while True:
                 for device in await self.backend.scan():
                     if accept(device):
