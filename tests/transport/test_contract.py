@@ -424,7 +424,7 @@ async def test_a_cancelled_span_stops_between_hops(world: World) -> None:
     pipe = await world.opened(module)
 
     with trio.fail_after(5):
-        with trio.move_on_after(0.02) as scope:
+        with trio.move_on_after(0.5) as scope:
             await write_span(pipe, BytesSource("a.bin", bytes(512_000)), 512_000)
         assert scope.cancelled_caught
     assert 0 < len(module.received) < 1000
