@@ -8,7 +8,7 @@ import os
 import select
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ class Monitor:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._buffer = b""
-        self._ask("qmp_capabilities")
+        with suppress(Refused):  # an earlier conversation of this boot did it
+            self._ask("qmp_capabilities")
 
     def plug(self, driver: str, name: str, bus: str, port: str, **more: Any) -> None:  # noqa: ANN401 - JSON
         """`device_add`: e.g. usb-mouse, usb-hub; `port` is a chain such as 1 or 1.2."""
