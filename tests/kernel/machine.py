@@ -1,12 +1,15 @@
 """The guest: its kernel, its first folder, the QEMU command, its end."""
 
+import fcntl
 import os
 import selectors
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +60,10 @@ class Machine:
         (self.share / "exit").unlink(missing_ok=True)
         archive = self.share / "initrd"
         initrd.write(archive, kernel.modules, Path(_tool("busybox")))
+        with _alone():
+            return self._boot(kernel, archive, limit_s)
+
+    def _boot(self, kernel: Kernel, archive: Path, limit_s: float) -> int:
         qemu = subprocess.Popen(
             self._qemu(kernel.image, archive),
             stdin=subprocess.DEVNULL,
@@ -115,6 +122,14 @@ class Machine:
             *("-device", "virtio-serial-pci", "-device", "virtserialport,chardev=guest,name=qmp"),
             *("-device", "qemu-xhci,id=xhci,p2=8,p3=8"),
         ]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One guest at a time: under emulation two starve each other, and tests wait in vain."""
+    with Path(tempfile.gettempdir(), "station-kernel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _share(tag: str, folder: Path, more: str) -> Iterator[str]:
