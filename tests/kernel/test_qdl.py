@@ -28,7 +28,9 @@ def test_qdl_flashes_a_module(tmp_path: Path) -> None:
         )
         found = tray.flash_of("A1")
         wanted = {
-            part.name: padded((package / part.image).read_bytes(), EC25.sector_size_bytes)
+            part.name: padded(
+                (package / Path(part.image).name).read_bytes(), EC25.sector_size_bytes
+            )
             for part in EC25.programmed
         }
         assert {name: found[name] for name in wanted} == wanted, said.stdout + said.stderr
