@@ -116,16 +116,24 @@ class PortPower:
             yield _Socket(tuple(switches), tuple(port.path for port in sides))
 
     async def _cycle(self, socket: _Socket, device: DeviceInfo, off_s: float) -> PowerProof:
+        neighbours = await self._neighbours(socket)
         asked_s = trio.current_time()
         left_s = None
+        dragged: set[tuple[PortPath, int]] = set()
         try:
             for switch in reversed(socket.switches):
                 await switch.cut()
             if await self._left(socket, device):
                 left_s = trio.current_time() - asked_s
                 await _stay_off(socket, off_s)
+                dragged = neighbours - await self._neighbours(socket)
         finally:
             await _restore(socket)
+        if dragged:
+            others = ", ".join(sorted(str(path) for path, _ in dragged))
+            return PowerProof(
+                Switched.PRETENDS, f"what sits on {others} left together with it", left_s
+            )
         if left_s is None:
             return PowerProof(
                 Switched.PRETENDS, f"{device.usb_id} on {device.path} stayed where it was"
@@ -175,6 +183,15 @@ class PortPower:
         if any(status.connected for status in statuses):
             return "the hub has it connected, but it does not enumerate"
         return f"{device.usb_id} did not come back within {self._return_s:g} s of power on"
+
+    async def _neighbours(self, socket: _Socket) -> set[tuple[PortPath, int]]:
+        """Path and generation of what else sits on the same hubs."""
+        hubs = {(path.bus, path.hub) for path in socket.paths}
+        return {
+            (device.path, device.generation)
+            for device in await self._backend.scan()
+            if device.path not in socket.paths and (device.path.bus, device.path.hub) in hubs
+        }
 
     async def _occupant(self, socket: _Socket) -> DeviceInfo | None:
         devices = await self._backend.scan()

@@ -20,6 +20,8 @@ def ports_of_socket(tree: Topology, paths: Collection[PortPath]) -> tuple[HubPor
     Raises NotSwitchable for ports that are not there, carry a hub, are paired otherwise than the
     slot says, or whose companion nobody knows.
     """
+    if not paths:
+        raise NotSwitchable("the slot has no port on this machine")
     named = {path: _port(tree, path) for path in sorted(paths)}
     found = dict(named)
     for path, port in named.items():

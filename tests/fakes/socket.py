@@ -35,6 +35,8 @@ class FakeSocket:
     switching: Switching = Switching.INDIVIDUAL
     returns: bool = True
     over_current: bool = False
+    follows: "FakeSocket | None" = None
+    """Has power only while the other one has."""
     boot_s: float = 12.0
     log: list[tuple[float, str]] = field(default_factory=list)
     fails: dict[str, UsbError] = field(default_factory=dict)
@@ -97,7 +99,7 @@ class FakeSocket:
 
     def device(self) -> DeviceInfo | None:
         self.settle()
-        if self.module_on is None:
+        if self.module_on is None or (self.follows is not None and not self.follows._lit()):
             return None
         told = self.tells or self.held[self.module_on]
         if self._is_up() or (self.generation == 1 and not told):

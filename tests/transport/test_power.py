@@ -227,6 +227,18 @@ async def test_neighbours_keep_their_power(topology: Topology, autojump_clock: M
     assert {proof.verdict for proof in proofs.values()} == {Switched.SWITCHES}
 
 
+async def test_a_hub_that_takes_the_neighbours_along(
+    topology: Topology, autojump_clock: MockClock
+) -> None:
+    """It says that it switches each port, and switches all of them."""
+    one = socket()
+    beside = FakeSocket((PortPath.parse("1-3.4"),), PortPath.parse("1-3.4"), follows=one)
+    proof = await power(topology, one, beside).cycle((HIGH,), off_s=OFF_S)
+    assert proof.verdict is Switched.PRETENDS
+    assert "1-3.4 left together with it" in proof.why
+    assert all(one.powered.values())
+
+
 async def test_what_is_refused_is_not_even_opened(
     topology: Topology, autojump_clock: MockClock
 ) -> None:
