@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from station.commands import slots, slots_learn
+from station.commands import slots, slots_learn, slots_power
 from station.commands.exits import leave, station_errors
-from station.commands.options import Config
+from station.commands.options import Config, settings_of
 from station.config import find_config, load_settings_to_learn
 from station.transport.libusb import LibusbBackend
 
@@ -69,3 +69,18 @@ def _learn(
 
 def _confirm(question: str) -> bool:
     return typer.confirm(question, err=True)
+
+
+@app.command("power-test")
+def _power_test(
+    slot: Annotated[list[str] | None, typer.Option(help="A slot; may be repeated.")] = None,
+    off: Annotated[float, typer.Option(help="Seconds without power.")] = slots_power.OFF_S,
+    json: Annotated[bool, typer.Option("--json", help="One JSON line per slot on stdout.")] = False,
+    config: Config = None,
+) -> None:
+    """Switch slots off and on, one after another: does the module leave, does it return?"""
+    with station_errors():
+        settings = slots.located(settings_of(config))
+        backend = LibusbBackend()
+        asked = slots_power.Asked(tuple(slot or ()), off, as_json=json)
+        leave(slots_power.power_test(settings, asked, backend, backend.power()))

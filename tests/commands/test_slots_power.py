@@ -1,0 +1,155 @@
+"""`station slots power-test`: what it says of slots and hubs, and how it ends."""
+
+import json
+import os
+import signal
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from station.commands.exits import Exit
+from station.commands.slots_power import Asked, power_test
+from station.config import Settings, load_settings
+from station.engine.lock import own
+from station.errors import EngineRunning, Timeout, UsageError
+from station.places import PortPath
+from station.sim.backend import SimBackend
+from station.sim.tray import make_tray
+from station.transport.base import PowerProof, Switched
+from tests.commands.running import files
+
+SWITCHES = PowerProof(Switched.SWITCHES, "", 0.1, 14.0)
+
+
+class Powers:
+    """Answers by slot; a slot without an answer fails."""
+
+    def __init__(self, settings: Settings, answers: Mapping[str, PowerProof]) -> None:
+        self._slots = {slot.ports: slot.name for slot in settings.slots}
+        self._answers = answers
+        self.asked: list[str] = []
+        self.is_on = True
+
+    async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
+        name = self._slots[frozenset(ports)]
+        self.asked.append(name)
+        self.is_on = False
+        try:
+            await trio.sleep(off_s)
+        finally:
+            self.is_on = True
+        if name not in self._answers:
+            raise Timeout("ask hub 1-1: nothing came")
+        return self._answers[name]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(files(tmp_path / "line", 3))
+
+
+def outcome(
+    settings: Settings,
+    answers: Mapping[str, PowerProof],
+    *names: str,
+    as_json: bool = True,
+    plugged: bool = False,
+) -> Exit:
+    tray = make_tray(settings.slots, size_mb=1)
+    backend = SimBackend(tuple(tray.ports.values()))
+    if plugged:
+        tray.plug(float("-inf"))
+    powers = Powers(settings, answers)
+    return power_test(
+        settings, Asked(names, 3.0, as_json), backend, powers, clock=MockClock(autojump_threshold=0)
+    )
+
+
+def test_all_switch(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert outcome(settings, dict.fromkeys(("A1", "A2", "A3"), SWITCHES)) is Exit.GOOD
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["slot"] for line in lines] == ["A1", "A2", "A3"]
+    port = str(min(settings.slots[0].ports))
+    assert lines[0] == {
+        "slot": "A1",
+        "ports": [str(path) for path in sorted(settings.slots[0].ports)],
+        "hub": port.rpartition(".")[0] or f"usb{port.partition('-')[0]}",
+        "verdict": "SWITCHES",
+        "why": None,
+        "left_s": 0.1,
+        "back_s": 14.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (Switched.PRETENDS, Exit.VERDICT),
+        (Switched.NOT_SWITCHABLE, Exit.VERDICT),
+        (Switched.EMPTY, Exit.VERDICT),
+        (Switched.NO_RETURN, Exit.VERDICT),
+        (Switched.NO_ACCESS, Exit.STATION),
+    ],
+)
+def test_one_that_does_not(
+    settings: Settings, verdict: Switched, code: Exit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {"A1": SWITCHES, "A2": PowerProof(verdict, "because"), "A3": SWITCHES}
+    assert outcome(settings, answers, as_json=False) is code
+    out = capsys.readouterr().out
+    assert verdict.value in out
+    assert "because" in out
+    assert "14.00 s" in out
+    assert ("pretends: its slots" in out) is (verdict is Switched.PRETENDS)
+
+
+def test_a_hub_that_fails_does_not_end_the_test(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert outcome(settings, {"A1": SWITCHES, "A3": SWITCHES}) is Exit.STATION
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["verdict"] for line in lines] == ["SWITCHES", "SILENT", "SWITCHES"]
+
+
+def test_a_running_module_that_is_back_at_once_never_lost_its_power(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its hub cuts the data lines. Of anything but a module nobody knows how long it boots."""
+    quick = {"A1": PowerProof(Switched.SWITCHES, "", 0.1, 0.4)}
+    assert outcome(settings, quick, "A1", plugged=True) is Exit.VERDICT
+    assert json.loads(capsys.readouterr().out)["verdict"] == "PRETENDS"
+    assert outcome(settings, quick, "A1") is Exit.GOOD
+
+
+def test_never_while_an_engine_has_the_slot(settings: Settings) -> None:
+    with own(None, settings.slots[1].ports):
+        with pytest.raises(EngineRunning):
+            outcome(settings, {}, "A2")
+        assert outcome(settings, {"A1": SWITCHES}, "A1") is Exit.GOOD
+
+
+@pytest.mark.parametrize(
+    "asked", [Asked(("Z9",)), Asked((), 0.0), Asked((), 61.0), Asked((), float("nan"))]
+)
+def test_what_cannot_be_asked(settings: Settings, asked: Asked) -> None:
+    with pytest.raises(UsageError):
+        power_test(settings, asked, SimBackend(()), Powers(settings, {}))
+
+
+def test_told_to_end_it_leaves_the_power_on(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted(Powers):
+        async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+            return await super().cycle(ports, off_s=3600)
+
+    powers = Interrupted(settings, {})
+    assert power_test(settings, Asked(), SimBackend(()), powers) is Exit.VERDICT
+    assert powers.is_on
+    assert powers.asked == ["A1"]
+    assert "is on again" in capsys.readouterr().err
