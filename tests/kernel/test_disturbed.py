@@ -13,7 +13,7 @@ from station.model import AttemptRecord, Event, Outcome, StepStarted
 from station.transport.libusb import LibusbBackend
 from tests.engine.tray import by_slot, code_of, flash_line
 from tests.kernel.rehearsal import Line, Rehearsal, make_line, rehearsal
-from tests.kernel.test_tray import assert_flashed, outcome
+from tests.kernel.test_tray import assert_flashed, outcome, told
 
 STEPS = (
     "identify",
@@ -65,7 +65,7 @@ def test_a_module_pulled_and_put_back_at_each_step(tmp_path: Path) -> None:
         assert ended.outcome is Outcome.PASS, ended.failure
 
         code, attempts = line.flash("--wait", "60")
-        assert {outcome(a)[0] for a in attempts.values()} <= {"PASS", "NO_CHANGE"}, attempts
+        assert {outcome(a)[0] for a in attempts.values()} <= {"PASS", "NO_CHANGE"}, told(attempts)
         assert code == 0
         for slot in tray.slots:
             assert_flashed(tray, line, slot)
@@ -87,7 +87,9 @@ def test_a_reader_that_looks_at_every_new_tty_and_lets_go(tmp_path: Path) -> Non
         line = make_line(tmp_path, tray.slots)
         code, attempts = line.flash("--wait", "60")
 
-        assert [outcome(attempt) for attempt in attempts.values()] == [("PASS", None)] * 3, attempts
+        assert [outcome(attempt) for attempt in attempts.values()] == [("PASS", None)] * 3, told(
+            attempts
+        )
         assert code == 0
         for slot in tray.slots:
             assert_flashed(tray, line, slot)
@@ -99,11 +101,13 @@ def test_a_reader_that_holds_every_tty_is_named(tmp_path: Path) -> None:
         with stray_reader(3600.0):
             code, attempts = line.flash("--wait", "60")
         for attempt in attempts.values():
-            assert outcome(attempt) == ("ERROR", "U104"), attempt
+            assert outcome(attempt) == ("ERROR", "U104"), told(attempts)
             assert "ttyUSB" in attempt["failure"]["cause"]
             assert "option" in attempt["failure"]["cause"]
             assert "doctor" in attempt["failure"]["remedy"]
         assert code == 3
 
         code, attempts = line.flash("--wait", "60")
-        assert [outcome(attempt) for attempt in attempts.values()] == [("PASS", None)] * 2
+        assert [outcome(attempt) for attempt in attempts.values()] == [("PASS", None)] * 2, told(
+            attempts
+        )

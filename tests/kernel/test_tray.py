@@ -41,6 +41,14 @@ def outcome(attempt: dict[str, Any]) -> tuple[str, str | None]:
     return attempt["outcome"], failure["code"] if failure else None
 
 
+def told(attempts: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """What each slot would say, for a test that fails."""
+    return {
+        slot: " ".join((attempt["outcome"], *map(str, (attempt["failure"] or {}).values())))
+        for slot, attempt in sorted(attempts.items())
+    }
+
+
 def drivers(tray: Rehearsal, slot: str) -> list[str]:
     device = tray.device(slot)
     if device is None:
