@@ -14,6 +14,8 @@ from station.errors import (
     NoUsb,
     Timeout,
     UnknownMode,
+    UsbAccess,
+    UsbBusy,
     UsbError,
     WrongFamily,
 )
@@ -83,12 +85,15 @@ async def ask_by_at(
     """Identity by AT, asked again until a module that is still booting answers.
 
     The deadline is the step's. Values that any module has, or that were `known` before, are
-    waited for SETTLE_S. Raises Disconnected after `absent_s` without the module.
+    waited for SETTLE_S. Raises Disconnected after `absent_s` without the module; UsbBusy and
+    UsbAccess as `Session.open` does, whose patience they have outlived.
     """
     settled_at: float | None = None
     while True:
         try:
             unit = await _ask_once(session, absent_s)
+        except (UsbBusy, UsbAccess):
+            raise
         except (AtSilent, AtError, Timeout, UsbError) as error:
             if isinstance(error, Disconnected) and session.mode is not Mode.RUNTIME:
                 await _await_return(session, absent_s)

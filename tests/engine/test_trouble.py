@@ -330,3 +330,19 @@ async def test_a_bug_in_one_slot_is_an_error_there_and_nowhere_else(
     assert records["A1"].closed.outcome is Outcome.ERROR
     assert code_of(records["A2"]) is None
     assert step_named(records["A1"], "identify").outcome.value == "FAILED"
+
+
+@pytest.mark.trio
+async def test_a_port_that_somebody_holds_is_told_as_that(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, slots=2)
+    line.tray.plug(trio.current_time())
+    line.plugged = True
+    (held, _) = await line.backend.scan()
+    pipe = await line.backend.open(held, 2, line_state=False)
+    records = by_slot(await line.flash())
+    await pipe.aclose()
+
+    assert code_of(records["A1"]) == "U104"
+    assert code_of(records["A2"]) is None

@@ -72,9 +72,9 @@ def test_a_module_pulled_and_put_back_at_each_step(tmp_path: Path) -> None:
 
 
 @contextmanager
-def stray_reader(hold_s: float) -> Iterator[None]:
+def stray_reader(hold_s: float, how: str = "raw") -> Iterator[None]:
     script = str(Path(__file__).with_name("stray_reader.py"))
-    process = subprocess.Popen([sys.executable, script, str(hold_s)])
+    process = subprocess.Popen([sys.executable, script, str(hold_s), how])
     try:
         yield
     finally:
@@ -93,6 +93,19 @@ def test_a_reader_that_looks_at_every_new_tty_and_lets_go(tmp_path: Path) -> Non
         assert code == 0
         for slot in tray.slots:
             assert_flashed(tray, line, slot)
+
+
+def test_a_reader_that_echoes_costs_the_attempt_and_not_the_module(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, 1) as tray:
+        line = make_line(tmp_path, tray.slots)
+        before = tray.flash_of("A1")
+        with stray_reader(0.5, "echo"):
+            _, attempts = line.flash("--wait", "60")
+        assert outcome(attempts["A1"]) == ("FAIL", "P102"), told(attempts)
+        assert tray.flash_of("A1") == before
+
+        _, attempts = line.flash("--wait", "60")
+        assert outcome(attempts["A1"]) == ("PASS", None), told(attempts)
 
 
 def test_a_reader_that_holds_every_tty_is_named(tmp_path: Path) -> None:
