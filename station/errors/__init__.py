@@ -94,6 +94,7 @@ from station.errors.protocol import (
     NoHello,
     ProtocolError,
     SaharaError,
+    SessionReset,
 )
 from station.errors.recipe import (
     AmbiguousRecipe,
@@ -216,6 +217,7 @@ __all__ = [
     "SaharaError",
     "SchemaOutdated",
     "SchemaTooNew",
+    "SessionReset",
     "SlotHeld",
     "StationError",
     "StationOverdue",

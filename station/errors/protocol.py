@@ -24,6 +24,14 @@ class NoHello(ProtocolError):
     remedy = "Power-cycle the module and run it again; if it repeats, check what else opens USB."
 
 
+class SessionReset(NoHello):
+    """The boot ROM was in a session of somebody else's and was told to start anew; it leaves."""
+
+    code = "P114"
+    headline = "HELLO LOST"
+    remedy = "Stop what else opens USB ports (a terminal, ModemManager), then run the module again."
+
+
 class ImageRefused(ProtocolError):
     code = "P103"
     headline = "LOAD FAILED"

@@ -12,6 +12,7 @@ from station.errors import (
     Nak,
     NoDownloadMode,
     NoReadback,
+    SessionReset,
     Swapped,
     Timeout,
 )
@@ -26,6 +27,9 @@ from station.model import Identifier, IdKind, Mode
 from station.plan import check_geometry, check_partition_table
 from station.protocols import diag, sahara
 from station.protocols.firehose import Firehose
+
+ENTRIES = 3
+"""A module is taken into EDL so often for one programmer."""
 
 
 async def enter_edl(session: Session) -> StepResult:
@@ -83,13 +87,15 @@ async def open_edl(session: Session) -> None:
 async def load_programmer(session: Session) -> StepResult:
     """Sahara: chip serial where it can be read, then the programmer; its first words follow."""
     plan, package = session.job()
-    await open_edl(session)
+    await _open_undisturbed(session)
     if session.firehose is not None:
         await session.run(session.firehose.greet(timeout_s=1.0))
         return StepResult(detail={"programmer": "was running already"})
     await _read_chip(session)
-    if session.greeting is None:
+    if session.greeting is None:  # asking for the chip serial ended in a reset: not once more
+        session.chip_refused = True
         await _enter_again(session)
+        await _open_undisturbed(session)
     source = package.source(plan.programmer.path)
     loaded = await session.run(sahara.load_programmer(source, session.greeted(), timeout_s=5.0))
     session.firehose = Firehose(session.edl_profile, loaded.leftover)
@@ -100,14 +106,25 @@ async def load_programmer(session: Session) -> StepResult:
     )
 
 
+async def _open_undisturbed(session: Session) -> None:
+    """Open the EDL interface; a boot ROM that another program has talked to was reset, and is taken
+    into EDL again. That program may be quicker than we are, but hardly each time."""
+    for _ in range(ENTRIES - 1):
+        try:
+            await open_edl(session)
+        except SessionReset:
+            await _enter_again(session)
+        else:
+            return
+    await open_edl(session)
+
+
 async def _enter_again(session: Session) -> None:
-    """Asking for the chip serial ended in a reset: into EDL once more, without asking."""
-    session.chip_refused = True
+    """The boot ROM was reset and the module starts anew: into EDL once more."""
     here = session.device
     await session.close()
     await session.port.wait(lambda device: device not in (None, here), time_left_s() - LAST_WORD_S)
     await enter_edl(session)
-    await open_edl(session)
 
 
 async def _read_chip(session: Session) -> None:

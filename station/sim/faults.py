@@ -40,6 +40,8 @@ class Traits:
     sahara_version: int = 2
     sahara_silent: bool = False
     sahara_greets: bool = True
+    echoed_hellos: int = 0
+    """So many enumerations in EDL begin with somebody who sends the HELLO back."""
     answers_commands: bool = True
     refuses_commands: bool = False
     refuses_with: Status | None = None
@@ -119,6 +121,9 @@ FAULTS = {
     "sahara-v3": Fault("speaks Sahara version 3", Traits(sahara_version=3)),
     "missed-hello": Fault(
         "somebody else swallowed its Sahara HELLO", Traits(sahara_greets=False)
+    ),
+    "echoed-hello": Fault(
+        "once somebody's tty sent its Sahara HELLO back to it", Traits(echoed_hellos=1)
     ),
     "no-serial-string": Fault(
         "has no serial in its EDL product string", Traits(serial_in_product=False)

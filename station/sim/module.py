@@ -67,6 +67,7 @@ class SimModule:
         """An image was programmed since the module was made."""
         self.calibration = calibration
         self._made_with = boot(nand, layout, calibration).version
+        self._in_edl = 0
         self._face: Face | None = None
         self._interfaces: frozenset[int] = frozenset()
         self._at: dict[int, AtSide] = {}
@@ -233,12 +234,17 @@ class SimModule:
             mode=SaharaMode.MEMORY_DEBUG if crashed else SaharaMode.IMAGE_TX_PENDING,
             silent=self.traits.sahara_silent,
             greets=self.traits.sahara_greets,
+            given_up=not crashed and self._echoed(),
             answers_commands=self.traits.answers_commands,
             refuses_commands=self.traits.refuses_commands,
             refuses_with=self.traits.refuses_with,
             done_status=self.traits.done_status,
             wide_reads=self.traits.wide_reads,
         )
+
+    def _echoed(self) -> bool:
+        self._in_edl += 1
+        return self._in_edl <= self.traits.echoed_hellos
 
     def _reboot(self, delay_s: int) -> Leave:
         boots_s = self.timing.boot_usb_s

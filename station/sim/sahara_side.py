@@ -34,6 +34,8 @@ class BootRom:
     mode: SaharaMode = SaharaMode.IMAGE_TX_PENDING
     silent: bool = False
     greets: bool = True
+    given_up: bool = False
+    """Somebody sent its HELLO back to it before the host came."""
     answers_commands: bool = True
     refuses_commands: bool = False
     refuses_with: Status | None = None
@@ -75,6 +77,10 @@ class SaharaSide:
     def greet(self) -> tuple[Say, ...]:
         if self._rom.silent or not self._rom.greets:
             return ()
+        if self._rom.given_up:
+            self.stage = Stage.FAILED
+            end = sahara.EndImage(IMAGE_ID, Status.INVALID_COMMAND)
+            return (Say(INTERFACE, sahara.encode(end), self._timing.hello_s),)
         return (Say(INTERFACE, self._hello(), self._timing.hello_s),)
 
     def receive(self, data: bytes) -> Taken:

@@ -1,6 +1,7 @@
 """People who stop things, databases that fail, modules that are pulled."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -346,3 +347,21 @@ async def test_a_port_that_somebody_holds_is_told_as_that(
 
     assert code_of(records["A1"]) == "U104"
     assert code_of(records["A2"]) is None
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize(("echoes", "code"), [(2, None), (3, "P114")])
+async def test_a_hello_sent_back_to_its_module_costs_a_reset_not_the_module(
+    tmp_path: Path, tray_clock: object, echoes: int, code: str | None
+) -> None:
+    line = make_line(tmp_path)
+    module = line.tray.modules["A1"]
+    module.traits = replace(module.traits, echoed_hellos=echoes)
+    before = line.fingerprint("A1")
+    with no_breaches(line.tray):
+        record = by_slot(await line.flash())["A1"]
+
+    assert code_of(record) == code
+    assert record.closed is not None
+    assert record.closed.final_mode is Mode.RUNTIME
+    assert (line.fingerprint("A1") == before) is (code is not None)

@@ -12,7 +12,15 @@ QFirehose qfirehose.c (RESET after END_IMAGE_TX). Quirk seen: an EDL module neve
 
 from dataclasses import dataclass
 
-from station.errors import Crashed, Disconnected, NoHello, SaharaError, Timeout, UsbBroken
+from station.errors import (
+    Crashed,
+    Disconnected,
+    NoHello,
+    SaharaError,
+    SessionReset,
+    Timeout,
+    UsbBroken,
+)
 from station.protocols.dialogue import Dialogue, notice, receive, send
 from station.protocols.sahara.codes import SaharaMode, Status
 from station.protocols.sahara.packets import (
@@ -53,7 +61,7 @@ Greeting = Hello | Requested | ProgrammerRunning
 def greet(timeout_s: float) -> Dialogue[Greeting]:
     """Find out who listens, waiting `timeout_s` (1 s is right) for each of up to four answers.
 
-    Raises NoHello (nobody, or a session beyond repair, which was reset), Crashed, SaharaError.
+    Raises NoHello (nobody), SessionReset (a session beyond repair), Crashed, SaharaError.
     """
     framer = Framer()
     heard = yield from hear(framer, timeout_s)
@@ -71,10 +79,10 @@ def greet(timeout_s: float) -> Dialogue[Greeting]:
         case ReadData(offset_bytes=offset_bytes):
             # The rest of an image some other host began: the two would not fit together.
             yield from reset(timeout_s)
-            raise NoHello(f"the boot ROM was in the middle of an image (at {offset_bytes})")
+            raise SessionReset(f"the boot ROM was in the middle of an image (at {offset_bytes})")
         case EndImage(status=status):
             yield from reset(timeout_s)
-            raise NoHello(f"the boot ROM had given up its session: {Status.describe(status)}")
+            raise SessionReset(f"the boot ROM had given up its session: {Status.describe(status)}")
         case None:
             raise NoHello("neither the boot ROM nor a programmer answers")
         case _:
