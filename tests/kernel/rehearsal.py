@@ -4,17 +4,22 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import trio
 import yaml
 
 from station.commands.demo_files import write_demo_files
 from station.commands.sim_control import ask
+from station.config import load_settings
+from station.model import AttemptRecord, Event
 from station.sim.layouts import layout_of
+from station.transport.libusb import LibusbBackend
+from tests.engine.tray import by_slot, flash_line
 from tests.kernel.kernel import DEVICES, until
 
 START_S = 60.0
@@ -44,6 +49,17 @@ class Rehearsal:
     def device(self, slot: str) -> Path | None:
         """The kernel's folder of what sits in a slot now."""
         return next((DEVICES / p for p in self.ports(slot) if (DEVICES / p).exists()), None)
+
+    def swap(self, modules: Mapping[str, str]) -> None:
+        """A fresh module with the named fault into each of these slots; the kernel has seen it."""
+        plugged = {place["slot"]: place["plugged"] for place in self.ask("status")}
+        for slot in modules:
+            if plugged[slot]:
+                self.ask("unplug", slot=slot)
+        assert until(lambda: all(self.device(slot) is None for slot in modules), 60)
+        for slot, fault in modules.items():
+            self.ask("plug", slot=slot, fault=fault)
+        assert until(lambda: all(self.device(slot) is not None for slot in modules), 60)
 
     def flash_of(self, slot: str) -> dict[str, tuple[int, str]]:
         """Partition -> length and sha256 of what the module's flash holds. The judge."""
@@ -86,6 +102,15 @@ class Line:
         assert attempts, done.stderr
         return done.returncode, {attempt["slot"]: attempt for attempt in attempts}
 
+    def flash_here(
+        self, *slots: str, tell: Callable[[Event], None] = lambda _: None
+    ) -> dict[str, AttemptRecord]:
+        """The same in this process, which is ten seconds quicker; all slots if none is named."""
+        settings = load_settings(self.config)
+        return by_slot(
+            trio.run(lambda: flash_line(settings, LibusbBackend(), *slots, wait_s=60, tell=tell))
+        )
+
     def package(self, family: str = "ec25") -> Path:
         return self.config.parent / "packages" / layout_of(family).newer_version
 
@@ -95,4 +120,7 @@ def make_line(folder: Path, slots: Mapping[str, Any], size_mb: int = 1) -> Line:
     settings = yaml.safe_load(config.read_text())
     settings["slots"] = dict(slots)
     config.write_text(yaml.safe_dump(settings, sort_keys=False))
+    recipe = config.parent / "recipes" / "ec25-demo.yaml"
+    impatient = yaml.safe_load(recipe.read_text()) | {"limits": {"confirm": 45.0}}
+    recipe.write_text(yaml.safe_dump(impatient, sort_keys=False))
     return Line(config)

@@ -4,9 +4,9 @@ judge; the client's exit code is not asked."""
 import subprocess
 from pathlib import Path
 
+from tests.kernel.judge import EC25, padded
 from tests.kernel.kernel import until
 from tests.kernel.rehearsal import STATION, rehearsal
-from tests.kernel.test_tray import EC25, padded
 
 
 def test_qdl_flashes_a_module(tmp_path: Path) -> None:
@@ -28,9 +28,7 @@ def test_qdl_flashes_a_module(tmp_path: Path) -> None:
         )
         found = tray.flash_of("A1")
         wanted = {
-            part.name: padded(
-                (package / Path(part.image).name).read_bytes(), EC25.sector_size_bytes
-            )
+            part.name: padded((package / Path(part.image).name).read_bytes())
             for part in EC25.programmed
         }
         assert {name: found[name] for name in wanted} == wanted, said.stdout + said.stderr
