@@ -189,6 +189,9 @@ async def check_layout(session: Session) -> StepResult:
         if firehose.functions:
             raise
         return _without_reading(session, error.cause)
+    if session.device == session.identified and not region.strip(b"\xff"):
+        # It came in EDL, and an attempt that was cut off has erased the table: it cannot start.
+        return StepResult(bytes=len(region), detail={"partition_table": "erased already"})
     check_partition_table(plan, bytes(region))
     return StepResult(bytes=len(region), detail={"partition_table": "agrees with the package"})
 

@@ -365,3 +365,21 @@ async def test_a_hello_sent_back_to_its_module_costs_a_reset_not_the_module(
     assert record.closed is not None
     assert record.closed.final_mode is Mode.RUNTIME
     assert (line.fingerprint("A1") == before) is (code is not None)
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("step", ["erase", "program", "verify", "reset"])
+async def test_a_module_that_was_cut_off_is_flashed_when_it_is_put_back(
+    tmp_path: Path, tray_clock: object, step: str
+) -> None:
+    line = make_line(tmp_path)
+    port, module = line.tray.ports["A1"], line.tray.modules["A1"]
+    record = by_slot(await flash_until(line, step, lambda: line.unplug("A1")))["A1"]
+    assert record.closed is not None
+    assert not record.closed.outcome.is_good
+    line.backend.plug(port, module)
+
+    record = by_slot(await line.flash())["A1"]
+    assert record.closed is not None
+    assert record.closed.outcome.is_good, record.closed.failure
+    assert module.breaches == []
