@@ -55,6 +55,7 @@ class Traits:
     other_geometry: bool = False
     efs_moved: bool = False
 
+    payload_bytes: int = 8192
     nak_program: int | None = None
     nak_early_program: int | None = None
     spoils_program: int | None = None
@@ -135,6 +136,10 @@ FAULTS = {
     ),
     "at-slow-values": Fault(
         "refuses version, serial and CFUN for 6 s after it answers AT", Traits(at_values_s=6.0)
+    ),
+    "wide-payload": Fault(
+        "is in EDL when it is plugged in and takes payloads of 1 MiB",
+        Traits(arrival=Arrival.EDL, payload_bytes=1 << 20),
     ),
     "wrong-variant": Fault("is another hardware variant", Traits(other_variant=True)),
     "read-zlp": Fault(

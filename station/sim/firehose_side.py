@@ -26,7 +26,7 @@ from station.sim.referee import Referee
 from station.sim.timing import Timing
 
 PACKET_BYTES = 512
-SUPPORTED_PAYLOAD_BYTES = 8192
+NAND_PAYLOAD_BYTES = 8192
 _HELLO_RESP = bytes.fromhex("0200000030000000")
 
 
@@ -41,6 +41,8 @@ class Programmer:
     unplug_after_bytes: int | None = None
     zlp_after_read: bool = False
     refuses_reads: bool = False
+    payload_bytes: int = NAND_PAYLOAD_BYTES
+    """The largest it takes."""
 
 
 class FirehoseSide:
@@ -195,7 +197,7 @@ class FirehoseSide:
             case "getstorageinfo" | "erase" | "program" | "read" if self._payload_bytes is None:
                 if not self._breach(f"{element.tag} before configure"):
                     raise FirehoseError(f"{element.tag} before configure")
-                self._payload_bytes = SUPPORTED_PAYLOAD_BYTES
+                self._payload_bytes = self._programmer.payload_bytes
                 return self._obey(element, line)
             case "getstorageinfo":
                 self._work.check_partition(attributes)
@@ -222,13 +224,13 @@ class FirehoseSide:
             "MemoryName": "nand",
             "MinVersionSupported": 1,
             "Version": 1,
-            "MaxPayloadSizeToTargetInBytes": min(wanted, SUPPORTED_PAYLOAD_BYTES),
-            "MaxPayloadSizeToTargetInBytesSupported": SUPPORTED_PAYLOAD_BYTES,
-            "MaxPayloadSizeFromTargetInBytes": SUPPORTED_PAYLOAD_BYTES,
+            "MaxPayloadSizeToTargetInBytes": min(wanted, self._programmer.payload_bytes),
+            "MaxPayloadSizeToTargetInBytesSupported": self._programmer.payload_bytes,
+            "MaxPayloadSizeFromTargetInBytes": NAND_PAYLOAD_BYTES,
             "MaxXMLSizeInBytes": 4096,
             "TargetName": self._programmer.target,
         }
-        if wanted > SUPPORTED_PAYLOAD_BYTES:
+        if wanted > self._programmer.payload_bytes:
             return self._answers.nak("WARN: Host's payload to target size is too large", facts)
         if wanted == 0:
             raise FirehoseError("MaxPayloadSizeToTargetInBytes is 0")

@@ -223,6 +223,7 @@ class SimModule:
             unplug_after_bytes=self.traits.unplug_after_bytes,
             zlp_after_read=self.traits.zlp_after_read,
             refuses_reads=self.traits.refuses_reads,
+            payload_bytes=self.traits.payload_bytes,
         )
         return FirehoseSide(programmer, work, self.referee, self.timing)
 
