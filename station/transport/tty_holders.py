@@ -115,9 +115,12 @@ class TtyHolders:
     # --- sysfs --------------------------------------------------------------------------------
 
     def _opened(self, driver: str) -> int | None:
-        """How many ttys of the driver are open (a probe counts for a moment); None if unknown."""
-        module = self._sysfs / "bus/usb/drivers" / driver / "module"
-        return attributes.number(module / "refcnt")
+        """How many ttys of the driver are open (a probe counts for a moment); None if unknown.
+
+        By the module of the driver's name: usb-serial registers its drivers for itself, so
+        `bus/usb/drivers/option/module` is `usbserial`, which somebody always uses.
+        """
+        return attributes.number(self._sysfs / "module" / driver / "refcnt")
 
     def _ttys(self) -> Iterator[Tty]:
         for name in attributes.names(self._sysfs / DEVICES):

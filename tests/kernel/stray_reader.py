@@ -1,7 +1,6 @@
-"""A program that opens every new ttyUSB and reads: `stray_reader.py HOLD_S raw|echo`.
+"""A program that opens every new ttyUSB and reads: `stray_reader.py HOLD_S`.
 
-Each one is let go after so many seconds. ModemManager opens raw; whoever leaves the tty as it is
-sends back to the module what it says. Runs until killed.
+As ModemManager does, raw. Each one is let go after so many seconds. Runs until killed.
 """
 
 import os
@@ -12,7 +11,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    hold_s, echoes = float(sys.argv[1]), sys.argv[2] == "echo"
+    hold_s = float(sys.argv[1])
     held: dict[str, tuple[int, float]] = {}
     known: set[str] = set()
     while True:
@@ -22,8 +21,7 @@ def main() -> None:
                 descriptor = os.open(f"/dev/{name}", os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY)
             except OSError:
                 continue
-            if not echoes:
-                tty.setraw(descriptor)
+            tty.setraw(descriptor)
             held[name] = (descriptor, time.monotonic() + hold_s)
         known = now
         for name, (descriptor, until_s) in list(held.items()):

@@ -1,6 +1,5 @@
 """What comes and goes, told by the kernel and by udevd."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -133,41 +132,3 @@ def test_each_enumeration_has_a_folder_of_its_own(tmp_path: Path) -> None:
 def inode(path: PortPath) -> int | None:
     there = (enumerations(SYS) or {}).get(path)
     return None if there is None else there.inode
-
-
-def test_how_soon_it_is_told(tmp_path: Path, rig: Path) -> None:
-    """From the kernel's first word to the scan that shows it, against a poll of the folder."""
-    with rehearsal(tmp_path, 1) as tray:
-        assert until(lambda: tray.device("A1") is not None)
-
-        async def main() -> list[float]:
-            backend = LibusbBackend()
-            took_s = []
-            for _ in range(5):
-                (device,) = await backend.scan()
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(
-                        trio.to_thread.run_sync, partial(tray.ask, "power", slot="A1", to="cycle")
-                    )
-                    appeared: list[float] = []
-                    nursery.start_soon(note_return, device.path, inode(device.path), appeared)
-                    with trio.fail_after(60):
-                        while True:
-                            found = await backend.scan()
-                            if found and found[0].generation != device.generation:
-                                break
-                            await backend.wait_change(3600)
-                    seen_s = time.monotonic()
-                took_s.append(seen_s - appeared[0])
-            return took_s
-
-        took_s = trio.run(main)
-    words = ", ".join(f"{one * 1000:.0f}" for one in took_s)
-    (rig / "hotplug.txt").write_text(f"folder to scan, ms: {words}\n")
-    assert min(took_s) < 1.0
-
-
-async def note_return(path: PortPath, before: int | None, appeared: list[float]) -> None:
-    while inode(path) in (None, before):  # noqa: ASYNC110 - a poll, to compare events with
-        await trio.sleep(0.002)
-    appeared.append(time.monotonic())
