@@ -103,12 +103,17 @@ class Line:
         return done.returncode, {attempt["slot"]: attempt for attempt in attempts}
 
     def flash_here(
-        self, *slots: str, tell: Callable[[Event], None] = lambda _: None
+        self,
+        *slots: str,
+        wait_s: float = 60.0,
+        tell: Callable[[Event], None] = lambda _: None,
     ) -> dict[str, AttemptRecord]:
         """The same in this process, which is ten seconds quicker; all slots if none is named."""
         settings = load_settings(self.config)
         return by_slot(
-            trio.run(lambda: flash_line(settings, LibusbBackend(), *slots, wait_s=60, tell=tell))
+            trio.run(
+                lambda: flash_line(settings, LibusbBackend(), *slots, wait_s=wait_s, tell=tell)
+            )
         )
 
     def package(self, family: str = "ec25") -> Path:
