@@ -38,6 +38,7 @@ from station.protocols.firehose import Firehose, Geometry, Profile
 from station.sim.images import programmer
 from station.sim.layouts import layout_of
 from station.transport.base import Pipe
+from station.transport.kernel import this_kernel
 from station.transport.libusb import LibusbBackend, wheel_libusb
 from tests.kernel.conftest import IN_GUEST
 from tests.kernel.kernel import until
@@ -314,7 +315,10 @@ def measure(size_mb: int) -> None:
         more = ("--unlimited", "--tolerant", *named)
         with rehearsal(folder, MODULES + 1, *more) as tray:
             assert until(lambda: all(tray.device(slot) for slot in tray.slots), 60)
-            backends = {"async": LibusbBackend(), "threads": LibusbBackend(wheel_libusb())}
+            backends = {
+                "async": LibusbBackend(),
+                "threads": LibusbBackend(wheel_libusb(), this_kernel()),
+            }
             bench = Bench(tray, _server_pid(tray.control), image, backends)
             _transfers(bench, folder)
             _ends(bench)
