@@ -92,6 +92,7 @@ class Bench:
     tray: Rehearsal
     server_pid: int
     image: bytes
+    sha256: str
     backends: dict[str, LibusbBackend] = field(default_factory=dict)
 
     def cycle(self, *slots: str) -> None:
@@ -132,7 +133,7 @@ class Bench:
             sent = await _run(
                 firehose.program(source, _start(), _sectors(self.image), _GEOMETRY), pipe
             )
-            assert sent.sha256 == hashlib.sha256(self.image).hexdigest()
+            assert sent.sha256 == self.sha256
             await _run(firehose.power("reset"), pipe)
             await pipe.aclose()
 
@@ -319,7 +320,8 @@ def measure(size_mb: int) -> None:
                 "async": LibusbBackend(),
                 "threads": LibusbBackend(wheel_libusb(), this_kernel()),
             }
-            bench = Bench(tray, _server_pid(tray.control), image, backends)
+            digest = hashlib.sha256(image).hexdigest()
+            bench = Bench(tray, _server_pid(tray.control), image, digest, backends)
             _transfers(bench, folder)
             _ends(bench)
 
