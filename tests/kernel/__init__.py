@@ -3,7 +3,8 @@
 `python -m tests.kernel` boots Debian's stock kernel under QEMU's software emulation. The guest sees
 this machine's root folder read-only (writes go to its memory), so repository and virtual
 environment stand where they stand here; udevd runs, `vhci_hcd` is loaded, tests run as root.
-Nothing of it needs root outside. `tests/run` collects nothing here.
+Nothing of it needs root outside. `tests/run` collects nothing here. The whole suite takes two
+guests side by side.
 
 `python -m tests.kernel tests/kernel/test_x.py -k name` runs a part of it, `--command SHELL`
 something else; `--keep DIR` leaves console, kernel log and whatever tests wrote to `/rig` there.
