@@ -17,6 +17,7 @@ from station.engine.feed import plain
 from station.engine.lock import own
 from station.errors import UsageError, UsbError
 from station.model import Mode, Slot
+from station.store.database import sqlite_path
 from station.transport.base import Backend, Power, PowerProof, Switched
 
 OFF_S = 3.0
@@ -74,7 +75,8 @@ def power_test(
     slots = choose_slots(settings, asked.slots)
     families = load_families(settings.families)
     test = _Test(asked, families, backend, power)
-    with own(None, [path for slot in slots for path in slot.ports]):
+    everything = [path for slot in settings.slots for path in slot.ports]
+    with own(sqlite_path(settings.database), everything):  # a hub may take the neighbours along
         trio.run(test.run, slots, clock=clock)
     if not asked.as_json:
         _show_table(test.done)

@@ -189,11 +189,16 @@ async def check_layout(session: Session) -> StepResult:
         if firehose.functions:
             raise
         return _without_reading(session, error.cause)
-    if session.device == session.identified and not region.strip(b"\xff"):
-        # It came in EDL, and an attempt that was cut off has erased the table: it cannot start.
+    if _is_remembered(session) and not region.strip(b"\xff"):
+        # An attempt that was cut off has erased the table, after it had compared it.
         return StepResult(bytes=len(region), detail={"partition_table": "erased already"})
     check_partition_table(plan, bytes(region))
     return StepResult(bytes=len(region), detail={"partition_table": "agrees with the package"})
+
+
+def _is_remembered(session: Session) -> bool:
+    """It came in EDL and an earlier attempt knows it; what the record tells is told there only."""
+    return any(name.source == "record" for name in session.identifiers)
 
 
 def _without_reading(session: Session, why: str) -> StepResult:

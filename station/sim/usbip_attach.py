@@ -87,7 +87,8 @@ class _Keeper:
         """One enumeration, from its arrival to its end."""
         device = await self.server.present(berth.port)
         side = berth.pair.side(device.speed)
-        await self.free(side)
+        for either in (berth.pair.high, berth.pair.super):
+            await self.free(either)
         if not self.server.shows(berth.port, device):
             return
         ours, kernels = socketpair()

@@ -63,11 +63,14 @@ class UsbPortSwitch:
 
     async def restore(self) -> None:
         """Also undoes what a process that was killed has left behind."""
-        disable = self._disable
-        if disable is not None:
-            await self._hop(lambda: _write(disable, "0"))
+        await self._hop(self._restore_blocking)
         self._held = False
-        await self._hop(lambda: self._pipe.set_power(self._number, on=True))
+
+    def _restore_blocking(self) -> None:
+        """In one go: whoever is out of patience between the two would leave the port off."""
+        if self._disable is not None:
+            _write(self._disable, "0")
+        self._pipe.set_power(self._number, on=True)
 
     async def aclose(self) -> None:
         with trio.CancelScope(shield=True):
