@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from station.engine.once import Tally
+from station.engine.world import Order
 from station.errors import DatabaseError, UsbAccess
 from station.model import AttemptClosed, DeviceInfo, Mode, Outcome, StepRecord, StepStarted
 from station.sim.backend import SimPipe
@@ -383,3 +384,18 @@ async def test_a_module_that_was_cut_off_is_flashed_when_it_is_put_back(
     assert record.closed is not None
     assert record.closed.outcome.is_good, record.closed.failure
     assert module.breaches == []
+
+
+@pytest.mark.trio
+async def test_a_stranger_without_a_table_is_left_alone(tmp_path: Path, tray_clock: object) -> None:
+    """Nothing tells where its calibration lies."""
+    line = make_line(tmp_path, faults={"A1": "arrives-in-edl"})
+    module = line.tray.modules["A1"]
+    table = next(part for part in module.layout.parts if part.name == "MIBIB")
+    module.nand.erase(table.start_block, table.num_blocks)
+    before = line.fingerprint("A1")
+
+    order = Order("test", recipe="ec25-demo", names_slot=True)
+    record = by_slot(await line.flash(order=order))["A1"]
+    assert code_of(record) == "D205"
+    assert line.fingerprint("A1") == before
