@@ -1,7 +1,6 @@
 """`station slots power-test`: what it says of slots and hubs, and how it ends."""
 
 import json
-import os
 import signal
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -151,8 +150,8 @@ def test_told_to_end_it_leaves_the_power_on(
 ) -> None:
     class Interrupted(Powers):
         async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
-            os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
             return await super().cycle(ports, off_s=3600)
 
     powers = Interrupted(settings, {})
