@@ -2,7 +2,9 @@
 # The guest's life: a small Debian with udevd, one command, its exit code, power off.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 mount -t tmpfs tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /tmp
+# Not over /tmp: the repository may lie there.
+mkdir -p /run/tmp
+export TMPDIR=/run/tmp
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
