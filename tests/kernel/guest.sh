@@ -3,8 +3,9 @@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 mount -t tmpfs tmpfs /run
 # Not over /tmp: the repository may lie there.
-mkdir -p /run/tmp
-export TMPDIR=/run/tmp
+export TMPDIR=/tmp/rig
+mkdir -p "$TMPDIR"
+mount -t tmpfs -o mode=1777 tmpfs "$TMPDIR"
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
