@@ -83,7 +83,10 @@ class Machine:
     def _follow(self, qemu: "subprocess.Popen[bytes]", deadline_s: float) -> bool:
         """Show and keep what the guest says until it is off. False if time ran out first."""
         assert qemu.stdout is not None
-        with (self.share / "console").open("wb") as console, selectors.DefaultSelector() as ready:
+        with (
+            (self.share / "console").open("wb", buffering=0) as console,
+            selectors.DefaultSelector() as ready,
+        ):
             ready.register(qemu.stdout, selectors.EVENT_READ)
             while (left_s := deadline_s - time.monotonic()) > 0:
                 if not ready.select(left_s):
