@@ -18,9 +18,9 @@ from station.transport.tty_holders import TtyHolders
 from station.transport.usb_errors import usb_error
 from station.transport.usb_scan import Found
 
-_SET_CONTROL_LINE_STATE = (0x21, 0x22)
+SET_CONTROL_LINE_STATE = (0x21, 0x22)
 """bmRequestType (class, interface, out) and bRequest. Ref: USB CDC PSTN 1.2, 6.3.12."""
-_DTR_AND_RTS = 0x0003
+DTR_AND_RTS = 0x0003
 _CONTROL_TIMEOUT_MS = 1000
 
 _BOOT_ROM = (0x05C6, 0x9008)
@@ -122,7 +122,7 @@ def _set_line_state(backend: usb.backend.IBackend, handle: object, number: int) 
     """
     try:
         backend.ctrl_transfer(
-            handle, *_SET_CONTROL_LINE_STATE, _DTR_AND_RTS, number, array("B"), _CONTROL_TIMEOUT_MS
+            handle, *SET_CONTROL_LINE_STATE, DTR_AND_RTS, number, array("B"), _CONTROL_TIMEOUT_MS
         )
     except usb.core.USBError as error:
         if isinstance(usb_error(error, "set line state"), Disconnected | UsbAccess):

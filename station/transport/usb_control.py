@@ -4,16 +4,13 @@ import struct
 from dataclasses import dataclass
 
 from station.errors import Disconnected, UsbAccess, UsbError
+from station.transport.claim import DTR_AND_RTS, SET_CONTROL_LINE_STATE
 from station.transport.usb_events import EventPump
 from station.transport.usb_flight import Flight, Memory, Status, status_error
 
 _SETUP = struct.Struct("<BBHHH")
 _TIMEOUT_S = 1.0
 _CONTROL = 0
-
-_SET_CONTROL_LINE_STATE = (0x21, 0x22)
-"""bmRequestType (class, interface, out) and bRequest. Ref: USB CDC PSTN 1.2, 6.3.12."""
-_DTR_AND_RTS = 0x0003
 
 _GET_DESCRIPTOR = (0x80, 0x06)
 _STRING = 3
@@ -40,7 +37,7 @@ class Setup:
 def line_state(interface: int) -> Setup:
     """DTR and RTS on, as the kernel's `option` driver does; without, the port stays mute.
     Ref: Linux drivers/usb/serial/usb_wwan.c (usb_wwan_send_setup)."""
-    return Setup(*_SET_CONTROL_LINE_STATE, _DTR_AND_RTS, interface)
+    return Setup(*SET_CONTROL_LINE_STATE, DTR_AND_RTS, interface)
 
 
 def string_request(index: int, language: int) -> Setup:
