@@ -1,7 +1,6 @@
 """`station slots power-test`: does the power go when it is told to go?"""
 
 import json
-import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from station.commands.reporter import print_table
 from station.config import Families, Settings, load_families
 from station.engine.feed import plain
 from station.engine.lock import own
+from station.engine.stop import heeded
 from station.errors import UsageError, UsbError
 from station.model import Mode, Slot
 from station.store.database import sqlite_path
@@ -24,8 +24,6 @@ OFF_S = 3.0
 MAX_OFF_S = 60.0
 BOOT_S = 2.0
 """A running module that is back sooner has not booted, so it never lost its power."""
-
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +93,9 @@ class _Test:
         self._power = power
 
     async def run(self, slots: Sequence[Slot]) -> None:
-        """Ends early when told to, with the power on."""
-        async with trio.open_nursery() as nursery:
-            with trio.CancelScope() as scope:
-                await nursery.start(_obey, scope)
-                await self._all(slots)
-            nursery.cancel_scope.cancel()
+        """Ends early when told to, with the power on, however often somebody presses Ctrl-C."""
+        with trio.CancelScope() as scope, heeded(lambda _: scope.cancel()):
+            await self._all(slots)
 
     async def _all(self, slots: Sequence[Slot]) -> None:
         for slot in slots:
@@ -131,17 +126,6 @@ def _doubted(proof: PowerProof) -> PowerProof:
         return proof
     why = f"back after {proof.back_s:.1f} s: without power it would have had to boot"
     return PowerProof(Switched.PRETENDS, why, proof.left_s, proof.back_s)
-
-
-async def _obey(
-    scope: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """Signals end the test, and are heard until it has ended: a port that is off is switched on
-    however often somebody presses Ctrl-C."""
-    with trio.open_signal_receiver(*_ENDS) as signals:
-        task_status.started()
-        async for _ in signals:
-            scope.cancel()
 
 
 def _exit(done: Iterable[Tested]) -> Exit:
