@@ -13,6 +13,7 @@ from station.errors import Disconnected, Timeout, UsbBroken, UsbBusy, UsbClosed
 from station.model import DeviceInfo, Endpoint, PortPath
 from station.protocols.dialogue import Source, read_exact
 from station.sim.port import Module, SimPort
+from station.sim.power import SimPower
 
 _LINE_STATE = (0x21, 0x22, 3)
 """SET_CONTROL_LINE_STATE with DTR and RTS."""
@@ -122,6 +123,15 @@ class SimBackend:
         if port.device(trio.current_time()) != device or port.face is None:
             raise Disconnected(f"the module on {device.path} is gone")
         return port.face.product
+
+    def power(self) -> SimPower:
+        return SimPower(self, [seat.port for seat in self._seats])
+
+    async def reset(self, device: DeviceInfo) -> None:
+        await trio.lowlevel.checkpoint()
+        seat = self._seat_at(device.path)
+        seat.port.reset(device.generation, trio.current_time())
+        seat.ring()
 
     def _present(self) -> tuple[DeviceInfo, ...]:
         now_s = trio.current_time()

@@ -14,6 +14,7 @@ from station.sim.images import (
     partition_table,
 )
 from station.sim.layouts import Layout, Part, layout_of
+from station.sim.mishap import NONE, Mishap
 from station.sim.module import Identity, SimModule
 from station.sim.nand import STORE_MEMORY_BYTES, Geometry, Nand, PageStore
 from station.sim.timing import Timing
@@ -49,6 +50,7 @@ class Factory:
         tolerant: bool = False,
         keep_payload: bool = False,
         log_out: bool = True,
+        mishap: Mishap = NONE,
     ) -> SimModule:
         """A new module with an identity of its own, on an older version unless one is named."""
         version = version or self.layout.older_version
@@ -75,6 +77,7 @@ class Factory:
             tolerant=tolerant,
             keep_payload=keep_payload,
             log_out=log_out,
+            mishap=mishap,
         )
 
     def _master(self, version: str) -> Nand:

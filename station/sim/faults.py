@@ -36,6 +36,8 @@ class Traits:
     echoes_switch: bool = True
     reaches_edl: bool = True
     serial_in_product: bool = True
+    boot_loop_s: float | None = None
+    """In EDL it starts anew after so long, until a programmer runs."""
 
     sahara_version: int = 2
     sahara_silent: bool = False
@@ -62,6 +64,8 @@ class Traits:
     unplug_after_bytes: int | None = None
 
     returns_after_flash: bool = True
+    returns_by_power: bool = False
+    """If it does not return after the flash, a cycle of its power brings it."""
     keeps_version: bool = False
     other_imei: bool = False
     functionality_after_flash: int = 1
@@ -86,6 +90,14 @@ FAULTS = {
     ),
     "silent-sahara": Fault("comes up in EDL but never says a word", Traits(sahara_silent=True)),
     "no-return": Fault("never comes back after the reset", Traits(returns_after_flash=False)),
+    "no-return-once": Fault(
+        "comes back after the reset only when its power was cycled",
+        Traits(returns_after_flash=False, returns_by_power=True),
+    ),
+    "boot-loop": Fault(
+        "arrives in a boot loop that offers EDL for 14 s at a time",
+        Traits(arrival=Arrival.EDL, boot_loop_s=14.0),
+    ),
     "old-version": Fault("reports the old version after the flash", Traits(keeps_version=True)),
     "other-imei": Fault("reports another IMEI after the flash", Traits(other_imei=True)),
     "ftm": Fault(

@@ -27,6 +27,14 @@ from station.sim.timing import Timing
 
 PACKET_BYTES = 512
 NAND_PAYLOAD_BYTES = 8192
+_STEP_OF = {
+    b"configure": "configure",
+    b"getstorageinfo": "configure",
+    b"erase": "erase",
+    b"program": "program",
+    b"read": "verify",
+    b"power": "reset",
+}
 _HELLO_RESP = bytes.fromhex("0200000030000000")
 
 
@@ -77,6 +85,15 @@ class FirehoseSide:
         if self._upload is not None:
             return not is_document(data)
         return not data.startswith((b"<?xml", _HELLO_RESP))
+
+    def step(self, data: bytes) -> str:
+        """The step of a flash that this transfer belongs to, by the station's name for it."""
+        if self.takes_raw(data) or not data:
+            return "program" if self.programs_begun else "configure"
+        wanted = next((tag for tag in _STEP_OF if b"<" + tag in data), b"")
+        if wanted == b"read" and not self.programs_begun:
+            return "partition_table"
+        return _STEP_OF.get(wanted, "load_programmer")
 
     def banner(self) -> tuple[Say, ...]:
         return tuple(

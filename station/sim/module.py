@@ -17,13 +17,16 @@ from station.sim.faults import Arrival, Traits
 from station.sim.firehose_side import FirehoseSide, Programmer
 from station.sim.flash_work import Extent, FlashWork
 from station.sim.layouts import Layout
+from station.sim.mishap import NONE, Cure, Fate, Mishap
 from station.sim.nand import Geometry, Nand
-from station.sim.port import Face, Leave, Reaction, Taken
+from station.sim.port import Face, Later, Leave, Reaction, Taken
 from station.sim.referee import Breach, OutLog, Referee
 from station.sim.sahara_side import BootRom, SaharaSide, Stage
 from station.sim.timing import Timing
 
 _SET_LINE_STATE = (0x21, 0x22)
+LOOP_S = 4.0
+"""A module in a boot loop is off the bus for so long between two windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class SimModule:
         tolerant: bool = False,
         keep_payload: bool = False,
         log_out: bool = True,
+        mishap: Mishap = NONE,
     ) -> None:
         self.layout = layout
         self.family = FAMILIES[layout.family]
@@ -62,6 +66,7 @@ class SimModule:
         self.referee = Referee(tolerant=tolerant)
         self.out_log = OutLog(keep_payload)
         self._log_out = log_out
+        self.fate = Fate(mishap)
         self.vendor_lines: list[bytes] = []
         self.flashed = False
         """An image was programmed since the module was made."""
@@ -92,6 +97,9 @@ class SimModule:
     # --- station.sim.port.Module --------------------------------------------------------------
 
     def power_on(self) -> tuple[Face, tuple[Reaction, ...]]:
+        self.fate.cured_by(Cure.POWER)
+        if self.fate.stays_dead or self._is_dead:
+            return self._boot_face(), (Leave(None),)
         face = {
             Arrival.FLASH: self._boot_face,
             Arrival.EDL: self._edl_face,
@@ -107,12 +115,24 @@ class SimModule:
     def enumerated(self, face: Face) -> tuple[Reaction, ...]:
         self._face = face
         self._interfaces = frozenset(interface.number for interface in face.interfaces)
+        if self.fate.keeps_state:
+            self.fate.keeps_state = False
+            return ()
         self._at, self._diag, self._sahara, self._firehose = {}, None, None, None
         if face.vid == faces.QUECTEL:
             return self._start_system()
         crashed = face.pid == faces.CRASHED_PID
         self._sahara = SaharaSide(self._boot_rom(crashed=crashed), self.referee, self.timing)
-        return self._sahara.greet()
+        looping_s = self.traits.boot_loop_s
+        loop = () if looping_s is None or crashed else (Later(self._give_up, looping_s),)
+        return *self._sahara.greet(), *loop
+
+    def bus_reset(self) -> tuple[Reaction, ...]:
+        """A boot ROM greets anew; a programmer, or a running module, goes on as it was."""
+        self.fate.cured_by(Cure.RESET)
+        if self._sahara is None or self._firehose is not None or self._face is None:
+            return ()
+        return self.enumerated(self._face)
 
     def receive(self, interface: int, data: bytes) -> Taken:
         if self._log_out:
@@ -121,6 +141,8 @@ class SimModule:
         if interface not in self._interfaces:
             self.referee.breach("usb", f"a transfer for interface {interface}, which is not there")
             return Taken()
+        if (ill := self._mishap(interface, data)) is not None:
+            return ill
         if self._firehose is not None:
             return self._to_firehose(self._firehose, data)
         if self._sahara is not None:
@@ -139,6 +161,35 @@ class SimModule:
             self.referee.breach(
                 "usb", f"control request {request_type:02x} {request:02x} {value:04x} {index:04x}"
             )
+
+    def _mishap(self, interface: int, data: bytes) -> Taken | None:
+        """What happens to this transfer instead of what should."""
+        if (ill := self.fate.still(interface)) is not None:
+            return ill
+        if self._face is None or not self.fate.is_due(self._step(interface, data)):
+            return None
+        return self.fate.strike(interface, self._face, self._boot_face(), self._crashed_face())
+
+    def _step(self, interface: int, data: bytes) -> str:
+        """The step of a flash that this transfer belongs to."""
+        if self._firehose is not None:
+            return self._firehose.step(data)
+        if self._sahara is not None:
+            return "load_programmer"
+        if interface == faces.DIAG:
+            return "enter_edl"
+        return "confirm" if self.flashed else "identify"
+
+    def _give_up(self) -> tuple[Reaction, ...]:
+        """The watchdog of a module in a boot loop; a programmer that runs feeds it."""
+        return () if self._firehose is not None else (Leave(self._edl_face(), absent_s=LOOP_S),)
+
+    @property
+    def _is_dead(self) -> bool:
+        """It did not come back from the flash, and nothing brings it."""
+        return self.flashed and not (
+            self.traits.returns_after_flash or self.traits.returns_by_power
+        )
 
     # --- who answers --------------------------------------------------------------------------
 

@@ -70,6 +70,9 @@ class Odd:
             reactions.append(Leave(self.then, self.leaves_s, absent_s=0.05))
         return tuple(reactions)
 
+    def bus_reset(self) -> tuple[Reaction, ...]:
+        return ()
+
     def receive(self, interface: int, data: bytes) -> Taken:  # noqa: ARG002 - it does not listen
         return Taken()
 

@@ -101,6 +101,10 @@ class Module(Protocol):
         """It is back on the bus as `face` (after a `Leave`); what it says or does unasked."""
         ...
 
+    def bus_reset(self) -> tuple[Reaction, ...]:
+        """The host has reset its port: same enumeration, nothing under way any more."""
+        ...
+
     def receive(self, interface: int, data: bytes) -> Taken:
         """One OUT transfer on a bulk endpoint; empty data is a zero-length packet."""
         ...
@@ -194,6 +198,14 @@ class SimPort:
         self, generation: int, request_type: int, request: int, value: int, index: int, now_s: float
     ) -> None:
         self._expect(generation, now_s).control(request_type, request, value, index)
+
+    def reset(self, generation: int, now_s: float) -> None:
+        """The host resets the port. Raises Disconnected when that enumeration is gone."""
+        module = self._expect(generation, now_s)
+        self._in.clear()
+        self._later.clear()
+        self._busy_until_s = now_s
+        self._schedule(module.bus_reset(), now_s)
 
     def read(
         self, generation: int, interface: int, max_bytes: int, now_s: float

@@ -1,15 +1,19 @@
 """Power of simulated sockets: without it a module is gone, with it again it boots."""
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import trio
 
 from station.places import PortPath
-from station.sim.backend import SimBackend
 from station.sim.port import SimPort
 from station.transport.base import PowerProof, Switched
 
+if TYPE_CHECKING:
+    from station.sim.backend import SimBackend
+
 RETURN_S = 40.0
+_EMPTY = PowerProof(Switched.EMPTY, "nothing is plugged in")
 
 
 class SimPower:
@@ -18,7 +22,7 @@ class SimPower:
 
     def __init__(
         self,
-        backend: SimBackend,
+        backend: "SimBackend",
         ports: Sequence[SimPort],
         pretending: Collection[PortPath] = (),
     ) -> None:
@@ -26,13 +30,15 @@ class SimPower:
         self._ports = ports
         self._pretending = frozenset(pretending)
 
-    async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
+    async def cycle(
+        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+    ) -> PowerProof:
         port = next((p for p in self._ports if {p.high_speed, p.super_speed} & set(ports)), None)
         if port is None:
             return PowerProof(Switched.NOT_SWITCHABLE, "there is no such port")
         module = port.module
         if module is None:
-            return PowerProof(Switched.EMPTY, "nothing is plugged in")
+            return await self._returned(port) if blind else _EMPTY
         if {port.high_speed, port.super_speed} & self._pretending:
             await trio.sleep(off_s)
             return PowerProof(Switched.PRETENDS, "the module stayed where it was")

@@ -60,6 +60,9 @@ class Rig:
     def enumerated(self, face: Face) -> tuple[Reaction, ...]:
         raise AssertionError(f"it never comes back, not as {face}")
 
+    def bus_reset(self) -> tuple[Reaction, ...]:
+        return ()
+
     def receive(self, interface: int, data: bytes) -> Taken:
         assert interface == 0
         return self.side.receive(data)

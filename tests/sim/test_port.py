@@ -29,6 +29,9 @@ class Toy:
         self.faces.append(face)
         return ()
 
+    def bus_reset(self) -> tuple[Reaction, ...]:
+        return ()
+
     def receive(self, interface: int, data: bytes) -> Taken:
         self.received.append((interface, data))
         return Taken(self.busy_s, self.reactions)

@@ -29,6 +29,9 @@ class Scripted:
     def enumerated(self, face: Face) -> tuple[Reaction, ...]:
         raise AssertionError(f"it never comes back, not as {face}")
 
+    def bus_reset(self) -> tuple[Reaction, ...]:
+        return ()
+
     def receive(self, interface: int, data: bytes) -> Taken:
         self.received.append(data)
         return Taken(0.0, tuple(Say(interface, say) for say in self.says) if data else ())

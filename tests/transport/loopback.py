@@ -34,6 +34,9 @@ class Loopback:
         assert face == EDL
         return ()
 
+    def bus_reset(self) -> tuple[Reaction, ...]:
+        return ()
+
     def receive(self, interface: int, data: bytes) -> Taken:
         self.received.append((interface, data))
         if self.leaves_after is not None and len(self.received) >= self.leaves_after:
