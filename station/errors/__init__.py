@@ -129,6 +129,7 @@ from station.errors.store import (
 from station.errors.usb import (
     Disconnected,
     NoUsb,
+    PowerUnswitchable,
     PulledOut,
     Timeout,
     UsbAccess,
@@ -207,6 +208,7 @@ __all__ = [
     "PortShared",
     "PortsUnpaired",
     "PortsUnwatched",
+    "PowerUnswitchable",
     "ProgrammerRejected",
     "ProtocolError",
     "PulledOut",

@@ -80,3 +80,12 @@ class PulledOut(UsbError):
     code = "U110"
     headline = "PULLED OUT"
     remedy = "Put the module back into the slot and run it again; do not ship it as it is."
+
+
+class PowerUnswitchable(UsbError):
+    """Only ever a step of the record: the attempt ends with what made it try."""
+
+    code = "U111"
+    headline = "NO POWER SWITCH"
+    remedy = "Try the slot with `station slots power-test`; its hub may not switch its ports."
+    blame = Blame.STATION

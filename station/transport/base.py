@@ -88,6 +88,15 @@ class Backend(Protocol):
         """The product string; opens the device, so ask only when it is needed."""
         ...
 
+    def power(self) -> "Power":
+        """Takes the power of its ports away."""
+        ...
+
+    async def reset(self, device: DeviceInfo) -> None:
+        """Reset its USB port. It stays the same enumeration unless it comes back as something
+        else. Raises Disconnected, UsbAccess, UsbBroken."""
+        ...
+
 
 class Port(Protocol):
     """Who sits in one slot now; what a flash may know of its place."""
@@ -131,8 +140,12 @@ class PowerProof:
 class Power(Protocol):
     """Takes the power of a slot away for a moment."""
 
-    async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
+    async def cycle(
+        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+    ) -> PowerProof:
         """Power off at the slot's ports, and at their companions, for `off_s`; then on.
+
+        `blind`: also where nothing shows itself, for a module that must be there.
 
         Ends with the power on, cancelled or not. A generation that returns is a new one: tell
         whoever watches the slot before, not after. Raises UsbError for a hub that left or does

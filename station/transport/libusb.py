@@ -102,6 +102,16 @@ class LibusbBackend:
             with trio.CancelScope(shield=True):
                 await _in_thread(lambda: self._backend.close_device(handle))
 
+    async def reset(self, device: DeviceInfo) -> None:
+        """libusb says that it is gone when it came back as another; `scan` shows what it is."""
+        found = await self._find(device)
+        try:
+            await _in_thread(lambda: self._reset(found))
+        except (usb.core.USBError, NotImplementedError) as error:
+            meant = usb_error(error, f"reset {device.path}")
+            if not isinstance(meant, Disconnected):
+                raise meant from error
+
     def power(self) -> PortPower:
         """Takes the power of ports away that this backend sees."""
         return PortPower(self, _topology, UsbHubs(self._backend).open)
@@ -139,6 +149,13 @@ class LibusbBackend:
             return 0, None
         index = int(self._backend.get_device_descriptor(found.raw).iProduct)
         return index, self._backend.open_device(found.raw) if index else None
+
+    def _reset(self, found: Found) -> None:
+        handle = self._backend.open_device(found.raw)
+        try:
+            self._backend.reset_device(handle)
+        finally:
+            self._backend.close_device(handle)
 
     def _product(self, found: Found) -> str | None:
         if found.raw is None:

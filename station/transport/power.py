@@ -88,7 +88,9 @@ class PortPower:
         self._open_switch = open_switch
         self._return_s = return_s
 
-    async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
+    async def cycle(
+        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+    ) -> PowerProof:
         tree = await self._look()
         try:
             sides = ports_of_socket(tree, ports)
@@ -97,6 +99,8 @@ class PortPower:
                 device = await self._occupant(socket)
                 if device is None and await _was_left_off(socket):
                     device = await self._wake(socket)
+                if device is None and blind:
+                    return await self._cycle_blindly(socket, off_s)
                 if device is None:
                     return PowerProof(Switched.EMPTY, "nothing is plugged in")
                 return await self._cycle(socket, device, off_s)
@@ -142,6 +146,21 @@ class PortPower:
         if await self._returned(socket, device):
             return PowerProof(Switched.SWITCHES, "", left_s, trio.current_time() - on_s)
         return PowerProof(Switched.NO_RETURN, await self._absence(socket, device), left_s)
+
+    async def _cycle_blindly(self, socket: _Socket, off_s: float) -> PowerProof:
+        """Nobody is there to be seen leaving; a module that returns is proof enough."""
+        try:
+            for switch in reversed(socket.switches):
+                await switch.cut()
+            await _stay_off(socket, off_s)
+        finally:
+            await _restore(socket)
+        on_s = trio.current_time()
+        with trio.move_on_after(self._return_s):
+            while await self._occupant(socket) is None:
+                await self._backend.wait_change(LOOK_S)
+            return PowerProof(Switched.SWITCHES, "", None, trio.current_time() - on_s)
+        return PowerProof(Switched.NO_RETURN, f"nothing showed itself within {self._return_s:g} s")
 
     async def _left(self, socket: _Socket, device: DeviceInfo) -> bool:
         with trio.move_on_after(LEAVE_S):

@@ -33,7 +33,9 @@ class Powers:
         self.asked: list[str] = []
         self.is_on = True
 
-    async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
+    async def cycle(
+        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+    ) -> PowerProof:
         name = self._slots[frozenset(ports)]
         self.asked.append(name)
         self.is_on = False
@@ -149,7 +151,9 @@ def test_told_to_end_it_leaves_the_power_on(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Interrupted(Powers):
-        async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
+        async def cycle(
+            self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+        ) -> PowerProof:
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGINT)
             return await super().cycle(ports, off_s=3600)
