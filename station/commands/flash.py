@@ -126,6 +126,7 @@ async def _flash(
                 shelf=shelf,
                 operator=operator(),
                 tell=reporter.tell,
+                power=backend.power(),
             )
             orders = {slot.name: _order(request, slot.name) for slot in slots}
             tally = await flash_once(world, slots, orders, wait_s=request.wait_s, stop=stop)

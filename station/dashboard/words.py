@@ -23,6 +23,7 @@ _STEPS = {
     "reset": "restarting",
     "confirm": "waiting for its return",
     "give_back": "giving it back",
+    "recover": "trying to recover",
 }
 
 

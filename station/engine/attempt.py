@@ -26,6 +26,7 @@ from station.errors import (
 )
 from station.flash.confirm import give_back
 from station.flash.identify import identify
+from station.flash.ladder import Ladder
 from station.flash.procedures import PROCEDURES
 from station.flash.runner import StepRunner
 from station.flash.session import Session, Step, StepResult
@@ -48,6 +49,7 @@ from station.model import (
 from station.protocols import dialogue
 from station.selection import Decision
 from station.store.ids import new_id
+from station.transport.base import PowerProof
 
 IDENTIFY_S = 30.0
 """No recipe is known yet, so the limit is the station's: a module that boots answers by then."""
@@ -56,11 +58,16 @@ SELECT_S = 10.0
 PREFLIGHT_S = 600.0
 """The first unit of a recipe waits for its package to be hashed and copied."""
 
+POWER_OFF_S = 3.0
+"""Long enough for the capacitors of a module."""
+
 GIVE_BACK_S = 60.0
 """How long a module that was switched but not written may take to be itself again."""
 
 GONE_S = 2.0
 """A module lost for so long was pulled out; one that is back sooner had a bad contact."""
+
+_IDENTIFY = Step("identify", identify, only_power=True)
 
 
 @dataclass(slots=True)
@@ -73,6 +80,7 @@ class Attempt:
     journal: Journal = field(init=False)
     session: Session = field(init=False)
     runner: StepRunner = field(init=False)
+    ladder: Ladder = field(init=False)
     recipe: LoadedRecipe | None = None
     package: PackageRef | None = None
     verify: VerifyKind = VerifyKind.NONE
@@ -95,6 +103,11 @@ class Attempt:
             watch=self._watch,
         )
         self.runner = StepRunner(self.session, self._step_started)
+        self.ladder = Ladder(
+            self.session,
+            self.runner,
+            power=None if self.world.power is None else self._cycle_power,
+        )
         if self.order.label:
             label = Identifier(IdKind.LABEL, self.order.label, "operator")
             self.session.identifiers.append(label)
@@ -140,7 +153,7 @@ class Attempt:
         if device is None:
             raise NoUsb(f"no module on the USB port of slot {self.port.slot.name}")
         self.port_path = str(device.path)
-        await self.runner.run(Step("identify", identify), limit_s=IDENTIFY_S)
+        await self.ladder.run((_IDENTIFY,), lambda _: IDENTIFY_S)
         decision = await self._select()
         if decision is not Decision.FLASH:
             self.session.after = self.session.unit
@@ -186,13 +199,21 @@ class Attempt:
         recipe = self.session.recipe
         if recipe is None:
             raise Bug("a flash without a recipe")
-        for step in PROCEDURES[recipe.procedure]:
-            limit_s: float = getattr(recipe.limits, step.name)
-            result = await self.runner.run(step, limit_s=limit_s, retries=recipe.retries)
-            if step.name == "verify" and not result.skipped:
-                self.verify = VerifyKind.READBACK
-        if self.verify is VerifyKind.NONE:
-            self.verify = VerifyKind.VERSION
+        steps = PROCEDURES[recipe.procedure]
+        limits = {step.name: float(getattr(recipe.limits, step.name)) for step in steps}
+        results = await self.ladder.run(
+            steps, lambda step: limits[step.name], retries=recipe.retries
+        )
+        was_read = any(
+            step.name == "verify" and not result.skipped
+            for step, result in zip(steps, results, strict=True)
+        )
+        self.verify = VerifyKind.READBACK if was_read else VerifyKind.VERSION
+
+    async def _cycle_power(self) -> PowerProof:
+        if self.world.power is None:
+            raise Bug("the power of a slot is to be cycled, and nothing can")
+        return await self.world.power.cycle(self.port.slot.ports, off_s=POWER_OFF_S, blind=True)
 
     # --- how it ends -----------------------------------------------------------------------
 

@@ -305,13 +305,14 @@ class Place:
     def _end(self, attempt: Attempt, lost: Failure | None) -> None:
         """Show what was committed, or that nothing could be."""
         self._tale.end(attempt, lost)
-        device = self.port.device
-        self._seen = self._generation()
+        gone = self.port.device is None or _was_pulled(self.view.failure)
+        # Whoever sits in the place of a module that was pulled out has just arrived.
+        self._seen = None if gone else self._generation()
         self._verdict = attempt.session.unit
-        if device is None:
+        if gone:
             self._floor.world.claims.release(self._name)
         self._floor.verdicts += 1
-        self._move(_ending(self.view.failure, gone=device is None))
+        self._move(_ending(self.view.failure, gone=gone))
         self._tale.verdict()
 
     async def _look_back(self, record: AttemptRecord | None) -> None:
@@ -351,8 +352,12 @@ _INPUT_OF = {
 def _ending(failure: Failure | None, *, gone: bool) -> Input:
     if not gone:
         return Input.ENDED
-    pulled = failure is not None and failure.code in (PulledOut.code, NoUsb.code)
-    return Input.ENDED_OUT if pulled else Input.ENDED_AWAY
+    out = _was_pulled(failure) or (failure is not None and failure.code == NoUsb.code)
+    return Input.ENDED_OUT if out else Input.ENDED_AWAY
+
+
+def _was_pulled(failure: Failure | None) -> bool:
+    return failure is not None and failure.code == PulledOut.code
 
 
 def _activity(state: SlotState) -> str:

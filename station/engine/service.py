@@ -71,6 +71,7 @@ async def run_engine(
                 shelf=shelf,
                 operator=operator,
                 tell=lambda _: None,
+                power=backend.power(),
             )
             await _serve(world, stop, notify, hands, linger_s, ready)
     finally:

@@ -64,7 +64,9 @@ class Tale:
             total_bytes=0,
             bytes_per_s=0,
         )
-        return views.PHASE_OF.get(step, SlotState.FLASHING)
+        return (
+            self.view.state if step == "recover" else views.PHASE_OF.get(step, SlotState.FLASHING)
+        )
 
     def progressed(self, done_bytes: int, total_bytes: int) -> None:
         """Called for every chunk, shown a few times a second."""

@@ -9,7 +9,7 @@ from station.engine.claims import Claims
 from station.engine.shelf import Shelf
 from station.model import Event
 from station.store.writer import Store, now_utc_us
-from station.transport.base import Backend
+from station.transport.base import Backend, Power
 
 Hands = Callable[[str, str | None, str | None], Awaitable[None]]
 """What an operator's hands do with simulated modules: `plug`, `unplug` or `tray`, slot, fault.
@@ -26,6 +26,8 @@ class World:
     shelf: Shelf
     operator: str
     tell: Callable[[Event], None]
+    power: Power | None = None
+    """Switches the power of slots; None where nothing can."""
     claims: Claims = field(default_factory=Claims)
     clock: Callable[[], int] = now_utc_us
 

@@ -35,8 +35,7 @@ async def reset(session: Session) -> StepResult:
     """Tell the programmer to restart the module, and see it leave."""
     left = session.device
     await session.run(session.programmer().power("reset", delay_s=1))
-    await session.close()
-    session.firehose = session.greeting = None
+    await session.let_go()
     await session.port.wait(lambda device: device != left, time_left_s())
     return StepResult()
 
@@ -102,8 +101,7 @@ async def _restart(session: Session) -> None:
         else:
             await session.run(sahara.reset(timeout_s=1.0))
     finally:
-        await session.close()
-        session.firehose = session.greeting = None
+        await session.let_go()
 
 
 async def _return(session: Session, timeout_s: float = 3600.0) -> Unit:

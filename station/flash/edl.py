@@ -1,5 +1,6 @@
 """From normal mode to a programmer that answers: the switch, Sahara, configure, the checks."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from station.errors import (
@@ -12,18 +13,22 @@ from station.errors import (
     Nak,
     NoDownloadMode,
     NoReadback,
+    PulledOut,
     SessionReset,
+    StationError,
     Swapped,
     Timeout,
+    UsbError,
 )
 from station.flash.identify import (
     ABSENT_S,
     LAST_WORD_S,
     ask_by_at,
+    chip_in,
     time_left_s,
 )
 from station.flash.session import Session, StepResult
-from station.model import Identifier, IdKind, Mode
+from station.model import DeviceInfo, Identifier, IdKind, Mode
 from station.plan import check_geometry, check_partition_table
 from station.protocols import diag, sahara
 from station.protocols.firehose import Firehose
@@ -42,6 +47,7 @@ async def enter_edl(session: Session) -> StepResult:
     family = None if device is None else session.families.family_of(device)
     if device is None or family is None:
         raise NoDownloadMode("no DIAG port is known for this module")
+    is_ours = session.trusted == device
     await session.open(device, family.diag_interface, line_state=True)
     session.switched = True
     try:
@@ -60,6 +66,8 @@ async def enter_edl(session: Session) -> StepResult:
         ) from error
     if session.families.mode_of(found) is Mode.CRASHED:
         raise Crashed(f"the module came back as {found.usb_id} instead of EDL")
+    if is_ours:
+        session.trusted = found
     return StepResult(detail={"answer": "echo" if echoed else "left", "port": str(found.path)})
 
 
@@ -71,12 +79,23 @@ async def _check_still_the_same(session: Session) -> None:
         raise NoDownloadMode(f"the module left before the switch: {error.cause}") from error
     before = session.unit  # a module that came in EDL had no names to compare
     if before.imei is not None and (now.imei, now.serial) != (before.imei, before.serial):
-        raise Swapped(f"the IMEI was {before.imei} when it was checked, now it is {now.imei}")
+        words = f"the IMEI was {before.imei} when it was checked, now it is {now.imei}"
+        raise _another(session, words)
+    if before.imei is not None:
+        session.trusted = session.identified
+
+
+def _another(session: Session, words: str) -> StationError:
+    """Once the module was changed, what counts for it is that it is away."""
+    if session.touched:
+        return PulledOut(f"the module left and another is in its place: {words}")
+    return Swapped(words)
 
 
 async def open_edl(session: Session) -> None:
     """Open the EDL interface and find out whether the boot ROM or a programmer listens."""
     device = await session.await_mode(Mode.EDL, timeout_s=time_left_s())
+    await recognise(session, device)
     await session.open(device, device.interfaces[0].number, line_state=False)
     session.firehose = None
     session.greeting = await session.run(sahara.greet(timeout_s=1.0))
@@ -88,10 +107,14 @@ async def load_programmer(session: Session) -> StepResult:
     """Sahara: chip serial where it can be read, then the programmer; its first words follow."""
     plan, package = session.job()
     await _open_undisturbed(session)
+    if not is_trusted(session) and not session.touched and session.unit.imei is not None:
+        await _restart_to_ask(session)
     if session.firehose is not None:
+        check_trusted(session)
         await session.run(session.firehose.greet(timeout_s=1.0))
         return StepResult(detail={"programmer": "was running already"})
     await _read_chip(session)
+    check_trusted(session)
     if session.greeting is None:  # asking for the chip serial ended in a reset: not once more
         session.chip_refused = True
         await _enter_again(session)
@@ -141,11 +164,57 @@ async def _read_chip(session: Session) -> None:
         return
     known = session.unit.chip_serial
     if known not in (None, told.serial):
-        raise IdentityChanged(f"the chip serial was {known} before and is {told.serial} now")
+        words = f"the chip serial was {known} before and is {told.serial} now"
+        raise IdentityChanged(words) if is_trusted(session) else _another(session, words)
+    if known is not None:
+        session.trusted = session.device
     chip = Identifier(IdKind.CHIP, told.serial, "sahara")
-    session.unit = replace(session.unit, chip_serial=told.serial)
-    session.identifiers.append(chip)
-    await session.recorder.identifiers((chip,))
+    if chip not in session.identifiers:
+        session.unit = replace(session.unit, chip_serial=told.serial)
+        session.identifiers.append(chip)
+        await session.recorder.identifiers((chip,))
+
+
+async def recognise(session: Session, device: DeviceInfo) -> None:
+    """A module in EDL that came by itself: the chip serial in its product string may prove that
+    it is ours, or that it is not. Raises Swapped."""
+    known = session.unit.chip_serial
+    if session.trusted == device or known is None:
+        return
+    told = None
+    with suppress(UsbError):
+        told = chip_in(await session.backend.product(device))
+    if told == known:
+        session.trusted = device
+    elif told is not None:
+        raise _another(session, f"the chip serial was {known} before and is {told} now")
+
+
+def is_trusted(session: Session) -> bool:
+    """A module of which nothing at all is known was chosen by its slot alone."""
+    unit = session.unit
+    nameless = unit.imei is None and unit.serial is None and unit.chip_serial is None
+    return session.trusted == session.device or (nameless and not session.touched)
+
+
+async def _restart_to_ask(session: Session) -> None:
+    """It came by itself and its chip serial was never read: in normal mode it can be asked."""
+    if session.unit.chip_serial is not None and session.firehose is None:
+        return  # the boot ROM will tell
+    if session.firehose is not None:
+        await session.run(session.firehose.power("reset", delay_s=1))
+    else:
+        await session.run(sahara.reset(timeout_s=1.0))
+    await _enter_again(session)
+    await _open_undisturbed(session)
+
+
+def check_trusted(session: Session) -> None:
+    """Before a module that came by itself is changed, its chip serial must have been read twice
+    and be the same. Raises PulledOut."""
+    if is_trusted(session):
+        return
+    raise PulledOut("the module left and one came back; nothing proves that it is the same")
 
 
 async def configure(session: Session) -> StepResult:
@@ -189,10 +258,11 @@ async def check_layout(session: Session) -> StepResult:
         if firehose.functions:
             raise
         return _without_reading(session, error.cause)
-    if _is_remembered(session) and not region.strip(b"\xff"):
+    if (session.layout_proven or _is_remembered(session)) and not region.strip(b"\xff"):
         # An attempt that was cut off has erased the table, after it had compared it.
         return StepResult(bytes=len(region), detail={"partition_table": "erased already"})
     check_partition_table(plan, bytes(region))
+    session.layout_proven = True
     return StepResult(bytes=len(region), detail={"partition_table": "agrees with the package"})
 
 

@@ -53,6 +53,7 @@ async def identify(session: Session) -> StepResult:
     match session.mode:
         case Mode.RUNTIME:
             session.unit = await ask_by_at(session, absent_s=ABSENT_S)
+            session.trusted = session.identified
             session.identifiers += names_of(session.unit, "at")
             return StepResult(detail={"mode": "runtime"})
         case Mode.EDL:
@@ -140,6 +141,8 @@ async def _await_return(session: Session, absent_s: float) -> None:
     try:
         await session.await_mode(Mode.RUNTIME, timeout_s=patience_s)
     except Timeout as error:
+        if session.mode is Mode.CRASHED:
+            raise Crashed("the module crashed and offers its memory dump") from error
         raise Disconnected(f"the module is not in normal mode any more: {error.cause}") from error
 
 
@@ -167,19 +170,25 @@ def time_left_s() -> float:
     return max(0.0, min(3600.0, trio.current_effective_deadline() - trio.current_time()))
 
 
+def chip_in(product: str | None) -> str | None:
+    """The chip serial in a product string of EDL, e.g. `QUSB_BULK_CID:0410_SN:0AA94EFD`."""
+    match = _CHIP_IN_PRODUCT.search(product or "")
+    return match[1].lower() if match else None
+
+
 # --- in EDL -----------------------------------------------------------------------------------
 
 
 async def _identify_in_edl(session: Session) -> StepResult:
     """By the product string alone: nothing is sent to a module that may be left as it is."""
-    session.identified = device = session.port.device
+    session.identified = session.trusted = device = session.port.device
     product = None
     if device is not None:
         with suppress(UsbError):
             product = await session.backend.product(device)
     detail: dict[str, str | int] = {"mode": "edl"}
-    if match := _CHIP_IN_PRODUCT.search(product or ""):
-        chip = Identifier(IdKind.CHIP, match[1].lower(), "usb")
+    if (told := chip_in(product)) is not None:
+        chip = Identifier(IdKind.CHIP, told, "usb")
         session.unit = replace(session.unit, chip_serial=chip.value)
         session.identifiers.append(chip)
         detail["chip_serial"] = chip.value

@@ -10,16 +10,19 @@ from station.flash.edl import check_layout, configure, enter_edl, load_programme
 from station.flash.session import Step
 from station.flash.write import erase, program, verify
 
+_EDL = "enter_edl"
+"""From the first look to the last read-back, work that was cut short begins anew here."""
+
 QUECTEL_EDL = (
     Step("enter_edl", enter_edl, repeatable=True, late=NoDownloadMode),
-    Step("load_programmer", load_programmer, late=NoHello),
-    Step("configure", configure),
-    Step("partition_table", check_layout),
-    Step("erase", erase),
-    Step("program", program),
-    Step("verify", verify),
-    Step("reset", reset),
-    Step("confirm", confirm, late=NoReturn),
+    Step("load_programmer", load_programmer, late=NoHello, anew=_EDL),
+    Step("configure", configure, anew=_EDL),
+    Step("partition_table", check_layout, anew=_EDL),
+    Step("erase", erase, anew=_EDL),
+    Step("program", program, anew=_EDL),
+    Step("verify", verify, anew=_EDL),
+    Step("reset", reset, only_power=True, anew="confirm"),
+    Step("confirm", confirm, late=NoReturn, only_power=True),
 )
 
 PROCEDURES = {"quectel_edl": QUECTEL_EDL}

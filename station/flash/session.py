@@ -69,6 +69,11 @@ class Session:
     """The first command that changes the flash memory was sent."""
     identified: DeviceInfo | None = None
     """The enumeration that `unit` was read from; any other may be another module."""
+    trusted: DeviceInfo | None = None
+    """The enumeration that is certainly the module worked on: identified, or brought here by a
+    switch, a reset or a power cycle of ours, or proven by its chip serial."""
+    layout_proven: bool = False
+    """This very module's partition table was seen to agree with the package."""
     identifiers: list[Identifier] = field(default_factory=list)
     """Every name of the unit with its source."""
     after: Unit | None = None
@@ -119,6 +124,11 @@ class Session:
             self.pipe = await self.backend.open(device, interface, line_state=line_state)
         self.device = device
 
+    async def let_go(self) -> None:
+        """Forget who listens; the next to come must be greeted."""
+        self.firehose = self.greeting = None
+        await self.close()
+
     async def close(self) -> None:
         pipe, self.pipe = self.pipe, None
         if pipe is not None:
@@ -168,10 +178,14 @@ StepFunction = Callable[[Session], Awaitable[StepResult]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A named part of a procedure. `repeatable`: safe to do again after a retryable failure.
+    """A named part of a procedure. `repeatable`: safe to do again at once after a retryable
+    failure; `anew`: where the work begins again once more was done about it (None: here).
+    `only_power`: nothing less than a power cycle can help.
     `late` is what a passed deadline means."""
 
     name: str
     run: StepFunction
     repeatable: bool = False
     late: type[StationError] = Timeout
+    anew: str | None = None
+    only_power: bool = False

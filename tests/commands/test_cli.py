@@ -173,7 +173,7 @@ def test_a_reader_that_goes_away_stops_no_slot(tmp_path: Path) -> None:
     """`station demo --json | head -1` with a slot that ends early."""
     data = tmp_path / "demo"
     command = [sys.executable, "-m", "station", "demo", "--slots", "2", "--once", "--json"]
-    command += ["--speed", "4", "--fault", "A1=arrives-900e", "--data", str(data)]
+    command += ["--speed", "4", "--fault", "A1=wrong-variant", "--data", str(data)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
     ) as process:

@@ -9,8 +9,9 @@ import trio
 from station.engine.world import Order
 from station.model import Endpoint, Interface, Mode, Outcome
 from station.sim.faults import FAULTS, Arrival, Traits
+from station.sim.mishap import Mishap, What
 from station.sim.port import Face, Reaction, Taken
-from tests.engine.tray import by_slot, code_of, make_line, no_breaches
+from tests.engine.tray import by_slot, code_of, make_line, no_breaches, step_named
 
 NAMED = Order("test", recipe="ec25-demo", names_slot=True)
 
@@ -93,10 +94,22 @@ async def test_a_module_known_by_its_chip_serial_is_flashed_from_edl(
 
 
 @pytest.mark.trio
-async def test_a_crashed_module_gets_a_verdict_that_says_what_to_do(
+async def test_a_crashed_module_is_started_anew_and_flashed(
     tmp_path: Path, tray_clock: object
 ) -> None:
     line = make_line(tmp_path, faults={"A1": "arrives-900e"})
+    with no_breaches(line.tray):
+        record = by_slot(await line.flash())["A1"]
+    assert code_of(record) is None
+    assert step_named(record, "recover").detail["rung"] == "open again"
+
+
+@pytest.mark.trio
+async def test_one_that_crashes_again_and_again_gets_a_verdict_that_says_what_to_do(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    line.befall("A1", Mishap(What.CRASHES, "identify", times=99))
     record = by_slot(await line.flash())["A1"]
     assert code_of(record) == "D202"
     assert record.closed is not None
@@ -117,6 +130,9 @@ class Stranger:
 
     def enumerated(self, face: Face) -> tuple[Reaction, ...]:
         raise AssertionError(face)
+
+    def bus_reset(self) -> tuple[Reaction, ...]:
+        return ()
 
     def receive(self, interface: int, data: bytes) -> Taken:
         self.received.append(data)

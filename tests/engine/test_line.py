@@ -118,7 +118,7 @@ async def test_a_verdict_stands_until_removal_and_the_same_module_is_told_alread
 
 @pytest.mark.trio
 async def test_a_return_from_our_reset_is_no_arrival(tmp_path: Path, tray_clock: object) -> None:
-    bench = make_line(tmp_path, faults={"A1": "no-return"})
+    bench = make_line(tmp_path, faults={"A1": "no-return-once"})
     async with running(bench) as run:
         await run.arm()
         run.plug("A1")

@@ -53,7 +53,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> Non
 async def test_a_bug_while_one_module_is_asked_ends_no_other_attempt(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = make_line(tmp_path, slots=2, faults={"A1": "no-return"})
+    bench = make_line(tmp_path, slots=2, faults={"A1": "no-return-once"})
 
     async def bug(*_: Any) -> None:  # noqa: ANN401 - whatever is asked
         raise ValueError("one odd descriptor")

@@ -351,7 +351,7 @@ async def test_a_port_that_somebody_holds_is_told_as_that(
 
 
 @pytest.mark.trio
-@pytest.mark.parametrize(("echoes", "code"), [(2, None), (3, "P114")])
+@pytest.mark.parametrize(("echoes", "code"), [(2, None), (5, None), (99, "P114")])
 async def test_a_hello_sent_back_to_its_module_costs_a_reset_not_the_module(
     tmp_path: Path, tray_clock: object, echoes: int, code: str | None
 ) -> None:

@@ -19,11 +19,14 @@ from station.firmware.package_store import PackageStore
 from station.model import AttemptRecord, Event, StepRecord
 from station.sim.backend import SimBackend
 from station.sim.layouts import layout_of
+from station.sim.mishap import Fate, Mishap
+from station.sim.module import SimModule
+from station.sim.power import SimPower
 from station.sim.tray import SimTray, make_tray
 from station.store.migrate import create_if_missing
 from station.store.queries import find_attempts
 from station.store.writer import open_store
-from station.transport.base import Backend
+from station.transport.base import Backend, Power
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Line:
     tell: Callable[[Event], None] = lambda _: None
     stop: Stop = field(default_factory=Stop)
     stop_at_once: bool = False
+    power: Power | None = None
     barred: dict[str, StationError] = field(default_factory=dict)
     """Slots whose place is in doubt."""
 
@@ -82,12 +86,23 @@ class Line:
             wait_s=wait_s,
             tell=lambda event: self.tell(event),
             stop=self.stop,
+            power=self.power,
         )
 
     def fingerprint(self, slot: str) -> bytes:
         """Of all that is in the module's flash memory."""
         module = self.tray.modules[slot]
         return module.nand.fingerprint(0, module.layout.total_blocks)
+
+    def switch_power(self) -> None:
+        """The hubs of this line can do that."""
+        self.power = SimPower(self.backend, tuple(self.tray.ports.values()))
+
+    def befall(self, slot: str, mishap: Mishap) -> SimModule:
+        """This will happen to the module of the slot."""
+        module = self.tray.modules[slot]
+        module.fate = Fate(mishap)
+        return module
 
     def unplug(self, slot: str) -> None:
         self.plugged = True
@@ -114,6 +129,7 @@ async def flash_line(
     wait_s: float = 0.0,
     tell: Callable[[Event], None] = lambda _: None,
     stop: Stop | None = None,
+    power: Power | None = None,
 ) -> Tally:
     """As `station flash --once` does; all slots if none is named."""
     create_if_missing(settings.database)
@@ -131,6 +147,7 @@ async def flash_line(
                 shelf=shelf,
                 operator="tester",
                 tell=tell,
+                power=power,
             )
             orders = {slot.name: order or Order("test") for slot in chosen}
             return await flash_once(world, chosen, orders, wait_s=wait_s, stop=stop or Stop())

@@ -1,0 +1,225 @@
+"""The recovery ladder: what is tried, in this order, when a step fails in a way that may pass.
+
+    open the module again -> reset its USB port -> cycle its power -> wait for a hand -> the verdict
+
+Reading again and the nudges of a boot ROM or programmer that is silent come before, inside the
+dialogues (`station.protocols.sahara.greet`). Each rung is taken once or a few times in an attempt,
+has a deadline and is a step of the record. After it the work begins anew where that is safe, with
+all its checks: nothing that was written before is trusted, and a module that left by itself must
+prove that it is the same.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+
+import trio
+
+from station.errors import (
+    Crashed,
+    Disconnected,
+    NoDownloadMode,
+    NoReturn,
+    PowerUnswitchable,
+    SessionReset,
+    StationError,
+    UsbError,
+)
+from station.flash.runner import StepRunner
+from station.flash.session import Session, Step, StepResult
+from station.model import DeviceInfo, Mode
+from station.protocols import sahara
+from station.transport.base import PowerProof, Switched
+
+QUIET_S = 6.0
+"""A module with a bad contact, or in a boot loop, is back by then."""
+
+BOOT_S = 45.0
+"""From a reset to the first sign of a mode; modules boot in 15 to 30 s."""
+
+OVERHEAD_S = 10.0
+"""For the deeds of a rung, beside its waiting."""
+
+
+class Rung(Enum):
+    REOPEN = "open again"
+    USB_RESET = "reset the USB port"
+    POWER = "cycle the power"
+    PUT_BACK = "wait for it to be put back"
+
+
+RUNGS = (Rung.REOPEN, Rung.REOPEN, Rung.REOPEN, Rung.USB_RESET, Rung.POWER, Rung.PUT_BACK)
+"""What an attempt has. A boot loop, or a bad contact, may need the first more than once."""
+
+PowerCycle = Callable[[], Awaitable[PowerProof]]
+
+_MODES = (Mode.RUNTIME, Mode.EDL, Mode.CRASHED)
+
+
+def may_pass(error: StationError) -> bool:
+    """Whether trying again can help. Wrong programmer, geometry or variant: never."""
+    return error.retryable or isinstance(error, NoReturn | Crashed)
+
+
+@dataclass(slots=True)
+class Ladder:
+    """One attempt's. `power` is None where nobody can switch the slot's power; `put_back_s` is
+    the time for a hand to put a module back that was pulled out of the work; `gone` is told when
+    that time ends (seconds of trio's clock), and None once the module is back or given up."""
+
+    session: Session
+    runner: StepRunner
+    power: PowerCycle | None = None
+    put_back_s: float = 0.0
+    gone: Callable[[float | None], None] = lambda _: None
+    left: list[Rung] = field(default_factory=lambda: list(RUNGS))
+    _back_by_s: float | None = None
+
+    async def run(
+        self, steps: Sequence[Step], limit_s: Callable[[Step], float], *, retries: int = 0
+    ) -> list[StepResult]:
+        """All the steps in order, begun anew after each rung; what the last round came to.
+
+        Raises what the last step raised once no rung is left that could help.
+        """
+        names = [step.name for step in steps]
+        results: list[StepResult] = []
+        while (at := len(results)) < len(steps):
+            step = steps[at]
+            try:
+                result = await self.runner.run(step, limit_s=limit_s(step), retries=retries)
+            except StationError as error:
+                await self.climb(error, step)
+                anew = names.index(step.anew or step.name)
+                results = [*results, StepResult()][:anew]
+            else:
+                results.append(result)
+        return results
+
+    async def climb(self, error: StationError, step: Step) -> None:
+        """Take the next rung that works. Raises `error` if there is none."""
+        lost = self.session.device if isinstance(error, Disconnected | SessionReset) else None
+        try:
+            while (rung := self._next(error, step, lost)) is not None:
+                deed = Step("recover", partial(self._take, rung, error, step, lost))
+                try:
+                    await self.runner.run(deed, limit_s=self._limit_s(rung))
+                except (UsbError, NoReturn):
+                    self.left = [r for r in self.left if r is not rung]
+                else:
+                    return
+        finally:
+            self._tell_gone(None)
+        raise error
+
+    def _next(self, error: StationError, step: Step, lost: DeviceInfo | None) -> Rung | None:
+        """Lower rungs than the one that is taken would not help any more either."""
+        if not may_pass(error):
+            return None
+        useful = self._useful(error, step, away=self.session.port.device in (None, lost))
+        for index, rung in enumerate(self.left):
+            if rung in useful:
+                self.left = [r for r in self.left[index + 1 :] if r in _above(rung)]
+                return rung
+        return None
+
+    def _useful(self, error: StationError, step: Step, *, away: bool) -> set[Rung]:
+        """The rungs that make sense after this failure."""
+        session = self.session
+        if isinstance(error, Crashed | SessionReset):
+            useful = {Rung.REOPEN, Rung.POWER}
+        elif away and not session.touched and step.only_power and isinstance(error, Disconnected):
+            useful = set()  # pulled out before anything was done to it
+        elif step.only_power or isinstance(error, NoReturn | NoDownloadMode):
+            useful = {Rung.POWER}
+        elif away and isinstance(error, Disconnected):
+            useful = {Rung.REOPEN, Rung.POWER, Rung.PUT_BACK}
+        else:
+            useful = {Rung.REOPEN, Rung.USB_RESET, Rung.POWER}
+        if self.power is None:
+            useful.discard(Rung.POWER)
+        if not session.touched or not away:
+            useful.discard(Rung.PUT_BACK)
+        return useful
+
+    def _limit_s(self, rung: Rung) -> float:
+        waits = {Rung.POWER: 2 * BOOT_S, Rung.PUT_BACK: self.put_back_s}
+        return waits.get(rung, QUIET_S + BOOT_S) + OVERHEAD_S
+
+    async def _take(
+        self,
+        rung: Rung,
+        error: StationError,
+        step: Step,
+        lost: DeviceInfo | None,
+        session: Session,
+    ) -> StepResult:
+        await session.let_go()
+        if session.touched and lost is not None and not step.only_power:
+            self._tell_gone(self._back_by_s or trio.current_time() + self.put_back_s)
+        device = await self._climb_on(rung, session, lost)
+        because = f"{step.name}: {error.code} {error.cause}"
+        there = f"there as {device.usb_id}"
+        return StepResult(detail={"rung": rung.value, "because": because, "then": there})
+
+    async def _climb_on(self, rung: Rung, session: Session, lost: DeviceInfo | None) -> DeviceInfo:
+        match rung:
+            case Rung.REOPEN:
+                return await _come_back(session, lost, QUIET_S)
+            case Rung.USB_RESET:
+                return await _reset_port(session)
+            case Rung.POWER:
+                return await self._cycle_power(session)
+            case Rung.PUT_BACK:
+                left_s = (self._back_by_s or 0.0) - trio.current_time()
+                return await _come_back(session, lost, left_s)
+
+    async def _cycle_power(self, session: Session) -> DeviceInfo:
+        if self.power is None:
+            raise PowerUnswitchable("nothing here can switch it")
+        proof = await self.power()
+        if proof.verdict not in (Switched.SWITCHES, Switched.NO_RETURN):
+            raise PowerUnswitchable(f"{proof.verdict.value}: {proof.why}")
+        patience_s = BOOT_S if proof.verdict is Switched.SWITCHES else 0
+        session.trusted = device = await session.await_mode(*_MODES, timeout_s=patience_s)
+        return await _uncrashed(session, device)
+
+    def _tell_gone(self, back_by_s: float | None) -> None:
+        if back_by_s != self._back_by_s:
+            self._back_by_s = back_by_s
+            self.gone(back_by_s)
+
+
+def _above(rung: Rung) -> frozenset[Rung]:
+    """The rungs that may follow: the first may be taken again, the others are never too early."""
+    order = list(Rung)
+    return frozenset(order[order.index(rung) :])
+
+
+async def _come_back(session: Session, lost: DeviceInfo | None, patience_s: float) -> DeviceInfo:
+    """Whoever left is waited for; the board may show the one that is lost for a moment yet."""
+    await session.port.wait(lambda device: device not in (None, lost), patience_s)
+    return await _uncrashed(session, await session.await_mode(*_MODES, timeout_s=QUIET_S))
+
+
+async def _reset_port(session: Session) -> DeviceInfo:
+    device = await session.await_mode(*_MODES, timeout_s=0)
+    await session.backend.reset(device)
+    session.trusted = device = await session.await_mode(*_MODES, timeout_s=QUIET_S)
+    return await _uncrashed(session, device)
+
+
+async def _uncrashed(session: Session, device: DeviceInfo) -> DeviceInfo:
+    """A module that offers its memory dump is told to start anew."""
+    if session.families.mode_of(device) is not Mode.CRASHED:
+        return device
+    await session.open(device, device.interfaces[0].number, line_state=False)
+    try:
+        await session.run(sahara.reset(timeout_s=1.0))
+    finally:
+        await session.close()
+    await session.port.wait(lambda now: now != device, QUIET_S)
+    back = await session.await_mode(Mode.RUNTIME, Mode.EDL, timeout_s=BOOT_S)
+    session.trusted = back
+    return back

@@ -1,0 +1,166 @@
+"""What may pass is got over, within one attempt, on record; what may not is not tried again."""
+
+from pathlib import Path
+
+import pytest
+import trio
+
+from station.engine.world import Order
+from station.model import AttemptRecord, Event, Outcome, StepOutcome, StepStarted
+from station.sim.mishap import STEPS, Cure, Mishap, What
+from station.sim.power import SimPower
+from tests.engine.tray import by_slot, code_of, make_line, no_breaches
+
+pytestmark = pytest.mark.trio
+
+NAMED = Order("test", recipe="ec25-demo", names_slot=True)
+
+IN_EDL = ("load_programmer", "configure", "partition_table", "erase", "program", "verify")
+ONCE = [
+    *((What.MUTE, step, Cure.TIME, ["open again"]) for step in IN_EDL[1:]),
+    (What.MUTE, "load_programmer", Cure.TIME, []),
+    (What.MUTE, "reset", Cure.TIME, ["cycle the power"]),
+    *((What.GARBAGE, step, Cure.TIME, ["open again"]) for step in IN_EDL[1:]),
+    (What.GARBAGE, "load_programmer", Cure.TIME, []),
+    *((What.DIPS, step, Cure.TIME, ["open again"]) for step in IN_EDL),
+    *((What.CONTACT, step, Cure.TIME, ["open again"]) for step in IN_EDL),
+    *((What.CRASHES, step, Cure.TIME, ["open again"]) for step in IN_EDL),
+    *((What.HANGS, step, Cure.RESET, ["reset the USB port"]) for step in IN_EDL),
+    *((What.HANGS, step, Cure.POWER, ["cycle the power"]) for step in (*IN_EDL, "reset")),
+    *((What.VANISHES, step, Cure.POWER, ["cycle the power"]) for step in (*IN_EDL, "reset")),
+    (What.HANGS, "identify", Cure.POWER, ["cycle the power"]),
+    (What.MUTE, "identify", Cure.POWER, ["cycle the power"]),
+    (What.HANGS, "enter_edl", Cure.POWER, ["cycle the power"]),
+    (What.VANISHES, "enter_edl", Cure.POWER, ["cycle the power"]),
+    (What.MUTE, "confirm", Cure.POWER, ["cycle the power"]),
+    (What.VANISHES, "confirm", Cure.POWER, ["cycle the power"]),
+]
+
+
+def rungs(record: AttemptRecord) -> list[object]:
+    """The last rung that was taken with success is what brought it back."""
+    return [s.detail["rung"] for s in record.steps if s.name == "recover" and "rung" in s.detail]
+
+
+@pytest.mark.parametrize(("what", "step", "cure", "last"), ONCE)
+async def test_a_mishap_that_passes(
+    tmp_path: Path, tray_clock: object, what: What, step: str, cure: Cure, last: list[str]
+) -> None:
+    line = make_line(tmp_path)
+    line.switch_power()
+    module = line.befall("A1", Mishap(what, step, cure))
+    record = by_slot(await line.flash())["A1"]
+    assert module.fate.struck == 1
+    assert code_of(record) is None, record.closed
+    assert rungs(record)[-1:] == last
+    assert module.breaches == []
+
+
+async def test_a_module_that_stays_away_costs_one_power_cycle(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, 2, faults={"A1": "no-return", "A2": "no-return-once"})
+    line.switch_power()
+    records = by_slot(await line.flash())
+    assert code_of(records["A1"]) == "D206"
+    tried = [step for step in records["A1"].steps if step.name == "recover"]
+    assert [step.outcome for step in tried] == [StepOutcome.FAILED]
+    assert code_of(records["A2"]) is None
+    assert rungs(records["A2"]) == ["cycle the power"]
+
+
+async def test_a_boot_loop_is_over_once_the_programmer_runs(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, faults={"A1": "boot-loop"})
+    with no_breaches(line.tray):
+        record = by_slot(await line.flash(order=NAMED))["A1"]
+    assert code_of(record) is None, record.closed
+
+
+@pytest.mark.parametrize("late_s", [12.0, 13.0, 14.0, 15.0])
+async def test_one_that_is_found_late_is_caught_in_the_next_window(
+    tmp_path: Path, tray_clock: object, late_s: float
+) -> None:
+    line = make_line(tmp_path, faults={"A1": "boot-loop"})
+    line.tray.plug(trio.current_time())
+    line.plugged = True
+    await trio.sleep(late_s)
+    record = by_slot(await line.flash(order=NAMED, wait_s=10))["A1"]
+    assert code_of(record) is None, record.closed
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("wrong-programmer", "D203"),
+        ("wrong-geometry", "D204"),
+        ("mibib-moved", "D205"),
+        ("wrong-variant", "R302"),
+        ("nak", "P112"),
+        ("corrupt-write", "D210"),
+    ],
+)
+async def test_what_does_not_pass_is_not_tried_again(
+    tmp_path: Path, tray_clock: object, fault: str, code: str
+) -> None:
+    line = make_line(tmp_path, faults={"A1": fault})
+    line.switch_power()
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) == code
+    assert [step.name for step in record.steps if step.name == "recover"] == []
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("what", [What.HANGS, What.MUTE, What.VANISHES, What.GARBAGE])
+async def test_whatever_does_not_pass_ends_with_a_verdict(
+    tmp_path: Path, tray_clock: object, what: What, step: str
+) -> None:
+    line = make_line(tmp_path, 2)
+    line.switch_power()
+    line.befall("A1", Mishap(what, step, Cure.NONE, times=99))
+    began_s = trio.current_time()
+    records = by_slot(await line.flash())
+    closed = records["A1"].closed
+    assert closed is not None
+    assert not closed.outcome.is_good
+    assert trio.current_time() - began_s < 3600
+    assert code_of(records["A2"]) is None
+    tried = [s.detail.get("rung") or s.detail["failure"] for s in records["A1"].steps
+             if s.name == "recover"]  # fmt: skip
+    assert len(tried) <= 6, tried
+
+
+@pytest.mark.parametrize("step", ["erase", "program", "verify"])
+async def test_another_module_in_its_place_is_never_written(
+    tmp_path: Path, tray_clock: object, step: str
+) -> None:
+    line = make_line(tmp_path, 2)
+    line.switch_power()
+    port, other = line.tray.ports["A1"], line.tray.modules["A2"]
+    other.traits = other.traits.__class__(arrival=other.traits.arrival.EDL)
+    before = line.fingerprint("A2")
+
+    def swap(event: Event) -> None:
+        if isinstance(event, StepStarted) and (event.slot, event.step) == ("A1", step):
+            line.backend.plug(port, other)
+
+    line.tell = swap
+    record = by_slot(await line.flash("A1"))["A1"]
+    assert record.closed is not None
+    assert record.closed.failure is not None
+    assert code_of(record) == "U110"
+    assert "another is in its place" in record.closed.failure.cause
+    assert record.closed.outcome is Outcome.FAIL
+    assert line.fingerprint("A2") == before
+
+
+async def test_a_hub_that_only_pretends_is_on_record(tmp_path: Path, tray_clock: object) -> None:
+    line = make_line(tmp_path)
+    ports = tuple(line.tray.ports.values())
+    line.power = SimPower(line.backend, ports, pretending=[ports[0].high_speed])
+    line.befall("A1", Mishap(What.HANGS, "program", Cure.POWER))
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) is not None
+    last = [step for step in record.steps if step.name == "recover"][-1]
+    assert "PRETENDS" in str(last.detail["failure"])
