@@ -26,7 +26,7 @@ from station.errors import (
 )
 from station.flash.confirm import give_back
 from station.flash.identify import identify
-from station.flash.ladder import Ladder
+from station.flash.ladder import QUIET_S, Ladder
 from station.flash.procedures import PROCEDURES
 from station.flash.runner import StepRunner
 from station.flash.session import Session, Step, StepResult
@@ -64,7 +64,7 @@ POWER_OFF_S = 3.0
 GIVE_BACK_S = 60.0
 """How long a module that was switched but not written may take to be itself again."""
 
-GONE_S = 2.0
+GONE_S = QUIET_S
 """A module lost for so long was pulled out; one that is back sooner had a bad contact."""
 
 _IDENTIFY = Step("identify", identify, only_power=True)

@@ -33,6 +33,9 @@ from station.plan import check_geometry, check_partition_table
 from station.protocols import diag, sahara
 from station.protocols.firehose import Firehose
 
+RESET_S = 10.0
+"""A boot ROM that was told to start anew is off the bus by then."""
+
 ENTRIES = 3
 """A module is taken into EDL so often for one programmer."""
 
@@ -146,7 +149,8 @@ async def _enter_again(session: Session) -> None:
     """The boot ROM was reset and the module starts anew: into EDL once more."""
     here = session.device
     await session.close()
-    await session.port.wait(lambda device: device not in (None, here), time_left_s() - LAST_WORD_S)
+    await session.port.wait(lambda device: device != here, RESET_S)
+    await session.port.wait(lambda device: device is not None, time_left_s() - LAST_WORD_S)
     await enter_edl(session)
 
 

@@ -1,6 +1,7 @@
 """The recovery ladder: what is tried, in this order, when a step fails in a way that may pass.
 
-    open the module again -> reset its USB port -> cycle its power -> wait for a hand -> the verdict
+    wait for its return | open it again -> reset its USB port -> cycle its power
+    -> wait for a hand to put it back -> the verdict
 
 Reading again and the nudges of a boot ROM or programmer that is silent come before, inside the
 dialogues (`station.protocols.sahara.greet`). Each rung is taken once or a few times in an attempt,
@@ -43,14 +44,18 @@ OVERHEAD_S = 10.0
 
 
 class Rung(Enum):
+    """In this order."""
+
+    AWAIT = "wait for its return"
     REOPEN = "open again"
     USB_RESET = "reset the USB port"
     POWER = "cycle the power"
     PUT_BACK = "wait for it to be put back"
 
 
-RUNGS = (Rung.REOPEN, Rung.REOPEN, Rung.REOPEN, Rung.USB_RESET, Rung.POWER, Rung.PUT_BACK)
-"""What an attempt has. A boot loop, or a bad contact, may need the first more than once."""
+RUNGS = {Rung.AWAIT: 3, Rung.REOPEN: 1, Rung.USB_RESET: 1, Rung.POWER: 1, Rung.PUT_BACK: 1}
+"""How often each may be taken in an attempt. A boot loop, or a bad contact, needs the first more
+than once."""
 
 PowerCycle = Callable[[], Awaitable[PowerProof]]
 
@@ -73,7 +78,7 @@ class Ladder:
     power: PowerCycle | None = None
     put_back_s: float = 0.0
     gone: Callable[[float | None], None] = lambda _: None
-    left: list[Rung] = field(default_factory=lambda: list(RUNGS))
+    left: dict[Rung, int] = field(default_factory=lambda: dict(RUNGS))
     _back_by_s: float | None = None
 
     async def run(
@@ -106,7 +111,7 @@ class Ladder:
                 try:
                     await self.runner.run(deed, limit_s=self._limit_s(rung))
                 except (UsbError, NoReturn):
-                    self.left = [r for r in self.left if r is not rung]
+                    self.left[rung] = 0
                 else:
                     return
         finally:
@@ -114,27 +119,25 @@ class Ladder:
         raise error
 
     def _next(self, error: StationError, step: Step, lost: DeviceInfo | None) -> Rung | None:
-        """Lower rungs than the one that is taken would not help any more either."""
         if not may_pass(error):
             return None
         useful = self._useful(error, step, away=self.session.port.device in (None, lost))
-        for index, rung in enumerate(self.left):
-            if rung in useful:
-                self.left = [r for r in self.left[index + 1 :] if r in _above(rung)]
-                return rung
-        return None
+        rung = next((rung for rung in Rung if rung in useful and self.left[rung]), None)
+        if rung is not None:
+            self.left[rung] -= 1
+        return rung
 
     def _useful(self, error: StationError, step: Step, *, away: bool) -> set[Rung]:
         """The rungs that make sense after this failure."""
         session = self.session
         if isinstance(error, Crashed | SessionReset):
-            useful = {Rung.REOPEN, Rung.POWER}
+            useful = {Rung.AWAIT, Rung.POWER}
         elif away and not session.touched and step.only_power and isinstance(error, Disconnected):
             useful = set()  # pulled out before anything was done to it
         elif step.only_power or isinstance(error, NoReturn | NoDownloadMode):
             useful = {Rung.POWER}
-        elif away and isinstance(error, Disconnected):
-            useful = {Rung.REOPEN, Rung.POWER, Rung.PUT_BACK}
+        elif isinstance(error, Disconnected):
+            useful = {Rung.AWAIT, Rung.POWER, Rung.PUT_BACK}
         else:
             useful = {Rung.REOPEN, Rung.USB_RESET, Rung.POWER}
         if self.power is None:
@@ -165,7 +168,7 @@ class Ladder:
 
     async def _climb_on(self, rung: Rung, session: Session, lost: DeviceInfo | None) -> DeviceInfo:
         match rung:
-            case Rung.REOPEN:
+            case Rung.AWAIT | Rung.REOPEN:
                 return await _come_back(session, lost, QUIET_S)
             case Rung.USB_RESET:
                 return await _reset_port(session)
@@ -189,12 +192,6 @@ class Ladder:
         if back_by_s != self._back_by_s:
             self._back_by_s = back_by_s
             self.gone(back_by_s)
-
-
-def _above(rung: Rung) -> frozenset[Rung]:
-    """The rungs that may follow: the first may be taken again, the others are never too early."""
-    order = list(Rung)
-    return frozenset(order[order.index(rung) :])
 
 
 async def _come_back(session: Session, lost: DeviceInfo | None, patience_s: float) -> DeviceInfo:

@@ -73,8 +73,11 @@ class Mishap:
 
     @property
     def name(self) -> str:
-        times = "always" if self.times >= 99 else f"{self.times}x"
-        return f"{self.what.value}@{self.step}+{self.after} {self.cure.name.lower()} {times}"
+        """E.g. `hangs at program, until power`, `dips at erase, 3 times, after 2`."""
+        until = {Cure.RESET: ", until reset", Cure.POWER: ", until power"}.get(self.cure, "")
+        times = ", always" if self.times > 1000 else f", {self.times} times" * (self.times > 1)
+        after = f", after {self.after}" * (self.after > 0)
+        return f"{self.what.value} at {self.step}{until}{times}{after}"
 
 
 NONE = Mishap(What.MUTE, "never", times=0)
@@ -138,7 +141,10 @@ class Fate:
                 return None
 
     def cured_by(self, cure: Cure) -> None:
-        if cure.value >= self.mishap.cure.value:
+        """Power off ends everything; what has no cure strikes again."""
+        if cure is Cure.POWER:
+            self.keeps_state = False
+        if cure is Cure.POWER or cure.value >= self.mishap.cure.value:
             self.is_ill = False
 
     @property

@@ -117,7 +117,7 @@ class SimModule:
         self._interfaces = frozenset(interface.number for interface in face.interfaces)
         if self.fate.keeps_state:
             self.fate.keeps_state = False
-            return ()
+            return tuple(reaction for side in self._at.values() for reaction in side.boot())
         self._at, self._diag, self._sahara, self._firehose = {}, None, None, None
         if face.vid == faces.QUECTEL:
             return self._start_system()

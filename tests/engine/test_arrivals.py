@@ -101,7 +101,7 @@ async def test_a_crashed_module_is_started_anew_and_flashed(
     with no_breaches(line.tray):
         record = by_slot(await line.flash())["A1"]
     assert code_of(record) is None
-    assert step_named(record, "recover").detail["rung"] == "open again"
+    assert step_named(record, "recover").detail["rung"] == "wait for its return"
 
 
 @pytest.mark.trio

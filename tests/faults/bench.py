@@ -1,0 +1,173 @@
+"""A line on which rounds of trays are flashed under a mock clock: real recipes, real packages, one
+real database file for all of them; the modules' own flash memory is the judge."""
+
+import functools
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest import mock
+
+import trio
+import trio.testing
+
+from station.commands.demo_files import write_demo_files
+from station.config import Settings, load_families, load_recipes, load_settings
+from station.engine.once import Tally, flash_once
+from station.engine.shelf import Shelf
+from station.engine.stop import Stop
+from station.engine.world import Order, World
+from station.firmware.package_store import PackageStore
+from station.sim.backend import SimBackend
+from station.sim.factory import Factory
+from station.sim.faults import Traits
+from station.sim.mishap import NONE, Mishap
+from station.sim.module import SimModule
+from station.sim.port import SimPort
+from station.sim.tray import port_of
+from station.store.database import sqlite_path
+from station.store.migrate import create_if_missing
+from station.store.writer import Store, open_store
+from station.transport.base import Backend
+
+T = TypeVar("T")
+
+SIZE_MB = 1
+FAMILY = "ec25"
+ANYBODY = Order("test")
+NAMED = Order("test", recipe="ec25-demo", names_slot=True)
+"""What a person asks who stands before the slot and knows what is in it."""
+
+
+def in_mock_time(work: Callable[[], Awaitable[T]]) -> T:
+    """Run it under a clock that jumps. Blocking calls run where they are: the clock would jump
+    while a thread works, and deadlines would pass while a commit is on its way."""
+
+    async def in_place(call: Callable[..., Any], *args: Any, **_: Any) -> Any:  # noqa: ANN401 - the signature of trio's own
+        await trio.lowlevel.checkpoint()
+        return call(*args)
+
+    with mock.patch.object(trio.to_thread, "run_sync", in_place):
+        return trio.run(work, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many attempts the record has: opened, closed, and opened but not closed."""
+
+    opened: int
+    closed: int
+    left_open: int
+
+
+@dataclass
+class Bench:
+    """Made once; `modules` are made for each round."""
+
+    folder: Path
+    slots: int = 8
+    settings: Settings = field(init=False)
+    factory: Factory = field(init=False)
+    shelf: Shelf = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = [f"A{number}" for number in range(1, self.slots + 1)]
+        self.settings = load_settings(write_demo_files(self.folder, names, SIZE_MB))
+        self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=1)
+        self.shelf = Shelf(PackageStore(self.settings.store))
+        create_if_missing(self.settings.database)
+        self._old = _programmed(self.module())
+        self._new = self._flashed()
+
+    def close(self) -> None:
+        self.shelf.close()
+
+    def module(self, mishap: Mishap = NONE, traits: Traits = Traits()) -> SimModule:  # noqa: B008 - frozen
+        return self.factory.make(traits=traits, mishap=mishap, log_out=False)
+
+    def plug(self, modules: Mapping[str, SimModule]) -> dict[str, SimPort]:
+        """A tray with these modules in their slots, now."""
+        ports = {slot.name: port_of(slot) for slot in self.settings.slots}
+        for name, module in modules.items():
+            ports[name].plug(module, trio.current_time())
+        return ports
+
+    async def flash(
+        self,
+        backend: Backend,
+        *slots: str,
+        order: Order = ANYBODY,
+        wrap: Callable[[Store], Store] = lambda store: store,
+    ) -> Tally:
+        """One attempt for each of these slots, as `station flash --once` gives it."""
+        async with open_store(self.settings.database) as store:
+            await store.close_interrupted(station=self.settings.station.name)
+            world = World(
+                settings=self.settings,
+                families=load_families(self.settings.families),
+                recipes=self._recipes,
+                backend=backend,
+                store=wrap(store),
+                shelf=self.shelf,
+                operator="campaign",
+                tell=lambda _: None,
+                power=backend.power(),
+            )
+            chosen = [slot for slot in self.settings.slots if slot.name in slots]
+            orders = {slot.name: order for slot in chosen}
+            return await flash_once(world, chosen, orders, wait_s=20.0, stop=Stop())
+
+    @functools.cached_property
+    def _recipes(self) -> Any:  # noqa: ANN401 - what load_recipes gives
+        return load_recipes(self.settings.recipes)
+
+    # --- the judge ----------------------------------------------------------------------------
+
+    def rows(self) -> Rows:
+        path = sqlite_path(self.settings.database)
+        assert path is not None
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            count = "SELECT count(*) FROM "
+            left = "attempt_opened o LEFT JOIN attempt_closed c ON c.attempt_id = o.id"
+            return Rows(
+                connection.execute(count + "attempt_opened").fetchone()[0],
+                connection.execute(count + "attempt_closed").fetchone()[0],
+                connection.execute(f"{count}{left} WHERE c.attempt_id IS NULL").fetchone()[0],
+            )
+
+    def flash_of(self, module: SimModule) -> str:
+        """old, new, or partly: what the module's flash holds of what was to be written."""
+        found = _programmed(module)
+        if found == self._old:
+            return "old"
+        return "new" if found == self._new else "partly"
+
+    def _flashed(self) -> tuple[bytes, ...]:
+        """Of a healthy module that was flashed."""
+        module = self.module()
+
+        async def work() -> None:
+            ports = self.plug({"A1": module})
+            tally = await self.flash(SimBackend(tuple(ports.values())), "A1")
+            [record] = tally.records
+            assert record.closed is not None
+            assert record.closed.outcome.is_good, record.closed
+
+        in_mock_time(work)
+        return _programmed(module)
+
+
+def _programmed(module: SimModule) -> tuple[bytes, ...]:
+    return tuple(
+        module.nand.fingerprint(part.start_block, part.num_blocks)
+        for part in module.layout.programmed
+    )
+
+
+def is_calibrated(module: SimModule) -> bool:
+    """The calibration is the one the module was made with."""
+    return all(
+        module.calibration[part.name] == module.nand.fingerprint(part.start_block, part.num_blocks)
+        for part in module.layout.calibration
+    )

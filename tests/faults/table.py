@@ -1,0 +1,104 @@
+"""The promise: each mishap at each step, and what comes of it.
+
+`python -m tests.faults --table` prints it as it is; `table.txt` is what it shall be.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from station.model import AttemptRecord
+from station.sim.backend import SimBackend
+from station.sim.mishap import STEPS, Cure, Mishap, What
+from station.sim.module import SimModule
+from tests.faults.bench import Bench, in_mock_time, is_calibrated
+
+TABLE = Path(__file__).with_name("table.txt")
+FOR_EVER = 1_000_000
+
+_LASTING = (What.HANGS, What.MUTE, What.GARBAGE)
+_WIDTHS = (38, 7, 4, 6, 7, 0)
+_HEAD = ("mishap", "outcome", "code", "flash", "mode", "by what it was got over")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of one mishap: `flash` is old, new or partly, `rungs` those that were taken."""
+
+    mishap: Mishap
+    outcome: str
+    code: str
+    flash: str
+    mode: str
+    rungs: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return self.mishap.name
+
+    def cells(self) -> tuple[str, ...]:
+        by = ", ".join(self.rungs) or "-"
+        return (self.key, self.outcome, self.code, self.flash, self.mode, by)
+
+
+def mishaps(step: str) -> Iterator[Mishap]:
+    """Every combination that makes sense: once, until cured, for ever."""
+    for what in What:
+        yield Mishap(what, step)
+        if what in _LASTING:
+            for cure in (Cure.RESET, Cure.POWER):
+                yield Mishap(what, step, cure)
+        yield Mishap(what, step, Cure.NONE, times=FOR_EVER)
+
+
+def all_mishaps() -> list[Mishap]:
+    return [mishap for step in STEPS for mishap in mishaps(step)]
+
+
+def row_of(mishap: Mishap, module: SimModule, record: AttemptRecord, bench: Bench) -> Row:
+    assert record.closed is not None
+    assert is_calibrated(module), mishap.name
+    failure = record.closed.failure
+    return Row(
+        mishap,
+        record.closed.outcome.value,
+        failure.code if failure else "-",
+        bench.flash_of(module),
+        record.closed.final_mode.value,
+        tuple(
+            str(s.detail["rung"])
+            for s in record.steps
+            if s.name == "recover" and "rung" in s.detail
+        ),
+    )
+
+
+def run_table(bench: Bench, chosen: list[Mishap]) -> list[Row]:
+    """One tray after another; every module of a tray has a mishap of its own."""
+    rows: list[Row] = []
+    names = [slot.name for slot in bench.settings.slots]
+    for start in range(0, len(chosen), len(names)):
+        some = dict(zip(names, chosen[start : start + len(names)], strict=False))
+        modules = {name: bench.module(mishap) for name, mishap in some.items()}
+        records = _flash(bench, modules)
+        rows += [row_of(some[n], modules[n], records[n], bench) for n in some]
+    return rows
+
+
+def _flash(bench: Bench, modules: dict[str, SimModule]) -> dict[str, AttemptRecord]:
+    async def work() -> dict[str, AttemptRecord]:
+        ports = bench.plug(modules)
+        tally = await bench.flash(SimBackend(tuple(ports.values())), *modules)
+        return {record.opened.slot: record for record in tally.records}
+
+    return in_mock_time(work)
+
+
+def text_of(rows: list[Row]) -> str:
+    """As columns."""
+    lines = [_HEAD, *(row.cells() for row in rows)]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, _WIDTHS, strict=True)).rstrip()
+        + "\n"
+        for line in lines
+    )

@@ -1,0 +1,30 @@
+"""A short campaign; `python -m tests.faults --attempts 100000` is a long one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.__main__ import run
+from tests.faults.bench import Bench
+from tests.faults.campaign import Broken, Round, Totals, draw, play
+from tests.faults.campaign import Fate as Sort
+
+
+def test_a_few_rounds_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bench = Bench(tmp_path)
+    assert run(bench, 60, 11, None) == 0, capsys.readouterr().out
+    bench.close()
+
+
+def test_the_judge_sees_a_wrong_pass(tmp_path: Path) -> None:
+    """Of a module whose flash was changed behind the station's back."""
+    bench = Bench(tmp_path, slots=1)
+    bench._new = bench._old
+    with pytest.raises(Broken, match="PASS, but the flash is"):
+        play(bench, Round(1, {"A1": Sort()}, None), Totals())
+    bench.close()
+
+
+def test_equal_seeds_are_equal_rounds() -> None:
+    assert draw(7, ["A1", "A2"]) == draw(7, ["A1", "A2"])
+    assert draw(7, ["A1", "A2"]) != draw(8, ["A1", "A2"])
