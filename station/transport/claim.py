@@ -13,7 +13,7 @@ import usb.backend
 import usb.core
 
 from station.errors import Disconnected, UsbAccess, UsbBroken, UsbBusy
-from station.model import Endpoint
+from station.model import DeviceInfo, Endpoint
 from station.transport.tty_holders import TtyHolders
 from station.transport.usb_errors import usb_error
 from station.transport.usb_scan import Found
@@ -34,6 +34,7 @@ class Claim:
 
     backend: usb.backend.IBackend
     handle: object
+    device: DeviceInfo
     interface: int
     bulk_in: Endpoint
     bulk_out: Endpoint
@@ -43,6 +44,12 @@ class Claim:
     def give_back(self) -> None:
         """Release and close; a device that is gone has nothing left to give back."""
         _give_back(self.backend, self.handle, self.interface, reattach=self.reattach)
+
+    def clear_halt(self, endpoint: Endpoint) -> None:
+        """After a stall, so that the endpoint may be used again. The kernel gives the module 5 s
+        for it; what will not be mended shows itself in the next transfer."""
+        with contextlib.suppress(usb.core.USBError, NotImplementedError):
+            self.backend.clear_halt(self.handle, endpoint.address)
 
 
 def claim(
@@ -78,7 +85,14 @@ def claim(
         _give_back(backend, handle, number, reattach=detached)
         raise
     return Claim(
-        backend, handle, number, interface.bulk_in, interface.bulk_out, place, reattach=detached
+        backend,
+        handle,
+        found.info,
+        number,
+        interface.bulk_in,
+        interface.bulk_out,
+        place,
+        reattach=detached,
     )
 
 
