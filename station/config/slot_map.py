@@ -27,18 +27,23 @@ from station.places import MAX_PORT, Location, Place, PortPath, parse_place
 MAX_SLOTS = 256
 MAX_HUBS = 128
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}", re.ASCII)
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
 
 
+def is_name(text: str) -> bool:
+    """Whether a slot or a hub may be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _slot_name(text: str) -> str:
-    if _NAME.fullmatch(text) is None:
+    if not is_name(text):
         raise ValueError("a slot name has 1 to 16 letters, digits, - or _, such as A1")
     return text
 
 
 def _hub_name(text: str) -> str:
-    if _NAME.fullmatch(text) is None:
+    if not is_name(text):
         raise ValueError("a hub name has 1 to 16 letters, digits, - or _, such as A")
     return text
 

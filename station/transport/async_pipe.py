@@ -15,7 +15,7 @@ import trio
 from station.errors import Timeout, UsbClosed, UsbError, UsbStall
 from station.model import Endpoint
 from station.protocols.dialogue import Source, read_exact
-from station.transport.base import SPAN_BYTES
+from station.transport.base import SPAN_BYTES, check_read, check_span
 from station.transport.claim import Claim
 from station.transport.usb_burst import OutLane
 from station.transport.usb_events import EventPump, Opened
@@ -40,8 +40,7 @@ class InLane:
 
     async def read(self, max_bytes: int, timeout_s: float) -> bytes:
         """As `station.transport.base.Pipe.read`."""
-        if max_bytes <= 0 or max_bytes % self._packet_bytes:
-            raise ValueError(f"{max_bytes} is not a multiple of {self._packet_bytes}")
+        check_read(max_bytes, self._packet_bytes)
         if self._kept is None:
             await self._fetch(max_bytes, timeout_s)
         else:
@@ -116,8 +115,7 @@ class AsyncPipe:
         timeout_s: float,
         sent: Callable[[bytes], object] | None,
     ) -> None:
-        if chunk_bytes <= 0 or length_bytes < 0:
-            raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
+        check_span(length_bytes, chunk_bytes)
         piece_bytes = max(1, SPAN_BYTES // chunk_bytes) * chunk_bytes
         end = offset_bytes + length_bytes
         told = None if sent is None else _Told(sent)

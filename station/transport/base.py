@@ -17,6 +17,18 @@ SPAN_BYTES = 1 << 20
 """How much of an image is read at once; what goes to the wire in one trip, at most."""
 
 
+def check_read(max_bytes: int, packet_bytes: int) -> None:
+    """What every pipe asks of `read`: less than a packet would be overrun by one."""
+    if max_bytes <= 0 or max_bytes % packet_bytes:
+        raise ValueError(f"{max_bytes} is not a multiple of {packet_bytes}")
+
+
+def check_span(length_bytes: int, chunk_bytes: int) -> None:
+    """And of `write_span`."""
+    if chunk_bytes <= 0 or length_bytes < 0:
+        raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
+
+
 class Pipe(Protocol):
     """The two bulk endpoints of one claimed interface. Used by one task at a time."""
 
@@ -109,6 +121,10 @@ class Port(Protocol):
     ) -> DeviceInfo | None:
         """The first occupant (or None for empty) that is accepted. Raises Timeout."""
         ...
+
+
+RETURN_S = 40.0
+"""For a module whose power is on again: it boots in 15 to 30 s."""
 
 
 class Switched(Enum):

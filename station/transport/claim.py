@@ -13,7 +13,7 @@ import usb.backend
 import usb.core
 
 from station.errors import Disconnected, UsbAccess, UsbBroken, UsbBusy
-from station.model import DeviceInfo, Endpoint
+from station.model import BOOT_ROM, DeviceInfo, Endpoint
 from station.transport.tty_holders import TtyHolders
 from station.transport.usb_errors import usb_error
 from station.transport.usb_scan import Found
@@ -22,10 +22,6 @@ SET_CONTROL_LINE_STATE = (0x21, 0x22)
 """bmRequestType (class, interface, out) and bRequest. Ref: USB CDC PSTN 1.2, 6.3.12."""
 DTR_AND_RTS = 0x0003
 _CONTROL_TIMEOUT_MS = 1000
-
-_BOOT_ROM = (0x05C6, 0x9008)
-"""Qualcomm's boot ROM in emergency download, and the programmer it runs. The kernel has a driver
-for it, but whoever opens that tty swallows the HELLO that the ROM says once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,9 @@ def _open(backend: usb.backend.IBackend, found: Found, place: str) -> object:
 
 
 def _is_boot_rom(found: Found) -> bool:
-    return (found.info.vid, found.info.pid) == _BOOT_ROM
+    """The kernel has a driver for it, but whoever opens that tty swallows the HELLO that the ROM
+    says once."""
+    return (found.info.vid, found.info.pid) == BOOT_ROM
 
 
 def _detach_kernel_driver(backend: usb.backend.IBackend, handle: object, number: int) -> bool:

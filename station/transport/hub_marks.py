@@ -11,6 +11,7 @@ from station.errors import (
     HubsSwapped,
     PlaceDoubtful,
 )
+from station.places import Location
 from station.transport.usb_tree import Hub, Topology
 
 
@@ -47,6 +48,14 @@ def is_it(mark: HubMark, hub: Hub) -> bool:
     return same and mark.serial in (None, hub.serial)
 
 
+def controller_missing(wanted: str, location: Location, topology: Topology) -> ControllerMissing:
+    """`wanted` begins the sentence: what cannot be found for that reason."""
+    known = ", ".join(c.name for c in topology.controllers[:8]) or "none at all"
+    return ControllerMissing(
+        f"{wanted}; there is no controller {location.controller} (found: {known})"
+    )
+
+
 def _trouble(
     mark: HubMark,
     here: Hub | None,
@@ -56,8 +65,7 @@ def _trouble(
 ) -> PlaceDoubtful:
     expected = f"hub {mark.name} is expected at {mark.location}"
     if topology.controller(mark.location.controller) is None:
-        known = ", ".join(c.name for c in topology.controllers[:8]) or "none at all"
-        return ControllerMissing(f"{expected}; that controller is not there (found: {known})")
+        return controller_missing(expected, mark.location, topology)
     free = (h for h in topology.hubs if not h.is_root and h != here and h.name not in settled)
     found = [hub for hub in free if is_it(mark, hub)]
     for other in marks:

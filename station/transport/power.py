@@ -18,15 +18,13 @@ import trio
 from station.errors import UsbAccess, UsbError
 from station.model import DeviceInfo
 from station.places import PortPath
-from station.transport.base import Backend, PowerProof, Switched
+from station.transport.base import RETURN_S, Backend, PowerProof, Switched
 from station.transport.hub_requests import PortStatus, Switching
 from station.transport.socket_ports import NotSwitchable, ports_of_socket
 from station.transport.usb_tree import HubPort, Topology
 
 LEAVE_S = 5.0
 """A device whose power is gone is gone at once; the kernel may take a moment to say so."""
-RETURN_S = 40.0
-"""A module boots in 15 to 30 s."""
 RESTORE_S = 10.0
 """For switching one port on again, cancelled or not."""
 LOOK_S = 0.05

@@ -23,7 +23,7 @@ import usb.core
 from station.errors import Timeout, UsbClosed
 from station.model import Endpoint
 from station.protocols.dialogue import Source, read_exact
-from station.transport.base import SPAN_BYTES
+from station.transport.base import SPAN_BYTES, check_read, check_span
 from station.transport.claim import Claim
 from station.transport.usb_errors import usb_error
 
@@ -56,8 +56,7 @@ class LibusbPipe:
         return self._out.max_packet_bytes
 
     async def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        if max_bytes <= 0 or max_bytes % self._in.max_packet_bytes:
-            raise ValueError(f"{max_bytes} is not a multiple of {self._in.max_packet_bytes}")
+        check_read(max_bytes, self._in.max_packet_bytes)
         deadline_s = time.monotonic() + timeout_s
         with self._alone():
             while True:
@@ -85,8 +84,7 @@ class LibusbPipe:
         timeout_s: float,
         sent: Callable[[bytes], object] | None,
     ) -> None:
-        if chunk_bytes <= 0 or length_bytes < 0:
-            raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
+        check_span(length_bytes, chunk_bytes)
         at = offset_bytes
         end = offset_bytes + length_bytes
         timeout_ms = _milliseconds(timeout_s)

@@ -22,6 +22,9 @@ from pathlib import Path
 
 from station.places import Location, PortPath
 
+HUB_CLASS = 0x09
+"""Class of a hub, as device and as interface. Ref: USB 2.0, 11.23.1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Controller:
@@ -116,7 +119,7 @@ class UsbDevice:
 
     @property
     def is_hub(self) -> bool:
-        return self.maxchild > 0 or any(face.usb_class == 9 for face in self.interfaces)
+        return self.maxchild > 0 or any(face.usb_class == HUB_CLASS for face in self.interfaces)
 
     @property
     def endpoints(self) -> int:
