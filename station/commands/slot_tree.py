@@ -94,16 +94,14 @@ def _device_words(tree: SlotTree, device: UsbDevice | None) -> str:
     if device.is_hub:
         hub = tree.topology.hub(device.path)
         serial = "" if hub is None or hub.serial is None else f", serial {hub.serial[:40]}"
-        return f"hub{_hub_names(tree, hub)} {device.usb_id}, {device.maxchild} ports{serial}{speed}"
+        return f"{_hub_words(tree, hub)} {device.usb_id}, {device.maxchild} ports{serial}{speed}"
     return f"{device.usb_id}{speed} {drivers(device)}".rstrip()
 
 
-def _hub_names(tree: SlotTree, hub: Hub | None) -> str:
-    """The names in the slot map of hubs that belong here."""
-    names = [
-        mark.name for mark in tree.marks if hub is not None and hub_at(mark, tree.topology) == hub
-    ]
-    return "".join(f" {name}" for name in names)
+def _hub_words(tree: SlotTree, hub: Hub | None) -> str:
+    """As the slot map calls the hubs that belong here."""
+    marks = [mark for mark in tree.marks if hub is not None and hub_at(mark, tree.topology) == hub]
+    return ", ".join(mark.words for mark in marks) or "hub"
 
 
 def drivers(device: UsbDevice) -> str:

@@ -133,6 +133,8 @@ class Switched(Enum):
     SWITCHES = "SWITCHES"
     PRETENDS = "PRETENDS"
     """Asked to cut the power, the hub went on as before."""
+    CUTS_OTHERS = "CUTS OTHERS"
+    """Others on the hub lost their power, too, though it says that each port is switched alone."""
     NO_RETURN = "NO RETURN"
     """The module left and did not come back in time."""
     NOT_SWITCHABLE = "NOT SWITCHABLE"

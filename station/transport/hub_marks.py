@@ -63,7 +63,7 @@ def _trouble(
     settled: set[str],
     topology: Topology,
 ) -> PlaceDoubtful:
-    expected = f"hub {mark.name} is expected at {mark.location}"
+    expected = f"{mark.words} is expected at {mark.location}"
     if topology.controller(mark.location.controller) is None:
         return controller_missing(expected, mark.location, topology)
     free = (h for h in topology.hubs if not h.is_root and h != here and h.name not in settled)
@@ -71,8 +71,8 @@ def _trouble(
     for other in marks:
         if here is not None and hub_at(other, topology) in found and is_it(other, here):
             return HubsSwapped(
-                f"hubs {mark.name} and {other.name} are swapped: {mark.name} is at "
-                f"{other.location}, {other.name} at {mark.location}"
+                f"{mark.words} and {other.words} are swapped: {mark.words} is at "
+                f"{other.location}, {other.words} at {mark.location}"
             )
     if len(found) == 1 or (found and mark.serial is not None):
         it = "it" if mark.serial is not None else "one like it"
