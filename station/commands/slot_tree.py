@@ -134,8 +134,8 @@ def flags(tree: SlotTree, port: HubPort, device: UsbDevice | None) -> list[str]:
 
 
 def _could_be_usb_3(port: HubPort, device: UsbDevice) -> bool:
-    """A USB 3 device on its USB 2 wires says version 2.10 (USB 3.2, 9.6.1). Hubs use both."""
-    knows = (device.version or "") >= "2.10" and not device.is_hub
+    """Hubs use both sides at once."""
+    knows = device.knows_usb_3 and not device.is_hub
     return knows and device.speed_mbps == _HIGH_SPEED_MBPS and port.peer is not None
 
 
