@@ -108,10 +108,16 @@ class LibusbBackend:
     async def reset(self, device: DeviceInfo) -> None:
         """libusb says that it is gone when it came back as another; `scan` shows what it is."""
         found = await self._find(device)
+        doing = f"reset {device.path}"
         try:
-            await _in_thread(lambda: self._reset(found))
+            if self._pump is None:
+                await _in_thread(lambda: self._reset(found))
+            else:
+                await self._pump.locks.released(enumeration_of(found.info), doing)
+                with trio.CancelScope(shield=True):
+                    await self._pump.lock(enumeration_of(found.info), lambda: self._reset(found))
         except (usb.core.USBError, NotImplementedError) as error:
-            meant = usb_error(error, f"reset {device.path}")
+            meant = usb_error(error, doing)
             if not isinstance(meant, Disconnected):
                 raise meant from error
 

@@ -182,7 +182,9 @@ def test_told_to_end_it_says_so_when_the_power_could_not_be_given_back(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Dark(Powers):
-        async def cycle(self, ports: Collection[PortPath], *, off_s: float) -> PowerProof:
+        async def cycle(
+            self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+        ) -> PowerProof:
             signal.raise_signal(signal.SIGINT)
             try:
                 await trio.sleep_forever()

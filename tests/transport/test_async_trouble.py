@@ -245,6 +245,8 @@ async def test_a_recall_that_does_not_end_bars_its_device_and_no_other(hasty: No
                 await refused
         with pytest.raises(UsbBroken, match="did not end"):
             await bench.backend.open(first, 3, line_state=False)
+        with pytest.raises(UsbBroken, match="did not end"):
+            await bench.backend.reset(first)
         assert await bench.backend.product(first) is None
 
         other = await bench.backend.open(second, 0, line_state=False)
