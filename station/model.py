@@ -80,6 +80,11 @@ class DeviceInfo:
         return f"{self.vid:04x}:{self.pid:04x}"
 
 
+BOOT_ROM = (0x05C6, 0x9008)
+"""Vendor and product of Qualcomm's boot ROM in emergency download, and of the programmer it runs;
+of every family, as config/families.yaml says, too."""
+
+
 class Mode(Enum):
     """What a module can do for us right now."""
 

@@ -15,8 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from station.engine.socket_file import MAX_PATH_BYTES
 from station.errors import ConfigError, NoAccess, NoEngine, OtherProtocol
+from station.socket_file import MAX_PATH_BYTES
 from station.wire import (
     PROTOCOL,
     Answer,

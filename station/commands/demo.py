@@ -21,13 +21,13 @@ from station.commands.run import visit
 from station.commands.sim import Modelled
 from station.commands.spawn import spawn
 from station.config import Settings, load_settings
-from station.engine.socket_file import MAX_PATH_BYTES
 from station.errors import UsageError
 from station.sim.backend import SimBackend
 from station.sim.clock import ScaledClock
 from station.sim.faults import FAULTS
 from station.sim.layouts import layout_of
 from station.sim.tray import make_tray
+from station.socket_file import MAX_PATH_BYTES
 
 MAX_SLOTS = 32
 

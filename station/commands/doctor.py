@@ -20,7 +20,7 @@ from station.commands.checks.packages import packages, recipes
 from station.commands.checks.record import record
 from station.commands.checks.rights import rights
 from station.commands.checks.sleep import sleep
-from station.commands.checks.tray import tray
+from station.commands.checks.tray import bus_numbers, tray
 from station.commands.checks.ttys import ttys
 from station.commands.exits import Exit, leave, put
 from station.config import Settings, load_families
@@ -29,7 +29,7 @@ from station.transport.topology import read_topology
 
 CHECKS: tuple[Check, ...] = (
     *(rights, modem_manager, ttys, sleep),
-    *(tray, controllers, usb_memory),
+    *(tray, bus_numbers, controllers, usb_memory),
     *(disks, clock, record, packages, recipes),
     *(kernel, libusb, open_files, engine),
 )

@@ -163,6 +163,14 @@ class Lesson:
         places = " and ".join(map(str, socket.paths))
         words = f"{slot} is {places} ({', '.join(map(str, socket.locations))})"
         yield Said("learned", words, slot, candidate.path, socket.locations)
+        if len(socket.paths) == 1 and candidate.knows_usb_3:
+            words = (
+                f"{slot}: {candidate.usb_id} knows USB 3, and the kernel knows no USB 3 port of "
+                "this socket: it will work at USB 2 speed. If the socket is blue: connect its hub "
+                f"by a USB 3 cable and learn {slot} again, or add the port that "
+                "`station slots list` shows by hand"
+            )
+            yield Said("no usb 3", words, slot, candidate.path, socket.locations)
 
 
 def _is_new(device: UsbDevice, before: UsbDevice | None) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 import platformdirs
 
 from station.commands.exits import Exit, leave, say, show
-from station.engine.socket_file import MAX_PATH_BYTES
 from station.errors import ConfigError, NoAccess, NoRehearsal, OtherProtocol
+from station.socket_file import MAX_PATH_BYTES
 
 ANSWER_S = 60.0
 """A dump of a full flash is hashed and written in this time."""

@@ -1,6 +1,7 @@
 """`station sim usbip`: simulated modules as USB devices of this machine's kernel, or another's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,9 @@ from station.commands.demo_files import SIZE_MB
 from station.commands.exits import Exit, say, show
 from station.commands.sim import Modelled
 from station.commands.sim_control import default_control, is_answered
-from station.engine.socket_file import listening
 from station.engine.stop import Stop, obey_signals
 from station.errors import UsageError, VhciTaken
+from station.file_lock import HeldByAnother, holding
 from station.sim.clock import ScaledClock
 from station.sim.factory import Factory
 from station.sim.faults import FAULTS
@@ -24,6 +25,7 @@ from station.sim.usbip_attach import Berth, keep_attached
 from station.sim.usbip_control import Control
 from station.sim.usbip_server import TCP_PORT, UsbipServer, listen_tcp
 from station.sim.vhci import PortPair, Vhci
+from station.socket_file import listening
 
 MAX_MODULES = 32
 SIZES_MB = (1, 128)
@@ -60,9 +62,7 @@ def run_usbip(request: UsbipRequest, vhci: Vhci | None = None) -> Exit:
     vhci = vhci or Vhci()
     pairs = _pairs(request, vhci) if request.attach else ()
     path = request.control or default_control()
-    if is_answered(path):
-        raise UsageError(f"a rehearsal runs at {path} already; name another socket with --control")
-    with listening(path, _MODE) as made:
+    with _alone(path), listening(path, _MODE) as made:
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(made))
         clock = ScaledClock(request.modelled.speed)
         trio.run(_run, request, vhci, pairs, listener, path, clock=clock)
@@ -71,7 +71,7 @@ def run_usbip(request: UsbipRequest, vhci: Vhci | None = None) -> Exit:
 
 
 def list_faults() -> str:
-    """One line per fault and stranger: name and what it does."""
+    """One line per fault and per device that is no module of ours: name and what it does."""
     known = {name: each.description for name, each in (FAULTS | ODDITIES).items()}
     width = max(map(len, known))
     return "\n".join(f"{name:<{width}}  {words}" for name, words in known.items())
@@ -84,6 +84,20 @@ def slots_section(names: Sequence[str], pairs: Sequence[PortPair]) -> str:
         for name, pair in zip(names, pairs, strict=False)
     ]
     return "\n".join(["slots:", *lines])
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Between the question and the socket another one could begin; the lock decides. It says
+    nothing of a socket that is somebody else's."""
+    runs = UsageError(f"a rehearsal runs at {path} already; name another socket with --control")
+    try:
+        with holding(path.with_name(path.name + ".lock")):
+            if is_answered(path):
+                raise runs
+            yield
+    except HeldByAnother as error:
+        raise runs from error
 
 
 def _check(request: UsbipRequest) -> None:

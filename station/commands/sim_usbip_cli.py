@@ -35,7 +35,10 @@ def _usbip(
         list[str] | None, typer.Option(help="SLOT=NAME, e.g. A3=nak; may be repeated.")
     ] = None,
     list_faults: Annotated[
-        bool, typer.Option("--list-faults", help="Show the faults and strangers, and exit.")
+        bool,
+        typer.Option(
+            "--list-faults", help="Show the faults, and devices that are no modules; then exit."
+        ),
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Same seed, same modules.")] = None,
     speed: Annotated[float, typer.Option(help="How much faster than real time.")] = 1.0,

@@ -9,13 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from station.commands.lesson import Socket
-from station.config.slot_map import HubMark, load_slot_map, slot_map_text
+from station.config.slot_map import USB3_SIDE, HubMark, load_slot_map, slot_map_text
 from station.errors import DiskTrouble, UsageError
 from station.model import Slot
 from station.transport.topology import Hub
 
 _MAX_SERIAL = 256
-_FASTER = "-usb3"
 
 
 def map_text(sockets: Mapping[str, Socket], recipes: Mapping[str, str | None]) -> str:
@@ -40,7 +39,7 @@ def marks_of(sockets: Iterable[Socket]) -> tuple[HubMark, ...]:
             twin = depth - len(slower)
             half = 0 <= twin < len(slower)
             names[hub.name] = (
-                names[slower[twin].name] + _FASTER if half else _letters(_plain(names))
+                names[slower[twin].name] + USB3_SIDE if half else _letters(_plain(names))
             )
             hubs[hub.name] = hub
     return tuple(sorted((_mark(names[k], hub) for k, hub in hubs.items()), key=_order))
@@ -52,11 +51,11 @@ def _mark(name: str, hub: Hub) -> HubMark:
 
 
 def _order(mark: HubMark) -> tuple[int, str]:
-    return len(mark.name.removesuffix(_FASTER)), mark.name
+    return len(mark.name.removesuffix(USB3_SIDE)), mark.name
 
 
 def _plain(names: Mapping[str, str]) -> int:
-    return sum(not name.endswith(_FASTER) for name in names.values())
+    return sum(not name.endswith(USB3_SIDE) for name in names.values())
 
 
 def _letters(index: int) -> str:

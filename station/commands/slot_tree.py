@@ -94,16 +94,14 @@ def _device_words(tree: SlotTree, device: UsbDevice | None) -> str:
     if device.is_hub:
         hub = tree.topology.hub(device.path)
         serial = "" if hub is None or hub.serial is None else f", serial {hub.serial[:40]}"
-        return f"hub{_hub_names(tree, hub)} {device.usb_id}, {device.maxchild} ports{serial}{speed}"
+        return f"{_hub_words(tree, hub)} {device.usb_id}, {device.maxchild} ports{serial}{speed}"
     return f"{device.usb_id}{speed} {drivers(device)}".rstrip()
 
 
-def _hub_names(tree: SlotTree, hub: Hub | None) -> str:
-    """The names in the slot map of hubs that belong here."""
-    names = [
-        mark.name for mark in tree.marks if hub is not None and hub_at(mark, tree.topology) == hub
-    ]
-    return "".join(f" {name}" for name in names)
+def _hub_words(tree: SlotTree, hub: Hub | None) -> str:
+    """As the slot map calls the hubs that belong here."""
+    marks = [mark for mark in tree.marks if hub is not None and hub_at(mark, tree.topology) == hub]
+    return ", ".join(mark.words for mark in marks) or "hub"
 
 
 def drivers(device: UsbDevice) -> str:
@@ -136,8 +134,8 @@ def flags(tree: SlotTree, port: HubPort, device: UsbDevice | None) -> list[str]:
 
 
 def _could_be_usb_3(port: HubPort, device: UsbDevice) -> bool:
-    """A USB 3 device on its USB 2 wires says version 2.10 (USB 3.2, 9.6.1). Hubs use both."""
-    knows = (device.version or "") >= "2.10" and not device.is_hub
+    """Hubs use both sides at once."""
+    knows = device.knows_usb_3 and not device.is_hub
     return knows and device.speed_mbps == _HIGH_SPEED_MBPS and port.peer is not None
 
 

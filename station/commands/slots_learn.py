@@ -16,7 +16,7 @@ from station.commands.exits import Exit, leave, put, say, show
 from station.commands.lesson import Lesson, Said, Unusable
 from station.commands.slot_map_file import map_text, require_writable, write_map
 from station.config import Families, Settings, load_families
-from station.config.slot_map import MAX_SLOTS
+from station.config.slot_map import MAX_SLOTS, is_name
 from station.engine.feed import plain
 from station.engine.lock import own
 from station.errors import EngineRunning, NoEngine, UsageError
@@ -29,7 +29,6 @@ LOOK_S = 1.0
 
 DEFAULT_MAP = "slots.yaml"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}", re.ASCII)
 _RANGE = re.compile(r"(?P<head>[A-Za-z0-9_-]*?)(?P<first>\d{1,3})\.\.(?P=head)(?P<last>\d{1,3})")
 
 
@@ -126,7 +125,7 @@ def parse_slots(text: str) -> tuple[str, ...]:
         if len(names) > MAX_SLOTS:
             raise UsageError(f"--slots: {MAX_SLOTS} slots are the most")
     for name in names:
-        if _NAME.fullmatch(name) is None:
+        if not is_name(name):
             raise UsageError(f"--slots: {name[:40]!r} is not a slot's name such as A1")
         if names.count(name) > 1:
             raise UsageError(f"--slots: {name} is there twice")

@@ -79,7 +79,7 @@ def power_test(
     if not asked.as_json:
         _show_table(test.done)
     if len(test.done) < len(slots):
-        say("stopped: the port that was switched off is on again")
+        say(plain(test.stopped()))
         return Exit.VERDICT
     return _exit(test.done)
 
@@ -87,6 +87,7 @@ def power_test(
 class _Test:
     def __init__(self, asked: Asked, families: Families, backend: Backend, power: Power) -> None:
         self.done: list[Tested] = []
+        self._at: Slot | None = None
         self._asked = asked
         self._families = families
         self._backend = backend
@@ -99,11 +100,22 @@ class _Test:
 
     async def _all(self, slots: Sequence[Slot]) -> None:
         for slot in slots:
+            await trio.lowlevel.checkpoint_if_cancelled()
             say(f"{slot.name}: off for {self._asked.off_s:g} s")
+            self._at = slot
             tested = await self._one(slot)
+            self._at = None
             self.done.append(tested)
             if self._asked.as_json and not put(json.dumps(_facts(tested)) + "\n"):
                 return
+
+    def stopped(self) -> str:
+        """What a test that ended early left behind."""
+        if self._at is not None:  # it was cancelled, which ends with the power on
+            return f"stopped; the port of {self._at.name} is on again"
+        if self.done and (error := self.done[-1].error) is not None:
+            return f"stopped; {self.done[-1].slot.name}: {error.cause}"
+        return "stopped; no port is off"
 
     async def _one(self, slot: Slot) -> Tested:
         if slot.barred is not None:
@@ -185,16 +197,30 @@ def _seconds(seconds: float | None) -> str:
 
 
 def hub_lines(done: Sequence[Tested]) -> list[str]:
-    """What the slots say of their hubs: one that pretends at one port is not trusted at any."""
+    """What the slots say of their hubs, and what to do: one that fails at one port is not trusted
+    at any."""
     lines = []
     for hub in dict.fromkeys(_hub(one.slot) for one in done):
         words = {one.word for one in done if _hub(one.slot) == hub}
-        if Switched.PRETENDS.value in words:
-            lines.append(f"hub {hub} pretends: its slots cannot be helped by their power")
-        elif words == {Switched.SWITCHES.value}:
-            lines.append(f"hub {hub} switches")
-        elif Switched.SWITCHES.value in words:
-            lines.append(f"hub {hub} switches, but not every slot proved it")
-        else:
-            lines.append(f"hub {hub} has proven nothing")
+        lines.append(f"hub {hub} {_hub_words(words)}" if hub else f"no hub {_NO_PORT}")
     return lines
+
+
+_NO_PORT = "was asked where a slot has no port: see `station slots list`"
+
+
+def _hub_words(words: set[str]) -> str:
+    if Switched.CUTS_OTHERS.value in words:
+        return "takes the power of other slots away, too: do not switch it; use another hub"
+    if Switched.PRETENDS.value in words:
+        return (
+            "says that it cuts the power and does not: a module that hangs there must be pulled "
+            "out; use another hub"
+        )
+    if words == {Switched.SWITCHES.value}:
+        return "cuts and gives the power of each slot"
+    if Switched.SWITCHES.value in words:
+        return "cuts the power, but not every slot showed it: look at the others' reasons"
+    if words == {Switched.EMPTY.value}:
+        return "was not tried: plug a module into one of its slots and test again"
+    return "could not be tried: mend the reasons above and test again"

@@ -27,18 +27,26 @@ from station.places import MAX_PORT, Location, Place, PortPath, parse_place
 MAX_SLOTS = 256
 MAX_HUBS = 128
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
+USB3_SIDE = "-usb3"
+"""Ends the name of the faster half of a hub, which the kernel has as a hub of its own."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}", re.ASCII)
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
 
 
+def is_name(text: str) -> bool:
+    """Whether a slot or a hub may be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _slot_name(text: str) -> str:
-    if _NAME.fullmatch(text) is None:
+    if not is_name(text):
         raise ValueError("a slot name has 1 to 16 letters, digits, - or _, such as A1")
     return text
 
 
 def _hub_name(text: str) -> str:
-    if _NAME.fullmatch(text) is None:
+    if not is_name(text):
         raise ValueError("a hub name has 1 to 16 letters, digits, - or _, such as A")
     return text
 
@@ -109,6 +117,12 @@ class HubMark:
     ports: int
     serial: str | None = None
 
+    @property
+    def words(self) -> str:
+        """For people: `hub A`, `the USB 3 side of hub A`."""
+        whole = self.name.removesuffix(USB3_SIDE)
+        return f"hub {whole}" if whole == self.name else f"the USB 3 side of hub {whole}"
+
 
 @dataclass(frozen=True, slots=True)
 class SlotMap:
@@ -170,7 +184,10 @@ def slot_map_text(slots: Iterable[Slot], hubs: Iterable[HubMark]) -> str:
         recipe = "" if slot.recipe is None else f", recipe: {_quoted(slot.recipe)}"
         lines.append(f"  {_quoted(slot.name)}: {{ports: {_quoted(places)}{recipe}}}")
     marks = list(hubs)
-    lines += ["", "hubs:"] if marks else []
+    lines += [""] if marks else []
+    if any(hub.name.endswith(USB3_SIDE) for hub in marks):
+        lines.append(f"# A USB 3 hub is two: A{USB3_SIDE} is the USB 3 side of hub A.")
+    lines += ["hubs:"] if marks else []
     for hub in marks:
         serial = "" if hub.serial is None else f", serial: {_quoted(hub.serial)}"
         facts = f"usb_id: {_quoted(hub.usb_id)}, ports: {hub.ports}{serial}"

@@ -4,14 +4,13 @@ Two locks that the kernel releases when the process dies, however it dies: `floc
 beside the database, and one abstract socket name for each USB port (bound, never listened on).
 """
 
-import fcntl
-import os
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from station.errors import DiskTrouble, EngineRunning
+from station.errors import EngineRunning
+from station.file_lock import HeldByAnother, holding
 from station.model import PortPath
 
 
@@ -23,27 +22,19 @@ def own(database: Path | None, ports: Iterable[PortPath]) -> Iterator[None]:
     """
     with ExitStack() as held:
         if database is not None:
-            held.callback(os.close, _lock_file(database.with_name(database.name + ".lock")))
+            held.enter_context(_lock_database(database))
         for port in ports:
             held.enter_context(_lock_port(port))
         yield
 
 
-def _lock_file(path: Path) -> int:
+@contextmanager
+def _lock_database(database: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise DiskTrouble(f"{path} cannot be opened: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        database = path.name.removesuffix(".lock")
-        raise EngineRunning(
-            f"another station process uses the database {path.parent / database}"
-        ) from error
-    return descriptor
+        with holding(database.with_name(database.name + ".lock")):
+            yield
+    except HeldByAnother as error:
+        raise EngineRunning(f"another station process uses the database {database}") from error
 
 
 def _lock_port(port: PortPath) -> socket.socket:

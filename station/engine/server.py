@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import trio
 
 from station.engine.feed import Feed, Subscription, plain
-from station.engine.socket_file import listening
 from station.errors import Bug, StationError, TooManyScreens, UsageError
+from station.socket_file import listening
 from station.wire import (
     MAX_COMMAND_BYTES,
     Answer,

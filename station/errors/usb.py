@@ -58,7 +58,10 @@ class UsbStall(UsbError):
 class UsbBroken(UsbError):
     code = "U107"
     headline = "USB ERROR"
-    remedy = "Check the cable and the hub of the slot, then run the module again."
+    remedy = (
+        "Check the cable and the hub of the slot, then run the module again. If usbfs_memory_mb "
+        "is named: `station doctor` tells how to raise it."
+    )
     retryable = True
 
 

@@ -14,6 +14,7 @@ from station.model import DeviceInfo, Endpoint, PortPath
 from station.protocols.dialogue import Source, read_exact
 from station.sim.port import Module, SimPort
 from station.sim.power import SimPower
+from station.transport.base import check_read, check_span
 
 _LINE_STATE = (0x21, 0x22, 3)
 """SET_CONTROL_LINE_STATE with DTR and RTS."""
@@ -173,8 +174,7 @@ class SimPipe:
         return self._max_packet_bytes
 
     async def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        if max_bytes <= 0 or max_bytes % self._in_packet_bytes:
-            raise ValueError(f"{max_bytes} is not a multiple of {self._in_packet_bytes}")
+        check_read(max_bytes, self._in_packet_bytes)
         with self._alone():
             deadline_s = trio.current_time() + timeout_s
             await trio.lowlevel.checkpoint()
@@ -205,8 +205,7 @@ class SimPipe:
         timeout_s: float,
         sent: Callable[[bytes], object] | None,
     ) -> None:
-        if chunk_bytes <= 0 or length_bytes < 0:
-            raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
+        check_span(length_bytes, chunk_bytes)
         end = offset_bytes + length_bytes
         with self._alone():
             for start in range(offset_bytes, end, chunk_bytes):

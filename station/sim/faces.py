@@ -5,15 +5,14 @@ Ref: EC25-AU in EDL, configuration descriptor
 (fwupd qc-ec25au-setup.json); ModemManager 77-mm-quectel-port-types.rules for the interface map.
 """
 
-from station.model import Endpoint, Interface
+from station.model import BOOT_ROM, Endpoint, Interface
 from station.sim.port import Face
 
 DIAG, NMEA, AT, MODEM, NETWORK = range(5)
 """Interface numbers of the serial ports in normal mode."""
 
-QUALCOMM = 0x05C6
+QUALCOMM, EDL_PID = BOOT_ROM
 QUECTEL = 0x2C7C
-EDL_PID = 0x9008
 CRASHED_PID = 0x900E
 
 _BULK, _INTERRUPT = 2, 3

@@ -7,12 +7,11 @@ import trio
 
 from station.places import PortPath
 from station.sim.port import SimPort
-from station.transport.base import PowerProof, Switched
+from station.transport.base import RETURN_S, PowerProof, Switched
 
 if TYPE_CHECKING:
     from station.sim.backend import SimBackend
 
-RETURN_S = 40.0
 _EMPTY = PowerProof(Switched.EMPTY, "nothing is plugged in")
 
 

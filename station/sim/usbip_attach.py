@@ -5,6 +5,7 @@ module has its pair of ports for good: it leaves, the connection ends, the kerne
 it returns, and is attached to the same port, or to the companion if its speed is another now.
 """
 
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from socket import SO_SNDBUF, SOL_SOCKET, socketpair
@@ -82,6 +83,11 @@ class _Keeper:
             except RehearsalError as trouble:
                 self.tell(f"{berth.name}: {trouble}")
                 await trio.sleep(CALM_S * self.patience)
+            except OSError as trouble:
+                self.tell(
+                    f"{berth.name} could not be attached, and is tried again: {_why(trouble)}"
+                )
+                await trio.sleep(CALM_S * self.patience)
 
     async def _attach_once(self, berth: Berth) -> None:
         """One enumeration, from its arrival to its end."""
@@ -92,7 +98,7 @@ class _Keeper:
         if not self.server.shows(berth.port, device):
             return
         ours, kernels = socketpair()
-        with kernels:
+        with ours, kernels:
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
             async with stream:
                 for end in (ours, kernels):
@@ -123,3 +129,9 @@ class _Keeper:
                     await self.free(side)
             except RehearsalError as trouble:
                 self.tell(str(trouble))
+
+
+def _why(trouble: OSError) -> str:
+    said = trouble.strerror or str(trouble)
+    is_full = trouble.errno in (errno.EMFILE, errno.ENFILE)
+    return f"{said} (raise the limit: `ulimit -n`)" if is_full else said

@@ -5,39 +5,42 @@ the kernel at once, and what had come by then is kept for the next read. Threads
 libusb knows no other way: to read the image's file and to give the interface back.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
 import trio
 
-from station.errors import Timeout, UsbClosed, UsbError
+from station.errors import Timeout, UsbClosed, UsbError, UsbStall
 from station.model import Endpoint
 from station.protocols.dialogue import Source, read_exact
-from station.transport.base import SPAN_BYTES
+from station.transport.base import SPAN_BYTES, check_read, check_span
 from station.transport.claim import Claim
 from station.transport.usb_burst import OutLane
-from station.transport.usb_events import EventPump
+from station.transport.usb_events import EventPump, Opened
 from station.transport.usb_flight import Flight, Memory, Status, status_error
 
 _LOOK_S = 0.001
 """What a read without patience waits: the module is asked only while a transfer is there."""
+_CLEAR_S = 2.0
+"""So long a stalled endpoint is waited for to be cleared. The thread goes on; nothing is asked of
+the device meanwhile."""
 
 
 class InLane:
     """One IN endpoint, bulk or interrupt. Used by one task at a time."""
 
-    def __init__(self, pump: EventPump, handle: object, endpoint: Endpoint, place: str) -> None:
+    def __init__(self, pump: EventPump, opened: Opened, endpoint: Endpoint, place: str) -> None:
         self._doing = f"read on {place}"
         self._packet_bytes = endpoint.max_packet_bytes
-        self._flight = Flight(pump, handle, endpoint.address, endpoint.transfer, self._doing)
+        self._flight = Flight(pump, opened, endpoint.address, endpoint.transfer, self._doing)
         self._memory = Memory(0)
         self._kept: bytes | None = None
 
     async def read(self, max_bytes: int, timeout_s: float) -> bytes:
         """As `station.transport.base.Pipe.read`."""
-        if max_bytes <= 0 or max_bytes % self._packet_bytes:
-            raise ValueError(f"{max_bytes} is not a multiple of {self._packet_bytes}")
+        check_read(max_bytes, self._packet_bytes)
         if self._kept is None:
             await self._fetch(max_bytes, timeout_s)
         else:
@@ -79,10 +82,12 @@ class AsyncPipe:
 
     def __init__(self, claim: Claim, pump: EventPump) -> None:
         self._claim = claim
+        self._pump = pump
+        self._opened = opened = Opened.of(claim.handle, claim.device)
         self._place = claim.place
         self._max_packet_bytes = claim.bulk_out.max_packet_bytes
-        self._in = InLane(pump, claim.handle, claim.bulk_in, claim.place)
-        self._out = OutLane(pump, claim.handle, claim.bulk_out, claim.place)
+        self._in = InLane(pump, opened, claim.bulk_in, claim.place)
+        self._out = OutLane(pump, opened, claim.bulk_out, claim.place)
         self._limiter = trio.CapacityLimiter(1)
         self._in_use = False
         self._closed = False
@@ -92,12 +97,12 @@ class AsyncPipe:
         return self._max_packet_bytes
 
     async def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        with self._alone("read"):
+        async with self._alone("read", self._claim.bulk_in):
             return await self._in.read(max_bytes, timeout_s)
 
     async def write(self, data: bytes, *, zlp: bool, timeout_s: float) -> None:
-        with self._alone("write"):
-            await self._out.send(data, len(data), zlp=zlp, timeout_s=timeout_s)
+        async with self._alone("write", self._claim.bulk_out):
+            await self._out.send(data, zlp=zlp, timeout_s=timeout_s)
 
     async def write_span(
         self,
@@ -110,22 +115,25 @@ class AsyncPipe:
         timeout_s: float,
         sent: Callable[[bytes], object] | None,
     ) -> None:
-        if chunk_bytes <= 0 or length_bytes < 0:
-            raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
+        check_span(length_bytes, chunk_bytes)
         piece_bytes = max(1, SPAN_BYTES // chunk_bytes) * chunk_bytes
         end = offset_bytes + length_bytes
-        with self._alone("write"):
+        told = None if sent is None else _Told(sent)
+        async with (
+            self._alone("write", self._claim.bulk_out),
+            self._out.burst(
+                chunk_bytes,
+                zlp=zlp,
+                timeout_s=timeout_s,
+                taken=None if told is None else told.taken,
+            ),
+        ):
             for begin in range(offset_bytes, end, piece_bytes):
                 wanted_bytes = min(piece_bytes, end - begin)
                 own = await self._own(source, begin, wanted_bytes)
-                self._check_open("write")
-                await self._out.send(
-                    own.ljust(wanted_bytes, b"\0"),
-                    chunk_bytes,
-                    zlp=zlp,
-                    timeout_s=timeout_s,
-                    taken=None if sent is None else partial(_tell, sent, own),
-                )
+                if told is not None:
+                    told.expect(own, wanted_bytes)
+                await self._out.feed(own.ljust(wanted_bytes, b"\0"))
 
     async def aclose(self) -> None:
         if self._closed:
@@ -135,7 +143,7 @@ class AsyncPipe:
             for lane in (self._in, self._out):
                 await lane.settle()
                 lane.free()
-            await trio.to_thread.run_sync(self._claim.give_back, limiter=self._limiter)
+        await self._pump.close(self._opened.device, self._claim.give_back)
 
     async def _own(self, source: Source, begin: int, wanted_bytes: int) -> bytes:
         """The image's own bytes of a piece. The disk may block, and is not waited for."""
@@ -145,26 +153,51 @@ class AsyncPipe:
         read = partial(read_exact, source, begin, own_bytes)
         return await trio.to_thread.run_sync(read, limiter=self._limiter, abandon_on_cancel=True)
 
-    @contextlib.contextmanager
-    def _alone(self, doing: str) -> Iterator[None]:
+    @asynccontextmanager
+    async def _alone(self, doing: str, endpoint: Endpoint) -> AsyncIterator[None]:
         if self._in_use:
             raise trio.BusyResourceError(f"two tasks use the pipe {self._place} at once")
         self._check_open(doing)
         self._in_use = True
         try:
             yield
-        except UsbError:
+        except UsbError as error:
             self._check_open(doing)  # it was recalled because another task closed the pipe
+            if isinstance(error, UsbStall):
+                await self._clear_halt(endpoint)
             raise
         finally:
             self._in_use = False
+
+    async def _clear_halt(self, endpoint: Endpoint) -> None:
+        with trio.move_on_after(_CLEAR_S):
+            await self._pump.lock(self._opened.device, partial(self._claim.clear_halt, endpoint))
 
     def _check_open(self, doing: str) -> None:
         if self._closed:
             raise UsbClosed(f"{doing} on {self._place}: the pipe is already closed")
 
 
-def _tell(sent: Callable[[bytes], object], own: bytes, begin: int, end: int) -> None:
-    """The image's own bytes of what was taken; padding is none."""
-    if taken := own[begin:end]:
-        sent(taken)
+class _Told:
+    """Tells `sent` the image's own bytes of what was taken; padding is none."""
+
+    def __init__(self, sent: Callable[[bytes], object]) -> None:
+        self._sent = sent
+        self._pieces: deque[tuple[bytes, int]] = deque()
+        self._at = 0
+
+    def expect(self, own: bytes, length_bytes: int) -> None:
+        """The next piece, with how long it is when padded."""
+        self._pieces.append((own, length_bytes))
+
+    def taken(self, count: int) -> None:
+        while count:
+            own, length_bytes = self._pieces[0]
+            end = min(self._at + count, length_bytes)
+            if part := own[self._at : end]:
+                self._sent(part)
+            count -= end - self._at
+            self._at = end
+            if end == length_bytes:
+                self._pieces.popleft()
+                self._at = 0

@@ -17,6 +17,18 @@ SPAN_BYTES = 1 << 20
 """How much of an image is read at once; what goes to the wire in one trip, at most."""
 
 
+def check_read(max_bytes: int, packet_bytes: int) -> None:
+    """What every pipe asks of `read`: less than a packet would be overrun by one."""
+    if max_bytes <= 0 or max_bytes % packet_bytes:
+        raise ValueError(f"{max_bytes} is not a multiple of {packet_bytes}")
+
+
+def check_span(length_bytes: int, chunk_bytes: int) -> None:
+    """And of `write_span`."""
+    if chunk_bytes <= 0 or length_bytes < 0:
+        raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
+
+
 class Pipe(Protocol):
     """The two bulk endpoints of one claimed interface. Used by one task at a time."""
 
@@ -111,12 +123,18 @@ class Port(Protocol):
         ...
 
 
+RETURN_S = 40.0
+"""For a module whose power is on again: it boots in 15 to 30 s."""
+
+
 class Switched(Enum):
     """What a port did when its power was to go off and on again."""
 
     SWITCHES = "SWITCHES"
     PRETENDS = "PRETENDS"
     """Asked to cut the power, the hub went on as before."""
+    CUTS_OTHERS = "CUTS OTHERS"
+    """Others on the hub lost their power, too, though it says that each port is switched alone."""
     NO_RETURN = "NO RETURN"
     """The module left and did not come back in time."""
     NOT_SWITCHABLE = "NOT SWITCHABLE"

@@ -13,7 +13,7 @@ import usb.backend
 import usb.core
 
 from station.errors import Disconnected, UsbAccess, UsbBroken, UsbBusy
-from station.model import Endpoint
+from station.model import BOOT_ROM, DeviceInfo, Endpoint
 from station.transport.tty_holders import TtyHolders
 from station.transport.usb_errors import usb_error
 from station.transport.usb_scan import Found
@@ -23,10 +23,6 @@ SET_CONTROL_LINE_STATE = (0x21, 0x22)
 DTR_AND_RTS = 0x0003
 _CONTROL_TIMEOUT_MS = 1000
 
-_BOOT_ROM = (0x05C6, 0x9008)
-"""Qualcomm's boot ROM in emergency download, and the programmer it runs. The kernel has a driver
-for it, but whoever opens that tty swallows the HELLO that the ROM says once."""
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -34,6 +30,7 @@ class Claim:
 
     backend: usb.backend.IBackend
     handle: object
+    device: DeviceInfo
     interface: int
     bulk_in: Endpoint
     bulk_out: Endpoint
@@ -43,6 +40,12 @@ class Claim:
     def give_back(self) -> None:
         """Release and close; a device that is gone has nothing left to give back."""
         _give_back(self.backend, self.handle, self.interface, reattach=self.reattach)
+
+    def clear_halt(self, endpoint: Endpoint) -> None:
+        """After a stall, so that the endpoint may be used again. The kernel gives the module 5 s
+        for it; what will not be mended shows itself in the next transfer."""
+        with contextlib.suppress(usb.core.USBError, NotImplementedError):
+            self.backend.clear_halt(self.handle, endpoint.address)
 
 
 def claim(
@@ -78,7 +81,14 @@ def claim(
         _give_back(backend, handle, number, reattach=detached)
         raise
     return Claim(
-        backend, handle, number, interface.bulk_in, interface.bulk_out, place, reattach=detached
+        backend,
+        handle,
+        found.info,
+        number,
+        interface.bulk_in,
+        interface.bulk_out,
+        place,
+        reattach=detached,
     )
 
 
@@ -94,7 +104,9 @@ def _open(backend: usb.backend.IBackend, found: Found, place: str) -> object:
 
 
 def _is_boot_rom(found: Found) -> bool:
-    return (found.info.vid, found.info.pid) == _BOOT_ROM
+    """The kernel has a driver for it, but whoever opens that tty swallows the HELLO that the ROM
+    says once."""
+    return (found.info.vid, found.info.pid) == BOOT_ROM
 
 
 def _detach_kernel_driver(backend: usb.backend.IBackend, handle: object, number: int) -> bool:

@@ -12,9 +12,9 @@ from pathlib import Path
 from station.errors import ConfigError
 from station.places import PortPath
 from station.transport.sysfs import names
+from station.transport.usb_tree import HUB_CLASS
 
 DEVICES = "bus/usb/devices"
-_HUB_CLASS = 0x09
 _NUMBER_BYTES = 16
 
 
@@ -61,7 +61,7 @@ def _enumeration(folder: Path) -> Enumeration | None:
     except OSError:
         return None
     try:
-        if _number(opened, "bDeviceClass", 16, most=0xFF) == _HUB_CLASS:
+        if _number(opened, "bDeviceClass", 16, most=0xFF) == HUB_CLASS:
             return None
         return Enumeration(
             inode=os.fstat(opened).st_ino,

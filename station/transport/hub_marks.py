@@ -11,6 +11,7 @@ from station.errors import (
     HubsSwapped,
     PlaceDoubtful,
 )
+from station.places import Location
 from station.transport.usb_tree import Hub, Topology
 
 
@@ -47,6 +48,14 @@ def is_it(mark: HubMark, hub: Hub) -> bool:
     return same and mark.serial in (None, hub.serial)
 
 
+def controller_missing(wanted: str, location: Location, topology: Topology) -> ControllerMissing:
+    """`wanted` begins the sentence: what cannot be found for that reason."""
+    known = ", ".join(c.name for c in topology.controllers[:8]) or "none at all"
+    return ControllerMissing(
+        f"{wanted}; there is no controller {location.controller} (found: {known})"
+    )
+
+
 def _trouble(
     mark: HubMark,
     here: Hub | None,
@@ -54,17 +63,16 @@ def _trouble(
     settled: set[str],
     topology: Topology,
 ) -> PlaceDoubtful:
-    expected = f"hub {mark.name} is expected at {mark.location}"
+    expected = f"{mark.words} is expected at {mark.location}"
     if topology.controller(mark.location.controller) is None:
-        known = ", ".join(c.name for c in topology.controllers[:8]) or "none at all"
-        return ControllerMissing(f"{expected}; that controller is not there (found: {known})")
+        return controller_missing(expected, mark.location, topology)
     free = (h for h in topology.hubs if not h.is_root and h != here and h.name not in settled)
     found = [hub for hub in free if is_it(mark, hub)]
     for other in marks:
         if here is not None and hub_at(other, topology) in found and is_it(other, here):
             return HubsSwapped(
-                f"hubs {mark.name} and {other.name} are swapped: {mark.name} is at "
-                f"{other.location}, {other.name} at {mark.location}"
+                f"{mark.words} and {other.words} are swapped: {mark.words} is at "
+                f"{other.location}, {other.words} at {mark.location}"
             )
     if len(found) == 1 or (found and mark.serial is not None):
         it = "it" if mark.serial is not None else "one like it"

@@ -14,7 +14,7 @@ import usb.backend
 import usb.backend.libusb1
 import usb.core
 
-from station.errors import Disconnected, UsbUnavailable
+from station.errors import Disconnected, UsbBroken, UsbUnavailable
 from station.model import DeviceInfo, PortPath
 from station.transport.async_pipe import AsyncPipe
 from station.transport.base import Pipe
@@ -24,9 +24,9 @@ from station.transport.libusb_wire import libusb_wire
 from station.transport.port_switch import UsbHubs
 from station.transport.power import PortPower
 from station.transport.topology import Topology, read_topology
-from station.transport.usb_control import read_string, set_line_state
+from station.transport.usb_control import read_string, read_string_blocking, set_line_state
 from station.transport.usb_errors import usb_error
-from station.transport.usb_events import Wire, pump_of
+from station.transport.usb_events import Opened, Wire, enumeration_of, pump_of
 from station.transport.usb_pipe import LibusbPipe
 from station.transport.usb_scan import Census, Found
 
@@ -72,16 +72,17 @@ class LibusbBackend:
         try:
             if self._pump is None:
                 return LibusbPipe(await self._claim(found, interface, line_state=line_state))
+            await self._pump.locks.released(enumeration_of(found.info), doing)
             claimed = await self._claim(found, interface, line_state=False)
         except (usb.core.USBError, NotImplementedError) as error:
             raise usb_error(error, doing) from error
         try:
             if line_state:
-                await set_line_state(self._pump, claimed.handle, interface, doing)
+                opened = Opened.of(claimed.handle, found.info)
+                await set_line_state(self._pump, opened, interface, doing)
             return AsyncPipe(claimed, self._pump)
         except BaseException:
-            with trio.CancelScope(shield=True):
-                await _in_thread(claimed.give_back)
+            await self._pump.close(enumeration_of(found.info), claimed.give_back)
             raise
 
     async def product(self, device: DeviceInfo) -> str | None:
@@ -89,26 +90,34 @@ class LibusbBackend:
         found = await self._find(device)
         if self._pump is None:
             return await _in_thread(lambda: self._product(found))
+        doing = f"product string of {device.path}"
         try:
+            await self._pump.locks.released(enumeration_of(found.info), doing)
             index, handle = await _in_thread(lambda: self._open_product(found))
-        except (usb.core.USBError, NotImplementedError):
+        except (usb.core.USBError, NotImplementedError, UsbBroken):
             return None
         if handle is None:
             return None
         try:
-            doing = f"product string of {device.path}"
-            return await read_string(self._pump, handle, index, doing)
+            return await read_string(self._pump, Opened.of(handle, found.info), index, doing)
         finally:
-            with trio.CancelScope(shield=True):
-                await _in_thread(lambda: self._backend.close_device(handle))
+            await self._pump.close(
+                enumeration_of(found.info), lambda: self._backend.close_device(handle)
+            )
 
     async def reset(self, device: DeviceInfo) -> None:
         """libusb says that it is gone when it came back as another; `scan` shows what it is."""
         found = await self._find(device)
+        doing = f"reset {device.path}"
         try:
-            await _in_thread(lambda: self._reset(found))
+            if self._pump is None:
+                await _in_thread(lambda: self._reset(found))
+            else:
+                await self._pump.locks.released(enumeration_of(found.info), doing)
+                with trio.CancelScope(shield=True):
+                    await self._pump.lock(enumeration_of(found.info), lambda: self._reset(found))
         except (usb.core.USBError, NotImplementedError) as error:
-            meant = usb_error(error, f"reset {device.path}")
+            meant = usb_error(error, doing)
             if not isinstance(meant, Disconnected):
                 raise meant from error
 
@@ -158,16 +167,18 @@ class LibusbBackend:
             self._backend.close_device(handle)
 
     def _product(self, found: Found) -> str | None:
-        if found.raw is None:
-            return None
-        device = usb.core.Device(found.raw, self._backend)
         try:
-            product: str | None = device.product
-        except (usb.core.USBError, NotImplementedError, ValueError, IndexError):
+            index, handle = self._open_product(found)
+        except (usb.core.USBError, NotImplementedError):
+            return None
+        if handle is None:
+            return None
+        try:
+            return read_string_blocking(self._backend, handle, index)
+        except (usb.core.USBError, NotImplementedError):
             return None
         finally:
-            device.finalize()
-        return product or None
+            self._backend.close_device(handle)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from station.config.slot_map import HubMark
 from station.errors import (
-    ControllerMissing,
     HubMissing,
     PlaceDoubtful,
     PortMissing,
@@ -18,7 +17,7 @@ from station.errors import (
 )
 from station.model import PortPath, Slot
 from station.places import Location
-from station.transport.hub_marks import hub_troubles
+from station.transport.hub_marks import controller_missing, hub_troubles
 from station.transport.usb_tree import Topology
 
 
@@ -81,10 +80,7 @@ def _paths(location: Location, topology: Topology) -> tuple[PortPath, ...]:
     if paths:
         return paths
     if topology.controller(location.controller) is None:
-        known = ", ".join(c.name for c in topology.controllers[:8]) or "none at all"
-        raise ControllerMissing(
-            f"port {location} is not there: no controller {location.controller} (found: {known})"
-        )
+        raise controller_missing(f"port {location} is not there", location, topology)
     hub = next((h for place in location.hub.revisions if (h := topology.hub(place))), None)
     if hub is None:
         raise HubMissing(f"port {location} is not there: no hub at {location.hub}")

@@ -15,18 +15,16 @@ from typing import Protocol
 
 import trio
 
-from station.errors import UsbAccess, UsbError
+from station.errors import UsbAccess, UsbBroken, UsbError
 from station.model import DeviceInfo
 from station.places import PortPath
-from station.transport.base import Backend, PowerProof, Switched
+from station.transport.base import RETURN_S, Backend, PowerProof, Switched
 from station.transport.hub_requests import PortStatus, Switching
 from station.transport.socket_ports import NotSwitchable, ports_of_socket
 from station.transport.usb_tree import HubPort, Topology
 
 LEAVE_S = 5.0
 """A device whose power is gone is gone at once; the kernel may take a moment to say so."""
-RETURN_S = 40.0
-"""A module boots in 15 to 30 s."""
 RESTORE_S = 10.0
 """For switching one port on again, cancelled or not."""
 LOOK_S = 0.05
@@ -123,20 +121,24 @@ class PortPower:
         neighbours = await self._neighbours(socket)
         asked_s = trio.current_time()
         left_s = None
-        dragged: set[tuple[PortPath, int]] = set()
+        dragged: set[tuple[PortPath, int]] = set()  # looked for while it is off: they come back
         try:
             for switch in reversed(socket.switches):
                 await switch.cut()
             if await self._left(socket, device):
                 left_s = trio.current_time() - asked_s
-                await _stay_off(socket, off_s)
-                dragged = neighbours - await self._neighbours(socket)
+
+                async def drags() -> bool:
+                    dragged.update(neighbours - await self._neighbours(socket))
+                    return bool(dragged)
+
+                await _stay_off(socket, off_s, drags)
         finally:
             await _restore(socket)
         if dragged:
             others = ", ".join(sorted(str(path) for path, _ in dragged))
             return PowerProof(
-                Switched.PRETENDS, f"what sits on {others} left together with it", left_s
+                Switched.CUTS_OTHERS, f"what sits on {others} left together with it", left_s
             )
         if left_s is None:
             return PowerProof(
@@ -236,24 +238,37 @@ async def _was_left_off(socket: _Socket) -> bool:
     return any([not (await switch.status()).powered for switch in socket.switches])
 
 
-async def _stay_off(socket: _Socket, off_s: float) -> None:
+async def _never() -> bool:
+    return False
+
+
+async def _stay_off(
+    socket: _Socket, off_s: float, is_enough: Callable[[], Awaitable[bool]] = _never
+) -> None:
+    """For `off_s`, or until it `is_enough`: whoever lost their power, too, get it back at once."""
     ends_s = trio.current_time() + off_s
     loose = [switch for switch in socket.switches if not await switch.hold()]
-    while (left_s := ends_s - trio.current_time()) > 0:
+    while not await is_enough() and (left_s := ends_s - trio.current_time()) > 0:
         for switch in loose:
             await switch.cut()
-        await trio.sleep(min(left_s, AGAIN_S) if loose else left_s)
+        await trio.sleep(min(left_s, AGAIN_S))
 
 
 async def _restore(socket: _Socket) -> None:
     """On again, each port whatever became of the others; SuperSpeed first, so that a module
-    does not settle for High-Speed. Raises what the last one raised."""
+    does not settle for High-Speed. Raises UsbError for a port that may still be off."""
     failure: UsbError | None = None
-    for switch in socket.switches:
-        with trio.move_on_after(RESTORE_S, shield=True):
+    for path, switch in zip(socket.paths, socket.switches, strict=True):
+        with trio.move_on_after(RESTORE_S, shield=True) as scope:
             try:
                 await switch.restore()
             except UsbError as error:
-                failure = error
+                failure = type(error)(f"{error.cause}; {_dark(path)}")
+        if scope.cancelled_caught:
+            failure = UsbBroken(f"the hub did not answer within {RESTORE_S:g} s; {_dark(path)}")
     if failure is not None:
         raise failure
+
+
+def _dark(path: PortPath) -> str:
+    return f"port {path} may be without power: unplug its hub and plug it in again"

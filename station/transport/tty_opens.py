@@ -8,6 +8,7 @@ Ref: man inotify(7), uapi/linux/inotify.h.
 
 import ctypes
 import os
+import re
 import struct
 import threading
 from pathlib import Path
@@ -22,6 +23,8 @@ _IN_EXCL_UNLINK = 0x0400_0000
 _IN_ONLYDIR = 0x0100_0000
 _EVENT = struct.Struct("iIII")
 """struct inotify_event: watch, mask, cookie, length of the name that follows."""
+_MODULES_TTY = re.compile(r"tty(USB|ACM)\d{1,5}", re.ASCII)
+"""usb-serial's and cdc_acm's, whatever driver is bound. Consoles are opened all the time."""
 _READ_BYTES = 1 << 16
 _READS_MAX = 64
 
@@ -34,7 +37,7 @@ class TtyOpens:
         self._open: set[str] = set()
         self._lock = threading.Lock()
         self.noted = 0
-        """Grows with every event about a tty."""
+        """Grows with every event about a tty that a module may have."""
 
     def close(self) -> None:
         with self._lock:
@@ -76,7 +79,7 @@ class TtyOpens:
     def _note(self, name: str, mask: int) -> None:
         if mask & _IN_Q_OVERFLOW:
             self._open.clear()
-        if not name.startswith("tty"):
+        if not _MODULES_TTY.fullmatch(name):
             return
         self.noted += 1
         if mask & _IN_OPEN:

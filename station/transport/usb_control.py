@@ -1,11 +1,14 @@
 """The few control transfers the station makes: the line state of a port, the product string."""
 
 import struct
+from array import array
 from dataclasses import dataclass
+
+import usb.backend
 
 from station.errors import Disconnected, UsbAccess, UsbError
 from station.transport.claim import DTR_AND_RTS, SET_CONTROL_LINE_STATE
-from station.transport.usb_events import EventPump
+from station.transport.usb_events import EventPump, Opened
 from station.transport.usb_flight import Flight, Memory, Status, status_error
 
 _SETUP = struct.Struct("<BBHHH")
@@ -61,7 +64,7 @@ def parse_languages(data: bytes) -> int | None:
     return data[2] | data[3] << 8
 
 
-async def control(pump: EventPump, handle: object, setup: Setup, doing: str) -> bytes:
+async def control(pump: EventPump, opened: Opened, setup: Setup, doing: str) -> bytes:
     """One control transfer, without or with data to come in; what came.
 
     Raises what a transfer raises: UsbStall for a request the module does not know, Timeout after
@@ -69,7 +72,7 @@ async def control(pump: EventPump, handle: object, setup: Setup, doing: str) -> 
     """
     memory = Memory(_SETUP.size + setup.length_bytes)
     memory.put(setup.pack())
-    flight = Flight(pump, handle, 0, _CONTROL, doing)
+    flight = Flight(pump, opened, 0, _CONTROL, doing)
     try:
         await flight.fly(memory, memory.length_bytes, _TIMEOUT_S)
         if flight.status != Status.COMPLETED:
@@ -80,24 +83,46 @@ async def control(pump: EventPump, handle: object, setup: Setup, doing: str) -> 
         flight.free()
 
 
-async def set_line_state(pump: EventPump, handle: object, interface: int, doing: str) -> None:
+async def set_line_state(pump: EventPump, opened: Opened, interface: int, doing: str) -> None:
     """A port without modem control stalls the request or ignores it, and needs none; the kernel
     does not look at the result either. Raises Disconnected, UsbAccess."""
     try:
-        await control(pump, handle, line_state(interface), doing)
+        await control(pump, opened, line_state(interface), doing)
     except (Disconnected, UsbAccess):
         raise
     except UsbError:
         pass
 
 
-async def read_string(pump: EventPump, handle: object, index: int, doing: str) -> str | None:
+async def read_string(pump: EventPump, opened: Opened, index: int, doing: str) -> str | None:
     """String `index` in the device's first language; None when there is none to read."""
     try:
-        languages = await control(pump, handle, string_request(0, 0), doing)
+        languages = await control(pump, opened, string_request(0, 0), doing)
         language = parse_languages(languages)
         if language is None:
             return None
-        return parse_string(await control(pump, handle, string_request(index, language), doing))
+        return parse_string(await control(pump, opened, string_request(index, language), doing))
     except UsbError:
         return None
+
+
+def read_string_blocking(backend: usb.backend.IBackend, handle: object, index: int) -> str | None:
+    """The same by pyusb's backend. Raises what that raises."""
+    language = parse_languages(_asked(backend, handle, string_request(0, 0)))
+    if language is None:
+        return None
+    return parse_string(_asked(backend, handle, string_request(index, language)))
+
+
+def _asked(backend: usb.backend.IBackend, handle: object, setup: Setup) -> bytes:
+    buffer = array("B", bytes(setup.length_bytes))
+    got = backend.ctrl_transfer(
+        handle,
+        setup.request_type,
+        setup.request,
+        setup.value,
+        setup.index,
+        buffer,
+        int(_TIMEOUT_S * 1000),
+    )
+    return buffer[:got].tobytes()

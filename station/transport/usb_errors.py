@@ -32,6 +32,10 @@ _BY_ERRNO: dict[int, tuple[type[UsbError], str]] = {
     errno.EACCES: (UsbAccess, "the operating system denies access"),
     errno.EPERM: (UsbAccess, "the operating system denies access"),
     errno.EPIPE: (UsbStall, "the module stalled the endpoint"),
+    errno.ENOMEM: (
+        UsbBroken,
+        "the kernel's memory for USB transfers is used up (usbfs_memory_mb is too small)",
+    ),
     errno.EOVERFLOW: (UsbBroken, "the module sent more than a transfer may hold"),
 }
 

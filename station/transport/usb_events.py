@@ -5,13 +5,18 @@ can be: make a transfer, submit it, cancel it, hear that it ended.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from threading import get_ident
 from typing import Protocol
 from weakref import WeakKeyDictionary, proxy
 
 import trio
 import usb.core
+
+from station.errors import UsbBroken
+from station.model import DeviceInfo
+from station.transport.usb_locks import DeviceLocks
 
 _RETRY_S = 0.1
 
@@ -69,6 +74,22 @@ class Wire(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What pyusb's backend calls a device that it opened, and which enumeration that is."""
+
+    handle: object
+    device: Hashable
+
+    @classmethod
+    def of(cls, handle: object, info: DeviceInfo) -> "Opened":
+        return cls(handle, enumeration_of(info))
+
+
+def enumeration_of(info: DeviceInfo) -> Hashable:
+    return info.path, info.generation
+
+
 _pumps: "WeakKeyDictionary[Wire, EventPump]" = WeakKeyDictionary()
 
 
@@ -84,7 +105,8 @@ class EventPump:
     Two runs at the same time, in two threads, would need two wires.
 
     usbfs holds the lock of a device while it takes a transfer back, and wants it to tell of ends.
-    So transfers are recalled in a thread, and meanwhile events are handled in one too.
+    So transfers are recalled in a thread, meanwhile events are handled in one too, and nothing
+    is submitted to that device (`usb_locks.py`).
     Ref: Linux drivers/usb/core/devio.c (usbdev_do_ioctl, proc_unlinkurb).
     """
 
@@ -92,7 +114,7 @@ class EventPump:
         self._wire: Wire = proxy(wire)  # the wire is the key the pump is found by
         self._token: trio.lowlevel.TrioToken | None = None
         self._thread = 0
-        self._recalls = 0
+        self.locks = DeviceLocks()
 
     def start(self) -> None:
         """Before the first transfer of a run; costs next to nothing after that."""
@@ -103,7 +125,7 @@ class EventPump:
             trio.lowlevel.spawn_system_task(self._run, name="usb events")
 
     def transfer(
-        self, handle: object, endpoint_address: int, kind: int, landed: Callable[[], None]
+        self, opened: Opened, endpoint_address: int, kind: int, landed: Callable[[], None]
     ) -> Transfer:
         """A transfer that calls `landed` in trio's thread, whichever thread heard of its end.
 
@@ -116,15 +138,47 @@ class EventPump:
             elif self._token is not None:
                 self._pass_on(self._token, landed)
 
-        return self._wire.transfer(handle, endpoint_address, kind, ended)
+        return self._wire.transfer(opened.handle, endpoint_address, kind, ended)
 
-    async def recall(self, transfers: Sequence[Transfer]) -> None:
+    async def recall(self, device: Hashable, transfers: Sequence[Transfer]) -> None:
         """Have these end, one after the other. Cancelled, it leaves the kernel at it."""
-        self._recalls += 1
-        try:
-            await _in_thread(lambda: _cancel(transfers))
-        finally:
-            self._recalls -= 1
+
+        def cancel() -> None:
+            for transfer in transfers:
+                transfer.cancel()
+
+        await self.lock(device, cancel)
+
+    async def lock(self, device: Hashable, work: Callable[[], None]) -> None:
+        """Do in a thread what has the kernel lock the device. Cancelled, it leaves the thread
+        at it; the device counts as locked until the thread is really through."""
+        token = trio.lowlevel.current_trio_token()
+        ended = trio.Event()
+        failures: list[BaseException] = []
+
+        def locked() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - trio's task raises it
+                failures.append(error)
+            finally:
+                self.locks.release(device, token)
+
+        self.locks.take(device)
+        trio.lowlevel.start_thread_soon(locked, lambda _: self._pass_on(token, ended.set))
+        await ended.wait()
+        if failures:
+            raise failures[0]
+
+    async def close(self, device: Hashable, work: Callable[[], None]) -> None:
+        """Give up what is open of a device: now, or when the kernel lets go of it."""
+        with trio.CancelScope(shield=True):
+            try:
+                await self.locks.released(device, "close")
+            except UsbBroken:
+                if self.locks.put_off(device, work):
+                    return
+            await self.lock(device, work)
 
     @staticmethod
     def _pass_on(token: trio.lowlevel.TrioToken, landed: Callable[[], None]) -> None:
@@ -135,7 +189,7 @@ class EventPump:
         while True:
             await trio.lowlevel.wait_readable(self._wire.fileno())
             try:
-                if self._recalls:
+                if self.locks:
                     await _in_thread(self._wire.handle_events_blocking)
                 else:
                     self._wire.handle_events()
@@ -146,8 +200,3 @@ class EventPump:
 
 async def _in_thread(work: Callable[[], None]) -> None:
     await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1))
-
-
-def _cancel(transfers: Sequence[Transfer]) -> None:
-    for transfer in transfers:
-        transfer.cancel()

@@ -9,19 +9,17 @@ broken.
 import ctypes
 import errno
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from enum import IntEnum
 
 import trio
 import usb.core
 
-from station.errors import UsbBroken, UsbError
+from station.errors import UsbError
 from station.transport.usb_errors import usb_error
-from station.transport.usb_events import EventPump, Transfer
-
-SETTLE_S = 2.0
-"""So long may a recalled transfer take to end. The kernel of a healthy machine needs less than
-a millisecond; over USB/IP it is the answer of the far side."""
+from station.transport.usb_events import EventPump, Opened, Transfer
+from station.transport.usb_locks import SETTLE_S, never_ended
+from station.transport.usb_room import Patience, is_for_want_of_room
 
 
 class Status(IntEnum):
@@ -82,8 +80,9 @@ _abandoned: list[object] = []
 class Recall:
     """Brings the transfers of one endpoint down, if that can be done at all."""
 
-    def __init__(self, pump: EventPump) -> None:
+    def __init__(self, pump: EventPump, device: Hashable) -> None:
         self._pump = pump
+        self._device = device
         self._lock = trio.Lock()
         self.has_failed = False
 
@@ -100,7 +99,7 @@ class Recall:
         with trio.move_on_after(SETTLE_S, shield=True) as scope:
             async with self._lock:  # nobody frees what another one is recalling
                 if transfers := flying():
-                    await self._pump.recall(transfers)
+                    await self._pump.recall(self._device, transfers)
                     await end()
         if scope.cancelled_caught:
             self.has_failed = True
@@ -117,13 +116,14 @@ class Flight:
     """The one transfer of an endpoint. `status` is None until it has ended."""
 
     def __init__(
-        self, pump: EventPump, handle: object, endpoint_address: int, kind: int, doing: str
+        self, pump: EventPump, opened: Opened, endpoint_address: int, kind: int, doing: str
     ) -> None:
         self._pump = pump
+        self._device = opened.device
         self._doing = doing
-        self._transfer = pump.transfer(handle, endpoint_address, kind, self._landed)
+        self._transfer = pump.transfer(opened, endpoint_address, kind, self._landed)
         self._lot = trio.lowlevel.ParkingLot()
-        self._recall = Recall(pump)
+        self._recall = Recall(pump, opened.device)
         self._memory: Memory | None = None
         self._is_flying = False
         self.status: int | None = None
@@ -139,10 +139,7 @@ class Flight:
         self._pump.start()
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check()
-        try:
-            self._transfer.submit(memory.address, length_bytes)
-        except usb.core.USBError as error:
-            raise usb_error(error, self._doing) from error
+        await self._submit(memory, length_bytes, timeout_s)
         self._is_flying = True
         self._memory = memory
         try:
@@ -152,6 +149,20 @@ class Flight:
             if self._is_flying:
                 await self.settle()
         self._check()
+
+    async def _submit(self, memory: Memory, length_bytes: int, timeout_s: float) -> None:
+        """Raises what it raises; for want of room only after `timeout_s`."""
+        patience = Patience(timeout_s)
+        while True:
+            await self._pump.locks.released(self._device, self._doing)
+            try:
+                self._transfer.submit(memory.address, length_bytes)
+            except usb.core.USBError as error:
+                if not is_for_want_of_room(error) or patience.is_over:
+                    raise usb_error(error, self._doing) from error
+                await patience.pause()
+            else:
+                return
 
     async def settle(self) -> None:
         """Have the transfer ended."""
@@ -176,7 +187,3 @@ class Flight:
     def _check(self) -> None:
         if self._recall.has_failed:
             raise never_ended(self._doing)
-
-
-def never_ended(doing: str) -> UsbBroken:
-    return UsbBroken(f"{doing}: the kernel did not end a transfer that was recalled")

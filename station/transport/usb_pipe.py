@@ -9,6 +9,7 @@ are sliced and payload travels in spans, which makes cancellation prompt without
 """
 
 import contextlib
+import errno
 import math
 import time
 from array import array
@@ -20,8 +21,9 @@ import trio
 import usb.core
 
 from station.errors import Timeout, UsbClosed
+from station.model import Endpoint
 from station.protocols.dialogue import Source, read_exact
-from station.transport.base import SPAN_BYTES
+from station.transport.base import SPAN_BYTES, check_read, check_span
 from station.transport.claim import Claim
 from station.transport.usb_errors import usb_error
 
@@ -54,14 +56,13 @@ class LibusbPipe:
         return self._out.max_packet_bytes
 
     async def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        if max_bytes <= 0 or max_bytes % self._in.max_packet_bytes:
-            raise ValueError(f"{max_bytes} is not a multiple of {self._in.max_packet_bytes}")
+        check_read(max_bytes, self._in.max_packet_bytes)
         deadline_s = time.monotonic() + timeout_s
         with self._alone():
             while True:
                 left_s = deadline_s - time.monotonic()
                 slice_s = min(max(left_s, 0.0), HOP_S)
-                data = await self._hop("read", partial(self._read, max_bytes, slice_s))
+                data = await self._hop("read", partial(self._read, max_bytes, slice_s), self._in)
                 if data is not None:
                     return data
                 if left_s <= slice_s:
@@ -69,7 +70,8 @@ class LibusbPipe:
 
     async def write(self, data: bytes, *, zlp: bool, timeout_s: float) -> None:
         with self._alone():
-            await self._hop("write", partial(self._write, data, zlp, _milliseconds(timeout_s)))
+            work = partial(self._write, data, zlp, _milliseconds(timeout_s))
+            await self._hop("write", work, self._out)
 
     async def write_span(
         self,
@@ -82,8 +84,7 @@ class LibusbPipe:
         timeout_s: float,
         sent: Callable[[bytes], object] | None,
     ) -> None:
-        if chunk_bytes <= 0 or length_bytes < 0:
-            raise ValueError(f"a span of {length_bytes} bytes in chunks of {chunk_bytes}")
+        check_span(length_bytes, chunk_bytes)
         at = offset_bytes
         end = offset_bytes + length_bytes
         timeout_ms = _milliseconds(timeout_s)
@@ -92,7 +93,7 @@ class LibusbPipe:
                 span = partial(
                     self._write_chunks, source, at, end, chunk_bytes, zlp, timeout_ms, sent
                 )
-                at = await self._hop("write", span)
+                at = await self._hop("write", span, self._out)
 
     async def aclose(self) -> None:
         if self._closed:
@@ -113,16 +114,27 @@ class LibusbPipe:
         finally:
             self._in_use = False
 
-    async def _hop(self, doing: str, work: Callable[[], T]) -> T:
+    async def _hop(self, doing: str, work: Callable[[], T], endpoint: Endpoint) -> T:
         """One trip to the worker thread. A cancellation waits until the trip is over."""
         if self._closed:
             raise UsbClosed(f"{doing} on {self._place}: the pipe is already closed")
         try:
-            return await trio.to_thread.run_sync(work, limiter=self._limiter)
+            return await trio.to_thread.run_sync(
+                partial(self._mending, work, endpoint), limiter=self._limiter
+            )
         except (usb.core.USBError, NotImplementedError) as error:
             raise usb_error(error, f"{doing} on {self._place}") from error
 
     # --- in the worker thread -----------------------------------------------------------------
+
+    def _mending(self, work: Callable[[], T], endpoint: Endpoint) -> T:
+        """An endpoint that the module stalled can be used again, though not by this call."""
+        try:
+            return work()
+        except usb.core.USBError as error:
+            if error.errno == errno.EPIPE:
+                self._claim.clear_halt(endpoint)
+            raise
 
     def _read(self, max_bytes: int, timeout_s: float) -> bytes | None:
         if len(self._in_buffer) != max_bytes:

@@ -24,8 +24,8 @@ import usb.core
 
 from station.model import DeviceInfo, Endpoint, Interface, PortPath
 from station.transport.enumerations import Enumeration, enumerations
+from station.transport.usb_tree import HUB_CLASS
 
-_HUB_CLASS = 0x09
 _PACKET_BYTES_MASK = 0x07FF
 """wMaxPacketSize: bits 0 to 10 are the size, above are extra transactions. Ref: USB 2.0 9.6.6."""
 _ENDPOINT_NUMBER_MASK = 0x0F
@@ -166,7 +166,7 @@ def _together(kernel: _Kernel | None, listed: _Listed) -> _Listed:
 
 def _path_of(device: usb.core.Device) -> PortPath | None:
     """The topology path; None for hubs, root hubs and systems that tell no ports."""
-    if device.bDeviceClass == _HUB_CLASS or not device.port_numbers or not device.bus:
+    if device.bDeviceClass == HUB_CLASS or not device.port_numbers or not device.bus:
         return None
     return PortPath(device.bus, tuple(device.port_numbers))
 

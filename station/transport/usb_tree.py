@@ -22,6 +22,10 @@ from pathlib import Path
 
 from station.places import Location, PortPath
 
+HUB_CLASS = 0x09
+"""Class of a hub, as device and as interface. Ref: USB 2.0, 11.23.1."""
+_SUPER_SPEED_VERSION = (2, 10)
+
 
 @dataclass(frozen=True, slots=True)
 class Controller:
@@ -116,7 +120,15 @@ class UsbDevice:
 
     @property
     def is_hub(self) -> bool:
-        return self.maxchild > 0 or any(face.usb_class == 9 for face in self.interfaces)
+        return self.maxchild > 0 or any(face.usb_class == HUB_CLASS for face in self.interfaces)
+
+    @property
+    def knows_usb_3(self) -> bool:
+        """A USB 3 device on its USB 2 wires says version 2.10. Ref: USB 3.2, 9.6.1."""
+        major, _, minor = (self.version or "").strip().partition(".")
+        if not (major.isdecimal() and minor.isdecimal()):
+            return False
+        return (int(major), int(minor)) >= _SUPER_SPEED_VERSION
 
     @property
     def endpoints(self) -> int:

@@ -165,6 +165,22 @@ def test_a_super_speed_port_whose_other_side_is_not_known(hands: Hands) -> None:
     assert "USB 2 side is not known" in said.words
 
 
+def test_a_usb_3_module_on_a_port_without_companion_is_told(hands: Hands) -> None:
+    hands.tree.device("1-2.2", MODULE, version="2.10")
+    assert hands.kinds() == []
+    learned, missing = hands.look(SETTLE_S)
+    assert (learned.kind, missing.kind, missing.slot) == ("learned", "no usb 3", "A1")
+    assert places(hands)["A1"] == ["1-2.2"]
+    assert "USB 3 cable" in missing.words
+
+
+def test_a_usb_3_module_on_its_usb_2_side_brings_the_companion(hands: Hands) -> None:
+    hands.tree.device("1-1.2", MODULE, version="2.10")
+    hands.look()
+    assert hands.kinds(SETTLE_S) == ["learned"]
+    assert places(hands)["A1"] == ["1-1.2", "2-1.2"]
+
+
 def test_companions_that_contradict_each_other(tree: SysfsTree, hands: Hands) -> None:
     tree.half_peer("1-2", 1, "2-1", 1)
     hands.plug("1-2.1")

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from station.commands import sim_usbip
 from station.commands.sim_control import ask
 from station.commands.sim_usbip import UsbipRequest, run_usbip, slots_section
 from station.errors import NeedsRoot, NoRehearsal, NoVhci, UsageError, VhciTaken
+from station.file_lock import holding
 from station.sim.vhci import Vhci
 from tests.commands.running import process, said
 from tests.commands.test_cli import station
@@ -92,3 +94,21 @@ def test_a_package_for_qdl(tmp_path: Path) -> None:
     assert (
         station("sim", "package", tmp_path / "x", "--layout", "qfil", cwd=tmp_path).returncode == 2
     )
+
+
+def test_of_two_that_begin_together_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has not made its socket yet."""
+
+    async def begun(*_: object) -> None:
+        raise AssertionError("began beside another one")
+
+    monkeypatch.setattr(sim_usbip, "_run", begun)
+    control = tmp_path / "control"
+    request = UsbipRequest(modules=1, listen="127.0.0.1:0", control=control)
+    with holding(tmp_path / "control.lock"), pytest.raises(UsageError, match="runs at"):
+        run_usbip(request)
+    with pytest.raises(AssertionError):
+        run_usbip(request)
+    assert not control.exists()

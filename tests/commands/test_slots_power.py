@@ -96,6 +96,7 @@ def test_all_switch(settings: Settings, capsys: pytest.CaptureFixture[str]) -> N
     ("verdict", "code"),
     [
         (Switched.PRETENDS, Exit.VERDICT),
+        (Switched.CUTS_OTHERS, Exit.VERDICT),
         (Switched.NOT_SWITCHABLE, Exit.VERDICT),
         (Switched.EMPTY, Exit.VERDICT),
         (Switched.NO_RETURN, Exit.VERDICT),
@@ -111,7 +112,19 @@ def test_one_that_does_not(
     assert verdict.value in out
     assert "because" in out
     assert "14.00 s" in out
-    assert ("pretends: its slots" in out) is (verdict is Switched.PRETENDS)
+    said = " ".join(out.split())
+    assert ("says that it cuts the power and does not" in said) is (verdict is Switched.PRETENDS)
+    assert ("takes the power of other slots" in said) is (verdict is Switched.CUTS_OTHERS)
+
+
+def test_a_hub_of_which_nothing_was_seen_is_told_with_what_to_do(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = dict.fromkeys(("A1", "A2", "A3"), PowerProof(Switched.EMPTY, "nothing is plugged in"))
+    assert outcome(settings, empty, as_json=False) is Exit.VERDICT
+    assert "was not tried: plug a module into one of its slots" in capsys.readouterr().out
+    assert outcome(settings, {}, as_json=False) is Exit.STATION
+    assert "could not be tried: mend the reasons above" in capsys.readouterr().out
 
 
 def test_a_hub_that_fails_does_not_end_the_test(
@@ -162,4 +175,23 @@ def test_told_to_end_it_leaves_the_power_on(
     assert power_test(settings, Asked(), SimBackend(()), powers) is Exit.VERDICT
     assert powers.is_on
     assert powers.asked == ["A1"]
-    assert "is on again" in capsys.readouterr().err
+    assert "the port of A1 is on again" in capsys.readouterr().err
+
+
+def test_told_to_end_it_says_so_when_the_power_could_not_be_given_back(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Dark(Powers):
+        async def cycle(
+            self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+        ) -> PowerProof:
+            signal.raise_signal(signal.SIGINT)
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise Timeout("ask hub 1-1: nothing came; port 1-1.1 may be without power")
+
+    assert power_test(settings, Asked(), SimBackend(()), Dark(settings, {})) is Exit.VERDICT
+    said = capsys.readouterr().err
+    assert "port 1-1.1 may be without power" in said
+    assert "on again" not in said

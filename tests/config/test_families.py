@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from station.config import Families, load_families
 from station.errors import ConfigError
-from station.model import DeviceInfo, Endpoint, Interface, Mode, PortPath
+from station.model import BOOT_ROM, DeviceInfo, Endpoint, Interface, Mode, PortPath
 
 PATH = PortPath.parse("1-1.4")
 FAMILIES = load_families()
@@ -69,6 +69,7 @@ def test_edl_is_one_interface_with_a_bulk_pair(protocol: int) -> None:
     edl = port(0, 0xFF, protocol, 2)
     assert FAMILIES.mode_of(device("05c6:9008", edl)) is Mode.EDL
     assert FAMILIES.family_of(device("05c6:9008", edl)) is None
+    assert "{:04x}:{:04x}".format(*BOOT_ROM) == "05c6:9008"
     assert FAMILIES.mode_of(device("05c6:9008", port(0, 0xFF, protocol, 1))) is Mode.UNKNOWN
     assert FAMILIES.mode_of(device("05c6:9008", edl, port(1, 0xFF, 0, 2))) is Mode.UNKNOWN
     assert FAMILIES.mode_of(device("05c6:9008")) is Mode.UNKNOWN

@@ -76,7 +76,8 @@ class Control:
 class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no types
     """The bus over `ports`. Plug and pull modules by `plug` and `unplug`, from any thread.
 
-    `failures` maps the name of a method to the errno its next call fails with.
+    `failures` maps the name of a method to the errno its next call fails with. Endpoints in
+    `halted` stall until their halt is cleared. `strings`: descriptors in place of the true ones.
     """
 
     def __init__(
@@ -90,6 +91,8 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         self.detached: list[int] = []
         self.attached: list[int] = []
         self.open_handles = 0
+        self.halted: set[int] = set()
+        self.strings: dict[int, bytes] = {}
         self._clock = clock
         self._seats = [Seat(port, threading.Condition(threading.RLock())) for port in ports]
         self._addresses = itertools.cycle(range(2, _MAX_ADDRESS + 1))
@@ -294,6 +297,11 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
             dev_handle.seat.kernel_drivers.add(intf)
             self.attached.append(intf)
 
+    def clear_halt(self, dev_handle: Handle, ep: int) -> None:
+        with dev_handle.seat.changed:
+            self.check(dev_handle)
+            self.halted.discard(ep)
+
     def reset_device(self, dev_handle: Handle) -> None:
         with dev_handle.seat.changed:
             self.check(dev_handle)
@@ -308,6 +316,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
             self._fail("bulk_write")
         assert timeout > 0, "0 waits for ever"
         assert not ep & 0x80
+        self.check_halt(ep)
         if self.shorten_next_write_bytes:
             short, self.shorten_next_write_bytes = self.shorten_next_write_bytes, 0
             return len(data) - short
@@ -344,6 +353,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
             self._fail("bulk_read")
         assert timeout > 0, "0 waits for ever"
         assert ep & 0x80
+        self.check_halt(ep)
         deadline_s = self._clock() + timeout / 1000
         got = 0
         with dev_handle.seat.changed, _gone_is_enodev():
@@ -396,7 +406,9 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         with seat.changed:
             self.check(dev_handle)
             if bmRequestType & 0x80:
-                answer = _string_descriptor(dev_handle.product, bmRequestType, bRequest, wValue)
+                answer = self.strings.get(wValue & 0xFF) or _string_descriptor(
+                    dev_handle.product, bmRequestType, bRequest, wValue
+                )
                 answer = answer[: len(data)]
                 data[: len(answer)] = array("B", answer)
                 return len(answer)
@@ -414,6 +426,10 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         number = self.failures.pop(method, None)
         if number is not None:
             raise _error(number)
+
+    def check_halt(self, endpoint_address: int) -> None:
+        if endpoint_address in self.halted:
+            raise _error(errno.EPIPE)
 
     def check(self, handle: Handle) -> None:
         assert handle.is_open, "used after close: libusb would crash"

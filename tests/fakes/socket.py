@@ -36,7 +36,11 @@ class FakeSocket:
     returns: bool = True
     over_current: bool = False
     follows: "FakeSocket | None" = None
-    """Has power only while the other one has."""
+    """Loses its power with the other one, and has it again when that has."""
+    follows_s: float = float("inf")
+    """Or so much later already."""
+    hangs: str = ""
+    """What is logged so never ends."""
     boot_s: float = 12.0
     log: list[tuple[float, str]] = field(default_factory=list)
     fails: dict[str, UsbError] = field(default_factory=dict)
@@ -47,6 +51,7 @@ class FakeSocket:
         self.held = dict.fromkeys(self.ports, False)
         self.generation = 1
         self.lit_s: float | None = float("-inf")
+        self.dark_s = float("-inf")
         self.glimpses_s: list[float] = []
         """How long the module had power each time while it was to have none."""
         self._meddle_s: float | None = None
@@ -84,6 +89,7 @@ class FakeSocket:
             if self.lit_s > float("-inf") and self.lit_s < at_s:
                 self.glimpses_s.append(at_s - self.lit_s)
             self.lit_s = None
+            self.dark_s = at_s
             if self.kernel_meddles and self.tells and was_connected:
                 self._meddle_s = at_s + STABLE_S
         elif self._lit() and not was_lit:
@@ -99,12 +105,17 @@ class FakeSocket:
 
     def device(self) -> DeviceInfo | None:
         self.settle()
-        if self.module_on is None or (self.follows is not None and not self.follows._lit()):
+        if self.module_on is None or self._is_dragged():
             return None
         told = self.tells or self.held[self.module_on]
         if self._is_up() or (self.generation == 1 and not told):
             return DeviceInfo(self.module_on, 0x2C7C, 0x0125, (), self.generation)
         return None
+
+    def _is_dragged(self) -> bool:
+        if self.follows is None or self.follows._lit():
+            return False
+        return trio.current_time() - self.follows.dark_s < self.follows_s
 
     def _is_up(self) -> bool:
         if self.lit_s is None or (self.generation > 1 and not self.returns):
@@ -143,6 +154,8 @@ class FakeSwitch:
     async def restore(self) -> None:
         await trio.lowlevel.checkpoint()
         self._socket.note(f"restore {self._path}")
+        if self._socket.hangs == f"restore {self._path}":
+            await trio.sleep_forever()
         self._socket.held[self._path] = False
         self._socket.power(self._path, on=True)
 

@@ -37,7 +37,8 @@ class FakeWire:
     """The wire of `bus`. `alive` counts transfers, `under_way` those that are the kernel's.
 
     `is_stuck`: no transfer goes on or ends any more. `hears_itself`: the kernel's own thread tells
-    of ends, as a thread in a synchronous transfer may. `room`: so many transfers the kernel takes.
+    of ends, as a thread in a synchronous transfer may. `room`: so many transfers the kernel takes;
+    `crowded`: so often it has no room at all. A recall waits for `lets_go`.
     """
 
     def __init__(self, bus: FakePyusb) -> None:
@@ -46,13 +47,16 @@ class FakeWire:
         self.under_way = 0
         self.most_under_way = 0
         self.room = 1000
+        self.crowded = 0
+        self.lets_go = threading.Event()
+        self.lets_go.set()
         self.is_stuck = False
         self.hears_itself = False
         self.recall_s = 0.0
         self.interrupts: deque[bytes] = deque()
         self.handled_in: set[int] = set()
         self._ended: deque[FakeTransfer] = deque()
-        self._recalling = 0
+        self._recalling: list[Seat] = []
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self._bell)
         self._lanes: dict[tuple[int, int], deque[FakeTransfer]] = {}
@@ -86,11 +90,15 @@ class FakeWire:
 
     def submit(self, transfer: "FakeTransfer") -> None:
         seat = transfer.handle.seat
+        assert seat not in self._recalling, "usbfs would make trio wait for the recall"
         with seat.changed:
             assert transfer.state == "idle", "submitted twice"
             self.bus.check(transfer.handle)
             number = self._injected(transfer)
             if self.under_way >= self.room:
+                number = errno.ENOMEM
+            elif self.crowded:
+                self.crowded -= 1
                 number = errno.ENOMEM
             if number is not None and number not in _STATUS:
                 raise usb.core.USBError(errno.errorcode[number], errno=number)
@@ -107,9 +115,10 @@ class FakeWire:
 
     def cancel(self, transfer: "FakeTransfer") -> None:
         assert threading.current_thread() is not threading.main_thread(), "it may block"
-        self._recalling += 1
+        self._recalling.append(transfer.handle.seat)
         time.sleep(self.recall_s)
-        self._recalling -= 1
+        assert self.lets_go.wait(30)
+        self._recalling.remove(transfer.handle.seat)
         with transfer.handle.seat.changed:
             if transfer.state == "under way" and not self.is_stuck:
                 self._end(transfer, Status.CANCELLED)
@@ -154,6 +163,7 @@ class FakeWire:
             if transfer.kind == 0:
                 return self._control(transfer)
             self.bus.check_claim(transfer.handle, transfer.interface)
+            self.bus.check_halt(transfer.endpoint_address)
             if transfer.kind == 3:
                 return self._interrupt(transfer)
             step = self._read if transfer.endpoint_address & 0x80 else self._write

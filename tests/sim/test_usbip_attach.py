@@ -1,18 +1,21 @@
 """Modules held in their ports, by a kernel that is played."""
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 
 from station.errors import VhciTaken
+from station.sim import usbip_attach
 from station.sim.port import Module
 from station.sim.rehearsal import ports_for
-from station.sim.usbip_attach import START_S, Berth, keep_attached
+from station.sim.usbip_attach import CALM_S, START_S, Berth, keep_attached
 from station.sim.usbip_server import UsbipServer
 from tests.sim import units
 from tests.sim.kernel import Kernel
@@ -122,6 +125,36 @@ async def test_what_the_kernel_drops_is_offered_again_but_calmly(
         await at.seen(5)
         assert trio.current_time() - began_s > 3.5
         assert any("let go" in line for line in at.told)
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("failing", ["socketpair", "attach"])
+async def test_no_descriptor_left_is_one_modules_trouble_for_a_while(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    left = [2]
+
+    def failing_twice(*args: object) -> object:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return works(*args)
+
+    async with hall(Loopback(), Loopback()) as at:
+        await at.seen(2)
+        at.server.unplug(at.ports["A1"])
+        where: Any = usbip_attach if failing == "socketpair" else at.kernel
+        works = getattr(where, failing)
+        monkeypatch.setattr(where, failing, failing_twice)
+        at.server.plug(at.ports["A1"], Loopback())
+        began_s = trio.current_time()
+        assert (await at.seen(3))[2:] == [("1-1", "2c7c:0125")]
+        assert trio.current_time() - began_s >= 2 * CALM_S
+        assert at.kernel.taken == {0, 1}, "A2 stayed where it was"
+    assert [line for line in at.told if "tried again" in line] == [
+        "A1 could not be attached, and is tried again: Too many open files "
+        "(raise the limit: `ulimit -n`)"
+    ] * 2
 
 
 @pytest.mark.trio

@@ -15,6 +15,7 @@ from station.transport.libusb import LibusbBackend
 from tests.fakes.pyusb_backend import FakePyusb
 from tests.fakes.usb_wire import FakeWire
 from tests.transport.loopback import Loopback
+from tests.transport.patience import patient
 
 HIGH_SPEED = PortPath(1, (4, 2))
 
@@ -40,7 +41,7 @@ class World:
 
     async def left(self) -> None:
         """What was pulled out is no longer shown."""
-        with trio.fail_after(30):
+        with trio.fail_after(patient(5)):
             while any(device.path == self.path for device in await self.backend.scan()):
                 await self.backend.wait_change(1.0)
 
@@ -49,7 +50,7 @@ class World:
 
     async def seen(self, accept: Callable[[DeviceInfo], bool]) -> DeviceInfo:
         """The first device that is accepted, waited for as the engine does."""
-        with trio.fail_after(30):
+        with trio.fail_after(patient(5)):
             while True:
                 for device in await self.backend.scan():
                     if accept(device):

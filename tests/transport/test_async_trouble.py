@@ -7,29 +7,32 @@ import threading
 import pytest
 import trio
 
-from station.errors import Timeout, UsbBroken
+from station.errors import Timeout, UsbBroken, UsbStall
 from station.model import Endpoint, PortPath
 from station.protocols.dialogue import BytesSource
 from station.sim.port import SimPort
-from station.transport import libusb_wire, usb_flight
+from station.transport import libusb_wire, usb_burst, usb_flight, usb_locks, usb_room
 from station.transport.async_pipe import InLane
 from station.transport.base import Pipe
 from station.transport.libusb import LibusbBackend, wheel_libusb
 from station.transport.usb_control import parse_languages, parse_string
-from station.transport.usb_events import pump_of
+from station.transport.usb_events import Opened, enumeration_of, pump_of
 from tests.fakes.pyusb_backend import FakePyusb
 from tests.fakes.usb_wire import FakeWire
 from tests.transport.loopback import Loopback
 
 
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, *more: PortPath) -> None:
         self.port = SimPort(PortPath(1, (4, 2)))
-        self.fake = FakePyusb([self.port])
+        others = [SimPort(path) for path in more]
+        self.fake = FakePyusb([self.port, *others])
         self.wire = FakeWire(self.fake)
         self.module = Loopback()
         self.backend = LibusbBackend(self.fake, wire=self.wire)
         self.fake.plug(self.port, self.module)
+        for port in others:
+            self.fake.plug(port, Loopback())
 
     async def pipe(self) -> Pipe:
         (device,) = await self.backend.scan()
@@ -99,10 +102,103 @@ async def test_little_room_in_the_kernel_makes_it_narrow_not_wrong(bench: Bench)
     told: list[bytes] = []
     await span(pipe, 512 * 20, told)
     assert b"".join(told) == bytes(512 * 20)
+    await pipe.aclose()
 
+
+@pytest.mark.trio
+async def test_memory_that_neighbours_took_is_waited_for(bench: Bench) -> None:
+    pipe = await bench.pipe()
+    told: list[bytes] = []
+    with trio.fail_after(5):
+        bench.wire.crowded = 3
+        await pipe.write(b"hello", zlp=False, timeout_s=1.0)
+        bench.wire.crowded = 3
+        assert await pipe.read(512, 1.0) == b"hello"
+        bench.wire.crowded = 3
+        await span(pipe, 512 * 20, told)
+    assert b"".join(told) == bytes(512 * 20)
+    await pipe.aclose()
+
+
+@pytest.mark.trio
+async def test_memory_that_never_comes_ends_with_what_to_do(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usb_room, "LEAST_S", 0.0)
+    pipe = await bench.pipe()
     bench.wire.room = 0
-    with pytest.raises(UsbBroken, match="usbfs_memory_mb"):
-        await span(pipe, 512, told)
+    with trio.fail_after(5):
+        with pytest.raises(UsbBroken, match="usbfs_memory_mb") as caught:
+            await span(pipe, 512, [], timeout_s=0.05)
+        with pytest.raises(UsbBroken, match="usbfs_memory_mb"):
+            await pipe.read(512, 0.05)
+    assert "usbfs_memory_mb" in caught.value.remedy
+    assert "station doctor" in caught.value.remedy
+    await pipe.aclose()
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("zlp", [True, False])
+async def test_long_chunks_are_several_transfers_to_the_kernel(bench: Bench, zlp: bool) -> None:
+    """All of full packets; the empty one comes behind the last part of each chunk only."""
+    bench.module = Loopback(busy_s=0.001)
+    bench.fake.plug(bench.port, bench.module)
+    pipe = await bench.pipe()
+    image = bytes(range(256)) * (4096 * 3 + 2)
+    told: list[bytes] = []
+    await pipe.write_span(
+        BytesSource("a.bin", image),
+        0,
+        len(image),
+        chunk_bytes=1 << 20,
+        zlp=zlp,
+        timeout_s=5.0,
+        sent=told.append,
+    )
+    assert bench.wire.most_under_way == usb_burst.IN_FLIGHT_BYTES // usb_burst.PART_BYTES == 4
+    got = [data for _, data in bench.module.received]
+    part = usb_burst.PART_BYTES
+    ends = [0] if zlp else []
+    assert [len(data) for data in got] == [*([part] * 8 + ends) * 3, 512, *ends]
+    assert b"".join(got) == b"".join(told) == image
+    await pipe.aclose()
+
+
+@pytest.mark.trio
+async def test_the_wire_is_busy_while_the_next_piece_is_read(bench: Bench) -> None:
+    bench.module.busy_s = 0.02
+    pipe = await bench.pipe()
+    under_way: list[int] = []
+
+    class Watched(BytesSource):
+        def pread(self, offset_bytes: int, length_bytes: int) -> bytes:
+            under_way.append(bench.wire.under_way)
+            return super().pread(offset_bytes, length_bytes)
+
+    await pipe.write_span(
+        Watched("a.bin", bytes(2 << 20)),
+        0,
+        2 << 20,
+        chunk_bytes=1 << 20,
+        zlp=True,
+        timeout_s=5.0,
+        sent=None,
+    )
+    assert [count > 1 for count in under_way] == [False, True]
+    await pipe.aclose()
+
+
+@pytest.mark.trio
+async def test_a_stalled_endpoint_is_cleared_once_and_told(bench: Bench) -> None:
+    pipe = await bench.pipe()
+    bench.fake.halted = {0x01, 0x81}
+    with pytest.raises(UsbStall):
+        await pipe.write(b"x", zlp=False, timeout_s=1.0)
+    assert bench.fake.halted == {0x81}
+    with pytest.raises(UsbStall):
+        await pipe.read(512, 1.0)
+    await pipe.write(b"y", zlp=False, timeout_s=1.0)
+    assert await pipe.read(512, 1.0) == b"y"
     await pipe.aclose()
 
 
@@ -117,11 +213,14 @@ async def test_silence_in_a_span_is_a_timeout(bench: Bench) -> None:
     await pipe.aclose()
 
 
-@pytest.mark.trio
-async def test_a_transfer_that_never_ends_is_never_freed(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usb_flight, "SETTLE_S", 0.05)
+    monkeypatch.setattr(usb_locks, "SETTLE_S", 0.05)
+
+
+@pytest.mark.trio
+async def test_a_transfer_that_never_ends_is_never_freed(bench: Bench, hasty: None) -> None:
     pipe = await bench.pipe()
     bench.wire.is_stuck = True
     with trio.fail_after(5):
@@ -131,6 +230,39 @@ async def test_a_transfer_that_never_ends_is_never_freed(
             await pipe.read(512, 0.01)
         await pipe.aclose()
     assert bench.wire.alive == 1
+
+
+@pytest.mark.trio
+async def test_a_recall_that_does_not_end_bars_its_device_and_no_other(hasty: None) -> None:
+    bench = Bench(PortPath(1, (4, 3)))
+    first, second = sorted(await bench.backend.scan(), key=lambda device: device.path)
+    pipe = await bench.backend.open(first, 0, line_state=False)
+    beside = await bench.backend.open(first, 2, line_state=False)
+    bench.wire.lets_go.clear()
+    with trio.fail_after(5):
+        for refused in (pipe.read(512, 0.01), beside.write(b"x", zlp=False, timeout_s=1.0)):
+            with pytest.raises(UsbBroken, match="did not end"):
+                await refused
+        with pytest.raises(UsbBroken, match="did not end"):
+            await bench.backend.open(first, 3, line_state=False)
+        with pytest.raises(UsbBroken, match="did not end"):
+            await bench.backend.reset(first)
+        assert await bench.backend.product(first) is None
+
+        other = await bench.backend.open(second, 0, line_state=False)
+        await other.write(b"hello", zlp=False, timeout_s=1.0)
+        assert await other.read(512, 1.0) == b"hello"
+
+        await pipe.aclose()
+        await beside.aclose()
+        assert bench.fake.open_handles == 3, "what is closed there would wait for ever"
+        bench.wire.lets_go.set()
+        await pump_of(bench.wire).locks.released(enumeration_of(first), "test")
+        assert bench.fake.open_handles == 1
+        again = await bench.backend.open(first, 0, line_state=False)
+        await again.write(b"again", zlp=False, timeout_s=1.0)
+        await again.aclose()
+        await other.aclose()
 
 
 def test_one_backend_in_several_runs(bench: Bench) -> None:
@@ -150,7 +282,9 @@ async def test_an_interrupt_endpoint_is_read_the_same_way(bench: Bench) -> None:
     (device,) = await bench.backend.scan()
     at = await bench.backend.open(device, 2, line_state=False)
     handle = bench.fake._seats[0].owners[2]
-    lane = InLane(pump_of(bench.wire), handle, Endpoint(0x87, 3, 10), "1-4.2 interface 2")
+    lane = InLane(
+        pump_of(bench.wire), Opened.of(handle, device), Endpoint(0x87, 3, 10), "1-4.2 interface 2"
+    )
     bench.wire.interrupt(handle.seat, b"\xa1\x20")
     with trio.fail_after(5):
         assert await lane.read(10, 1.0) == b"\xa1\x20"

@@ -12,6 +12,7 @@ from station.protocols.dialogue import BytesSource
 from station.transport.base import Pipe
 from tests.transport.conftest import World
 from tests.transport.loopback import AT, DIAG, EDL, MUTE, Loopback
+from tests.transport.patience import patient
 
 pytestmark = pytest.mark.trio
 
@@ -88,7 +89,7 @@ async def test_a_change_of_mode_is_another_enumeration(world: World, module: Loo
 
 
 async def test_wait_change_ends(world: World) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(patient(5)):
         await world.backend.wait_change(0.01)
 
 
@@ -162,7 +163,7 @@ async def test_closing_ends_a_read_under_way(world: World, module: Loopback) -> 
             await pipe.read(512, 3600.0)
         ended.append(True)
 
-    with trio.fail_after(5):
+    with trio.fail_after(patient(5)):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(read)
             await wait_all_tasks_blocked()
@@ -191,10 +192,11 @@ async def test_closing_in_a_cancelled_scope_gives_the_interface_back(
 
 
 async def look(pipe: Pipe) -> bytes:
-    """What is there already: a slow bus needs more than one look to bring it."""
-    while True:
+    """What is there already: a look lasts a millisecond, which a busy machine may sleep over."""
+    for _ in range(round(patient(5))):
         with contextlib.suppress(Timeout):
             return await pipe.read(512, 0.0)
+    raise AssertionError("it is there, and no look shows it")
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -247,7 +249,7 @@ async def test_silence_is_a_timeout(world: World, module: Loopback) -> None:
 async def test_zero_timeout_takes_what_is_there(world: World, module: Loopback) -> None:
     pipe = await world.opened(module)
 
-    with trio.fail_after(5):
+    with trio.fail_after(patient(5)):
         with pytest.raises(Timeout):
             await pipe.read(512, 0.0)
         await pipe.write(b"hello", zlp=False, timeout_s=1.0)
@@ -258,7 +260,7 @@ async def test_zero_timeout_takes_what_is_there(world: World, module: Loopback) 
 async def test_a_cancelled_read_loses_nothing(world: World, module: Loopback) -> None:
     pipe = await world.opened(module)
 
-    with trio.fail_after(5):
+    with trio.fail_after(patient(5)):
         with trio.move_on_after(0.02) as scope:
             await pipe.read(512, 3600.0)
         assert scope.cancelled_caught
@@ -276,7 +278,7 @@ async def test_pulled_out_during_a_read(world: World, module: Loopback) -> None:
             await pipe.read(512, 3600.0)
         raised.append(caught.value)
 
-    with trio.fail_after(5):
+    with trio.fail_after(patient(5)):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(read)
             await wait_all_tasks_blocked()
@@ -369,7 +371,7 @@ async def test_a_span_that_makes_no_sense(
 ) -> None:
     pipe = await world.opened(module)
 
-    with trio.fail_after(5), pytest.raises(ValueError, match="span"):
+    with trio.fail_after(patient(5)), pytest.raises(ValueError, match="span"):
         await pipe.write_span(
             BytesSource("a.bin", bytes(512)),
             0,
@@ -405,7 +407,7 @@ async def test_lost_during_a_span(world: World) -> None:
     pipe = await world.opened(module)
     told: list[bytes] = []
 
-    with trio.fail_after(5), pytest.raises(Disconnected, match=world.place):
+    with trio.fail_after(patient(5)), pytest.raises(Disconnected, match=world.place):
         await pipe.write_span(
             BytesSource("a.bin", bytes(51200)),
             0,
@@ -423,8 +425,8 @@ async def test_a_cancelled_span_stops_between_hops(world: World) -> None:
     module = Loopback(busy_s=0.01)
     pipe = await world.opened(module)
 
-    with trio.fail_after(5):
-        with trio.move_on_after(0.5) as scope:
+    with trio.fail_after(patient(5)):
+        with trio.move_on_after(patient(0.1)) as scope:
             await write_span(pipe, BytesSource("a.bin", bytes(512_000)), 512_000)
         assert scope.cancelled_caught
     assert 0 < len(module.received) < 1000
@@ -434,7 +436,7 @@ async def test_a_cancelled_span_stops_between_hops(world: World) -> None:
 async def test_a_pipe_has_one_user(world: World, module: Loopback) -> None:
     pipe = await world.opened(module)
 
-    with trio.fail_after(5):
+    with trio.fail_after(patient(5)):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pipe.read, 512, 3600.0)
             await wait_all_tasks_blocked()

@@ -286,6 +286,16 @@ async def test_no_product_string(bench: Bench) -> None:
     assert bench.fake.open_handles == 0
 
 
+@pytest.mark.trio
+async def test_a_product_string_that_is_no_string(bench: Bench) -> None:
+    device = await bench.device()
+    bench.fake.strings[2] = b"\x04\x02A\0"
+    assert await bench.backend.product(device) is None
+    bench.fake.strings[2] = b"\x06\x03A\0B\0"
+    assert await bench.backend.product(device) == "AB"
+    assert bench.fake.open_handles == 0
+
+
 def loaded_libraries() -> str:
     """What the kernel has mapped into this process."""
     return Path("/proc/self/maps").read_text(encoding="utf-8")
@@ -339,6 +349,20 @@ async def test_a_read_that_fails(bench: Bench, number: int, kind: type[UsbError]
         await pipe.read(512, 1.0)
     await pipe.aclose()
     assert bench.fake.open_handles == 0
+
+
+@pytest.mark.trio
+async def test_a_stalled_endpoint_is_cleared_once_and_told(bench: Bench) -> None:
+    pipe = await bench.backend.open(await bench.device(), 0, line_state=False)
+    bench.fake.halted = {0x01, 0x81}
+    with pytest.raises(UsbStall):
+        await pipe.write(b"x", zlp=False, timeout_s=1.0)
+    assert bench.fake.halted == {0x81}
+    with pytest.raises(UsbStall):
+        await pipe.read(512, 1.0)
+    await pipe.write(b"y", zlp=False, timeout_s=1.0)
+    assert await pipe.read(512, 1.0) == b"y"
+    await pipe.aclose()
 
 
 @pytest.mark.trio
@@ -466,6 +490,7 @@ async def test_full_packets_without_an_end_are_not_lost(bench: Bench) -> None:
         (usb.core.USBError("x", errno=errno.EPERM), UsbAccess, "denies"),
         (usb.core.USBError("x", errno=errno.EPIPE), UsbStall, "stalled"),
         (usb.core.USBError("x", errno=errno.EOVERFLOW), UsbBroken, "more than"),
+        (usb.core.USBError("x", errno=errno.ENOMEM), UsbBroken, "usbfs_memory_mb"),
         (usb.core.USBError("odd", error_code=-99), UsbBroken, "odd"),
         (usb.core.USBError("odd", errno=errno.EINVAL), UsbBroken, "odd"),
         (usb.core.USBError("odd"), UsbBroken, "odd"),

@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from station.errors import Disconnected, Timeout
+from station.errors import Disconnected, Timeout, UsbBroken
 from station.places import PortPath
 from station.transport.base import PowerProof, Switched
 from station.transport.hub_requests import Switching
@@ -183,7 +183,7 @@ async def test_one_port_that_fails_does_not_keep_the_other_dark(
     topology: Topology, autojump_clock: MockClock
 ) -> None:
     one = socket(fails={f"restore {SUPER}": Disconnected("the hub is gone")})
-    with pytest.raises(Disconnected):
+    with pytest.raises(Disconnected, match=rf"hub is gone; port {SUPER} may be without power"):
         await cycled(topology, one)
     assert one.powered[HIGH]
     assert f"close {SUPER}" in [what for _, what in one.log]
@@ -234,9 +234,31 @@ async def test_a_hub_that_takes_the_neighbours_along(
     one = socket()
     beside = FakeSocket((PortPath.parse("1-3.4"),), PortPath.parse("1-3.4"), follows=one)
     proof = await power(topology, one, beside).cycle((HIGH,), off_s=OFF_S)
-    assert proof.verdict is Switched.PRETENDS
+    assert proof.verdict is Switched.CUTS_OTHERS
     assert "1-3.4 left together with it" in proof.why
     assert all(one.powered.values())
+
+
+async def test_neighbours_that_return_at_once_were_still_taken_along(
+    topology: Topology, autojump_clock: MockClock
+) -> None:
+    """They are looked at while the port is off, and have their power back before its time."""
+    one = socket()
+    path = PortPath.parse("1-3.4")
+    beside = FakeSocket((path,), path, boot_s=0.0, follows=one, follows_s=0.5)
+    proof = await power(topology, one, beside).cycle((HIGH,), off_s=OFF_S)
+    assert proof.verdict is Switched.CUTS_OTHERS
+    (restored_s, *_) = [at_s for at_s, what in one.log if what.startswith("restore")]
+    assert restored_s < OFF_S / 2
+
+
+async def test_a_port_that_cannot_be_switched_on_again_is_told(
+    topology: Topology, autojump_clock: MockClock
+) -> None:
+    one = socket(hangs=f"restore {SUPER}")
+    with pytest.raises(UsbBroken, match=rf"within 10 s; port {SUPER} may be without power"):
+        await cycled(topology, one)
+    assert one.powered[HIGH]
 
 
 async def test_what_is_refused_is_not_even_opened(

@@ -194,6 +194,11 @@ def test_sixteen_slots_ask_together(machine: Machine, monkeypatch: pytest.Monkey
     machine.process(11, "cat", "/dev/ttyUSB0")
     assert machine.holders.holder_of(PATH, 0) is None  # not looked at again so soon
 
+    for console in ("tty1", "ttyS0", "ttyprintk", "ttyUSB", "tty"):
+        machine.node(console)
+        machine.opens(console)
+    assert machine.holders.holder_of(PATH, 0) is None  # no module's: nothing changed
+
     machine.opens("ttyUSB3")  # inotify: something changed
     held = machine.holders.holder_of(PATH, 0)
     assert held is not None

@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from station.commands.checks.finding import Finding, bad, cannot_tell, ok, warn
 from station.commands.checks.ground import Ground
 from station.errors import UsbUnavailable
+from station.protocols.dialogue import RECEIVE_BYTES
 from station.transport import sysfs
-from station.transport.base import SPAN_BYTES
 from station.transport.libusb import LibusbBackend
+from station.transport.usb_burst import IN_FLIGHT_BYTES
 
 FILES_PER_SLOT = 16
 FILES_BESIDE = 128
 """Packages, database, screens, libusb. A guess with room to spare."""
+
+SLOT_BYTES = max(IN_FLIGHT_BYTES, RECEIVE_BYTES)
+"""What a slot has under way: it writes or reads."""
+OTHERS_MB = 1
+"""For AT ports, and for other programs."""
 
 _MEMORY = "sys/module/usbcore/parameters/usbfs_memory_mb"
 _POWER_SINCE = (6, 0)
@@ -54,7 +60,7 @@ def usb_memory(ground: Ground) -> Iterator[Finding]:
     """
     limit_mb = sysfs.number(ground.root / _MEMORY)
     slots = len(ground.settings.slots)
-    wanted_mb = -(-slots * SPAN_BYTES >> 20) + 1
+    wanted_mb = -(-slots * SLOT_BYTES >> 20) + OTHERS_MB
     if limit_mb is None:
         yield cannot_tell("the kernel's limit of USB memory", f"/{_MEMORY}", remedy="Look there.")
     elif 0 < limit_mb < wanted_mb:

@@ -9,8 +9,8 @@ from station.model import Slot
 from station.transport.topology import Topology, UsbDevice
 
 HIGH_SPEED_MBPS = 480.0
-SUPER_SPEED_VERSION = (2, 10)
-"""A device that says so over USB 2 may do better over USB 3. Ref: USB 3.2, 9.6.1."""
+
+_SIMULATED = "vhci_hcd"
 
 _LEARN = "`station slots learn` writes the slots anew."
 
@@ -42,6 +42,24 @@ def _misplaced(slots: tuple[Slot, ...]) -> Iterator[Finding]:
             "slots",
             why=why.cause,
             remedy=why.remedy,
+        )
+
+
+def bus_numbers(ground: Ground) -> Iterator[Finding]:
+    """Slots written as `1-1.4` are another socket when the buses are found in another order."""
+    drivers = {bus: c.driver for c in ground.topology.controllers for bus in c.buses}
+    by_bus = [
+        slot.name
+        for slot in ground.settings.slots
+        if any(drivers.get(path.bus, _SIMULATED) != _SIMULATED for path in slot.ports)
+    ]
+    if by_bus:
+        yield warn(
+            f"{len(by_bus)} slots are given by bus number",
+            ", ".join(by_bus),
+            why="bus numbers follow the order in which controllers are found, and may be others "
+            "after a start: then the slots' names are on other sockets",
+            remedy="`sudo station slots learn` writes the slots by controller.",
         )
 
 
@@ -90,13 +108,8 @@ def _could_be_faster(device: UsbDevice, slot: Slot, topology: Topology) -> bool:
     """On the USB 2 side of a slot that has both sides."""
     port = topology.port(device.path)
     return (
-        _version(device) >= SUPER_SPEED_VERSION
+        device.knows_usb_3
         and device.speed_mbps == HIGH_SPEED_MBPS
         and port is not None
         and port.peer in slot.ports
     )
-
-
-def _version(device: UsbDevice) -> tuple[int, int]:
-    major, _, minor = (device.version or "").strip().partition(".")
-    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else (0, 0)

@@ -8,7 +8,7 @@ from station.commands.checks import machine as machine_module
 from station.commands.checks.finding import Grade
 from station.commands.checks.machine import kernel, libusb, open_files, usb_memory
 from station.errors import UsbUnavailable
-from tests.commands.checks.conftest import Machine, only, wrong
+from tests.commands.checks.conftest import Machine, found, only, wrong
 
 
 def test_a_sound_machine(machine: Machine) -> None:
@@ -33,10 +33,13 @@ def test_no_libusb(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_usb_memory(machine: Machine) -> None:
-    memory = machine.write("sys/module/usbcore/parameters/usbfs_memory_mb", "2\n")
+    memory = machine.write("sys/module/usbcore/parameters/usbfs_memory_mb", "1\n")
     finding = only(usb_memory, machine)
     assert finding.grade is Grade.BAD
-    assert "usbcore.usbfs_memory_mb=6" in finding.remedy
+    assert "usbcore.usbfs_memory_mb=4" in finding.remedy
+    memory.write_text("2\n")  # two slots at 512 KiB, and one for others
+    assert "2 slots may want 2 MB" in found(usb_memory, machine)[0].what
+    assert wrong(usb_memory, machine) == []
     memory.write_text("0\n")
     assert wrong(usb_memory, machine) == []
     memory.unlink()

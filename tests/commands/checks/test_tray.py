@@ -1,7 +1,7 @@
 """Slots against the USB tree."""
 
 from station.commands.checks.finding import Grade
-from station.commands.checks.tray import tray
+from station.commands.checks.tray import bus_numbers, tray
 from tests.commands.checks.conftest import Machine, found, only, wrong
 
 SLOT_MAP = """
@@ -65,3 +65,15 @@ def test_a_usb_3_module_in_a_usb_2_slot_is_as_good_as_it_gets(machine: Machine) 
     machine.settings(**{"    - 2-1.1\n": ""})
     machine.module("1-1.1", "2c7c:0800", version="2.10")
     assert wrong(tray, machine) == []
+
+
+def test_slots_by_bus_number_are_warned_of_those_that_were_learned_are_not(
+    machine: Machine,
+) -> None:
+    finding = only(bus_numbers, machine)
+    assert (finding.grade, finding.where) == (Grade.WARN, "A1, A2")
+    assert "station slots learn" in finding.remedy
+    machine.write("../line/slots.yaml", SLOT_MAP)
+    text = machine.config.read_text()
+    machine.config.write_text(text[: text.index("slots:")] + "slots: slots.yaml\n")
+    assert found(bus_numbers, machine) == []

@@ -1,4 +1,4 @@
-"""The engine's socket in the file system: there from one moment to the next, ours only."""
+"""A socket in the file system: there from one moment to the next, ours only."""
 
 import os
 import socket
@@ -19,10 +19,10 @@ _MODE = 0o660
 
 @contextmanager
 def listening(path: Path, mode: int = _MODE) -> Iterator[socket.socket]:
-    """A listening socket at `path` until the context ends; a dead engine's socket is replaced.
+    """A listening socket at `path` until the context ends; a dead process's socket is replaced.
 
-    The caller holds the database lock: no other engine listens here. Raises ConfigError for a
-    path that is too long or is something else than a socket, DiskTrouble if it cannot be made.
+    The caller holds a lock, so that nobody else listens here. Raises ConfigError for a path that
+    is too long or is something else than a socket, DiskTrouble if it cannot be made.
     """
     made = path.parent / f".{os.getpid()}"
     for place in (path, made):
