@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.model import AttemptRecord
+from station.model import AttemptRecord, Mode
 from station.sim.backend import SimBackend
 from station.sim.mishap import STEPS, Cure, Mishap, What
 from station.sim.module import SimModule
@@ -64,13 +64,19 @@ def row_of(mishap: Mishap, module: SimModule, record: AttemptRecord, bench: Benc
         record.closed.outcome.value,
         failure.code if failure else "-",
         bench.flash_of(module),
-        record.closed.final_mode.value,
+        _mode(mishap, record.closed.final_mode),
         tuple(
             str(s.detail["rung"])
             for s in record.steps
             if s.name == "recover" and "rung" in s.detail
         ),
     )
+
+
+def _mode(mishap: Mishap, mode: Mode) -> str:
+    """One that comes and goes for ever is seen by chance."""
+    flaps = mishap.times == FOR_EVER and mishap.what in (What.DIPS, What.CONTACT)
+    return "flaps" if flaps else mode.value
 
 
 def run_table(bench: Bench, chosen: list[Mishap]) -> list[Row]:
