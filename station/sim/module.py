@@ -68,6 +68,7 @@ class SimModule:
         self.calibration = calibration
         self._made_with = boot(nand, layout, calibration).version
         self._in_edl = 0
+        self._power_ons = 0
         self._face: Face | None = None
         self._interfaces: frozenset[int] = frozenset()
         self._at: dict[int, AtSide] = {}
@@ -92,6 +93,7 @@ class SimModule:
     # --- station.sim.port.Module --------------------------------------------------------------
 
     def power_on(self) -> tuple[Face, tuple[Reaction, ...]]:
+        self._power_ons += 1
         face = {
             Arrival.FLASH: self._boot_face,
             Arrival.EDL: self._edl_face,
@@ -102,7 +104,7 @@ class SimModule:
         if self.traits.arrival is Arrival.PROGRAMMER:
             self._firehose = self._start_programmer()
             reactions = ()
-        return face, reactions
+        return face, () if self._hangs else reactions
 
     def enumerated(self, face: Face) -> tuple[Reaction, ...]:
         self._face = face
@@ -118,6 +120,8 @@ class SimModule:
         if self._log_out:
             raw = self._takes_raw(data)
             (self.out_log.note_raw if raw else self.out_log.note)(self.mode, interface, data)
+        if self._hangs:
+            return Taken()
         if interface not in self._interfaces:
             self.referee.breach("usb", f"a transfer for interface {interface}, which is not there")
             return Taken()
@@ -139,6 +143,10 @@ class SimModule:
             self.referee.breach(
                 "usb", f"control request {request_type:02x} {request:02x} {value:04x} {index:04x}"
             )
+
+    @property
+    def _hangs(self) -> bool:
+        return self.traits.hangs_once and self._power_ons == 1
 
     # --- who answers --------------------------------------------------------------------------
 
