@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 
-IN_GUEST = "station.rig" in Path("/proc/cmdline").read_text().split()
+from tests.kernel.kernel import IN_GUEST
 
 collect_ignore_glob = [] if IN_GUEST else ["test_*.py"]
+
+if IN_GUEST:
+    from tests.kernel.programs import template
+
+    template()
 
 
 @pytest.fixture(scope="session")
