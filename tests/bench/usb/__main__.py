@@ -59,7 +59,7 @@ def _transfers(bench: Bench, backends: Backends, folder: Path) -> Run:
             both = [bench.flash(backend, payload_bytes, slot) for _ in range(2)]
             runs[payload, name] = max(both, key=lambda run: run.rate)
             say(runs[payload, name].row(f"{payload} {name}"))
-        say(qdl(bench, folder, slot).row(f"{payload} qdl, by 512 bytes"))
+    say(qdl(bench, folder, EIGHT[0]).row("qdl") + "  in pieces of 512 bytes at either payload")
     fast, slow = runs["8 KiB", "async"], runs["8 KiB", "threads"]
     rate, cpu = fast.rate / slow.rate, fast.cpu_ms_per_mb / slow.cpu_ms_per_mb
     say(f"async / threads at 8 KiB: {rate:.2f} x MB/s (goal >= 3: {_met(rate >= 3)}), "

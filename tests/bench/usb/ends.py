@@ -46,7 +46,7 @@ def _found_since(begin_s: float) -> dict[str, float]:
     The kernel's log has a clock of its own: a line of ours shows how far it is off.
     """
     descriptor = os.open("/dev/kmsg", os.O_RDWR | os.O_NONBLOCK)
-    mark = f"bench {os.getpid()} {begin_s}"
+    mark = f"bench {os.getpid()} {begin_s}\n"
     now_s = time.monotonic()
     os.write(descriptor, mark.encode())
     lines: list[tuple[float, str]] = []

@@ -2,6 +2,7 @@
 
 import cProfile
 import pstats
+import time
 from pathlib import Path
 
 from station.transport.libusb import LibusbBackend
@@ -13,7 +14,7 @@ _SHOWN = 5
 def cpu_lines(bench: Bench, backend: LibusbBackend, best: Run) -> list[str]:
     """The best run's user and system time; what a run under the profiler spent most time in."""
     user, system = (1000 * spent_s / best.mb for spent_s in (best.user_s, best.system_s))
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.thread_time)
     profile.runcall(bench.flash, backend, 8192, "A1")
     stats = pstats.Stats(profile).get_stats_profile()
     total_s = stats.total_tt
