@@ -32,6 +32,8 @@ class Traits:
     at_values_s: float = 0.0
     """So long after the AT port is up some values are still refused."""
     other_variant: bool = False
+    hangs_once: bool = False
+    """Mute from its first moment until its power was off."""
 
     echoes_switch: bool = True
     reaches_edl: bool = True
@@ -149,6 +151,7 @@ FAULTS = {
     "at-slow-values": Fault(
         "refuses version, serial and CFUN for 6 s after it answers AT", Traits(at_values_s=6.0)
     ),
+    "hung": Fault("answers nothing until its power was off", Traits(hangs_once=True)),
     "wide-payload": Fault(
         "is in EDL when it is plugged in and takes payloads of 1 MiB",
         Traits(arrival=Arrival.EDL, payload_bytes=1 << 20),

@@ -73,6 +73,7 @@ class SimModule:
         self.calibration = calibration
         self._made_with = boot(nand, layout, calibration).version
         self._in_edl = 0
+        self._power_ons = 0
         self._face: Face | None = None
         self._interfaces: frozenset[int] = frozenset()
         self._at: dict[int, AtSide] = {}
@@ -100,6 +101,7 @@ class SimModule:
         self.fate.cured_by(Cure.POWER)
         if self.fate.stays_dead or self._is_dead:
             return self._boot_face(), (Leave(None),)
+        self._power_ons += 1
         face = {
             Arrival.FLASH: self._boot_face,
             Arrival.EDL: self._edl_face,
@@ -110,7 +112,7 @@ class SimModule:
         if self.traits.arrival is Arrival.PROGRAMMER:
             self._firehose = self._start_programmer()
             reactions = ()
-        return face, reactions
+        return face, () if self._hangs else reactions
 
     def enumerated(self, face: Face) -> tuple[Reaction, ...]:
         self._face = face
@@ -138,6 +140,8 @@ class SimModule:
         if self._log_out:
             raw = self._takes_raw(data)
             (self.out_log.note_raw if raw else self.out_log.note)(self.mode, interface, data)
+        if self._hangs:
+            return Taken()
         if interface not in self._interfaces:
             self.referee.breach("usb", f"a transfer for interface {interface}, which is not there")
             return Taken()
@@ -190,6 +194,10 @@ class SimModule:
         return self.flashed and not (
             self.traits.returns_after_flash or self.traits.returns_by_power
         )
+
+    @property
+    def _hangs(self) -> bool:
+        return self.traits.hangs_once and self._power_ons == 1
 
     # --- who answers --------------------------------------------------------------------------
 

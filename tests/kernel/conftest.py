@@ -4,14 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.kernel.kernel import IN_GUEST
 from tests.transport import patience
-
-IN_GUEST = "station.rig" in Path("/proc/cmdline").read_text().split()
 
 if IN_GUEST:
     patience.factor = 6.0  # its processor is played by another
 
 collect_ignore_glob = [] if IN_GUEST else ["test_*.py"]
+
+if IN_GUEST:
+    from tests.kernel.programs import template
+
+    template()
 
 
 @pytest.fixture(scope="session")

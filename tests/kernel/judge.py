@@ -5,25 +5,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from station.model import AttemptRecord, Outcome
-from station.sim.layouts import layout_of
+from station.sim.layouts import Layout, layout_of
 from tests.engine.tray import code_of
 from tests.kernel.rehearsal import Line, Rehearsal
 
 EC25 = layout_of("ec25")
 
 
-def padded(data: bytes) -> tuple[int, str]:
+def padded(data: bytes, layout: Layout = EC25) -> tuple[int, str]:
     """Length and sha256 of an image as it lies in flash: whole sectors."""
-    sector_bytes = EC25.sector_size_bytes
+    sector_bytes = layout.sector_size_bytes
     whole = data.ljust(-(-len(data) // sector_bytes) * sector_bytes, b"\0")
     return len(whole), hashlib.sha256(whole).hexdigest()
 
 
-def assert_flashed(tray: Rehearsal, line: Line, slot: str, *, alone: bool = True) -> None:
+def assert_flashed(
+    tray: Rehearsal, line: Line, slot: str, *, layout: Layout = EC25, alone: bool = True
+) -> None:
     """The module's flash is the package, byte for byte; its calibration is its own; no rule of a
     protocol was broken, by us: not `alone` means that another program spoke to it, too."""
-    update = line.package() / "update"
-    wanted = {p.name: padded((update / p.image).read_bytes()) for p in EC25.programmed}
+    update = line.package(layout.family) / "update"
+    wanted = {p.name: padded((update / p.image).read_bytes(), layout) for p in layout.programmed}
     found = tray.flash_of(slot)
     assert {name: found[name] for name in wanted} == wanted, slot
     assert tray.ask("calibration", slot=slot) == {"intact": True}

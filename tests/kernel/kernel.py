@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+IN_GUEST = "station.rig" in Path("/proc/cmdline").read_text().split()
 DEVICES = Path("/sys/bus/usb/devices")
 
 
@@ -15,3 +16,11 @@ def until(seen: Callable[[], bool], limit_s: float = 20.0) -> bool:
             return False
         time.sleep(0.02)  # a poll of the kernel under a deadline
     return True
+
+
+def read(folder: Path, name: str) -> str | None:
+    """A file of a device's folder, if it is still there."""
+    try:
+        return (folder / name).read_text().strip()
+    except OSError:
+        return None

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,18 +18,17 @@ from station.model import AttemptRecord, Event
 from station.sim.layouts import layout_of
 from station.transport.libusb import LibusbBackend
 from tests.engine.tray import by_slot, flash_line
-from tests.kernel.kernel import DEVICES, until
+from tests.kernel.kernel import DEVICES, read, until
+from tests.kernel.programs import Begin, Program, forked, ran
 
 START_S = 60.0
-"""Python alone takes ten seconds to begin here."""
-
-STATION = (sys.executable, "-m", "station")
 
 
 @dataclass(frozen=True)
 class Rehearsal:
     """Modules in slots A1, A2, ...; `slots` is the section it printed."""
 
+    program: Program
     control: Path
     slots: Mapping[str, Any]
 
@@ -49,6 +46,17 @@ class Rehearsal:
     def device(self, slot: str) -> Path | None:
         """The kernel's folder of what sits in a slot now."""
         return next((DEVICES / p for p in self.ports(slot) if (DEVICES / p).exists()), None)
+
+    def shows(self, slot: str, usb_id: str) -> bool:
+        """The kernel has this device in the slot, soon."""
+
+        def seen() -> bool:
+            found = self.device(slot)
+            return found is not None and usb_id == ":".join(
+                str(read(found, name)) for name in ("idVendor", "idProduct")
+            )
+
+        return until(seen, 40.0)
 
     def swap(self, modules: Mapping[str, str]) -> None:
         """A fresh module with the named fault into each of these slots; the kernel has seen it."""
@@ -68,24 +76,34 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(folder: Path, modules: int, *more: str, size_mb: int = 1) -> Iterator[Rehearsal]:
-    """Started, attached and enumerated; ended afterwards."""
+def rehearsal(
+    folder: Path,
+    modules: int,
+    *more: str,
+    size_mb: int = 1,
+    speed: float = 4.0,
+    begin: Begin = forked,
+) -> Iterator[Rehearsal]:
+    """Started, attached and enumerated; ended afterwards.
+
+    Modules boot and erase `speed` times quicker than real ones: the kernel and the station do not.
+    """
     control = folder / "sim.sock"
-    command = [*STATION, "sim", "usbip", "--attach", "--modules", str(modules), "--seed", "7"]
-    command += ["--size", str(size_mb), "--control", str(control), *more]
+    arguments = ["sim", "usbip", "--attach", "--modules", str(modules), "--seed", "7"]
+    arguments += ["--size", str(size_mb), "--speed", str(speed), "--control", str(control), *more]
     printed, log = folder / "sim.out", folder / "sim.log"
     with printed.open("w") as out, log.open("w") as err:
-        process = subprocess.Popen(command, stdout=out, stderr=err)
+        program = begin(arguments, out, err)
     try:
         up = until(lambda: printed.read_text().count("\n") > modules, START_S)
         assert up, f"it never came up: {log.read_text()}"
-        yield Rehearsal(control, yaml.safe_load(printed.read_text())["slots"])
+        yield Rehearsal(program, control, yaml.safe_load(printed.read_text())["slots"])
     finally:
-        process.send_signal(signal.SIGTERM)
+        program.send_signal(signal.SIGTERM)
         try:
-            process.wait(60)
+            program.wait(60)
         finally:
-            process.kill()
+            program.kill()
 
 
 @dataclass(frozen=True)
@@ -94,10 +112,12 @@ class Line:
 
     config: Path
 
-    def flash(self, *more: str, limit_s: float = 240.0) -> tuple[int, dict[str, Any]]:
+    def flash(
+        self, *more: str, limit_s: float = 240.0, begin: Begin = forked
+    ) -> tuple[int, dict[str, Any]]:
         """`station flash --once --json`: exit code, and the attempt of each slot."""
-        command = [*STATION, "flash", "--once", "--json", "--config", str(self.config), *more]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
+        arguments = ("flash", "--once", "--json", "--config", str(self.config), *more)
+        done = ran(*arguments, limit_s=limit_s, begin=begin)
         attempts = [json.loads(line) for line in done.stdout.splitlines()]
         assert attempts, done.stderr
         return done.returncode, {attempt["slot"]: attempt for attempt in attempts}
@@ -108,13 +128,27 @@ class Line:
         wait_s: float = 60.0,
         tell: Callable[[Event], None] = lambda _: None,
     ) -> dict[str, AttemptRecord]:
-        """The same in this process, which is ten seconds quicker; all slots if none is named."""
+        """The same in this process; all slots if none is named."""
         settings = load_settings(self.config)
         return by_slot(
             trio.run(
                 lambda: flash_line(settings, LibusbBackend(), *slots, wait_s=wait_s, tell=tell)
             )
         )
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """`station serve` owns the slots; it must end well."""
+        log = self.config.with_name("serve.log")
+        with log.open("w") as told:
+            engine = forked(["serve", "--config", str(self.config)], told, told)
+        try:
+            assert until(lambda: "serving" in log.read_text(), 60), log.read_text()
+            yield
+            engine.send_signal(signal.SIGTERM)
+            assert engine.wait(60) == 0, log.read_text()
+        finally:
+            engine.kill()
 
     def package(self, family: str = "ec25") -> Path:
         return self.config.parent / "packages" / layout_of(family).newer_version
@@ -125,7 +159,7 @@ def make_line(folder: Path, slots: Mapping[str, Any], size_mb: int = 1) -> Line:
     settings = yaml.safe_load(config.read_text())
     settings["slots"] = dict(slots)
     config.write_text(yaml.safe_dump(settings, sort_keys=False))
-    recipe = config.parent / "recipes" / "ec25-demo.yaml"
-    impatient = yaml.safe_load(recipe.read_text()) | {"limits": {"confirm": 45.0}}
-    recipe.write_text(yaml.safe_dump(impatient, sort_keys=False))
+    for recipe in (config.parent / "recipes").glob("*.yaml"):
+        impatient = yaml.safe_load(recipe.read_text()) | {"limits": {"confirm": 30.0}}
+        recipe.write_text(yaml.safe_dump(impatient, sort_keys=False))
     return Line(config)

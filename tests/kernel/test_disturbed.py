@@ -87,7 +87,7 @@ def stray_reader(hold_s: float) -> Iterator[None]:
 
 def test_a_reader_that_looks_at_every_new_tty_and_lets_go(tray: Rehearsal, line: Line) -> None:
     """Until it has told a tty to be raw, that tty sends back what the module says."""
-    fresh = dict.fromkeys(("A1", "A2", "A3"), "read-zlp")
+    fresh = dict.fromkeys((f"A{number}" for number in range(1, 9)), "read-zlp")
     with stray_reader(0.5):
         tray.swap(fresh)
         assert_verdicts(line.flash_here(*fresh), dict.fromkeys(fresh))

@@ -13,7 +13,8 @@ from station.config import load_families, load_settings
 from station.transport.topology import read_topology
 from station.transport.tty_holders import TtyHolders
 from tests.kernel.kernel import until
-from tests.kernel.rehearsal import STATION, Rehearsal, make_line, rehearsal
+from tests.kernel.programs import ran
+from tests.kernel.rehearsal import Rehearsal, make_line, rehearsal
 
 HOLD = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY); input()"
 
@@ -31,8 +32,7 @@ def holding(tty: str) -> Iterator[int]:
 
 
 def doctor(config: Path) -> list[dict[str, str]]:
-    command = [*STATION, "doctor", "--json", "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    done = ran("doctor", "--json", "--config", str(config), limit_s=180)
     assert done.returncode in (0, 1), done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

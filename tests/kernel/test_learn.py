@@ -1,11 +1,11 @@
 """A tray is learned by plugging, on a real kernel with QEMU's hub; then the hub is moved."""
 
 import json
-import subprocess
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -17,8 +17,8 @@ from station.commands.slots import list_slots
 from station.config import load_families, load_settings
 from station.transport.topology import read_topology
 from tests.kernel.kernel import DEVICES, until
+from tests.kernel.programs import Program, forked
 from tests.kernel.qmp import Monitor, monitor
-from tests.kernel.rehearsal import STATION
 
 XHCI = "0000:00"
 HUB = {"port-power": True, "serial": "HUB-A"}
@@ -52,18 +52,25 @@ def unplug(qemu: Monitor, name: str, path: str) -> None:
 
 
 @contextmanager
-def learning(config: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
-    command = [*STATION, "slots", "learn", "--json", "--wait", "90", "--config", str(config), *more]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as learner:
+def learning(config: Path, *more: str) -> Iterator[tuple[Program, TextIO]]:
+    """The learner, and what it says."""
+    arguments = ["slots", "learn", "--json", "--wait", "90", "--config", str(config), *more]
+    heard, says = os.pipe()
+    with (
+        os.fdopen(heard) as said,
+        os.fdopen(says, "w") as out,
+        config.with_name("log").open("w") as log,
+    ):
+        program = forked(arguments, out, log)
+        out.close()  # its end is the end of what is said
         try:
-            yield learner
+            yield program, said
         finally:
-            learner.kill()
+            program.kill()
 
 
-def heard(output: IO[str] | None, kind: str) -> dict[str, Any]:
+def heard(output: TextIO, kind: str) -> dict[str, Any]:
     """The next line of this kind; the test fails if the program ends before."""
-    assert output is not None
     for line in output:
         said: dict[str, Any] = json.loads(line)
         if said["kind"] == kind:
@@ -99,25 +106,25 @@ def test_two_slots_are_learned_and_disabled_by_name_when_the_hub_moves(
 
 def learn_two(qemu: Monitor, config: Path) -> None:
     """A1 by a mouse that is taken out again, A2 by a keyboard; a mouse is no module by itself."""
-    with learning(config, "--slots", "A1,A2", "--any") as learner:
-        assert heard(learner.stdout, "waiting")["slot"] == "A1"
+    with learning(config, "--slots", "A1,A2", "--any") as (learner, said):
+        assert heard(said, "waiting")["slot"] == "A1"
         qemu.plug("usb-mouse", "first", "xhci", "1.2")
-        assert heard(learner.stdout, "learned")["locations"][0].endswith("-0:1.2")
+        assert heard(said, "learned")["locations"][0].endswith("-0:1.2")
         qemu.unplug("first")
         qemu.plug("usb-kbd", "second", "xhci", "1.3")
-        assert heard(learner.stdout, "learned")["slot"] == "A2"
-        assert heard(learner.stdout, "written")["is_named"] is True
+        assert heard(said, "learned")["slot"] == "A2"
+        assert heard(said, "written")["is_named"] is True
         assert learner.wait(60) == 0
     text = config.with_name("slots.yaml").read_text()
     assert '"HUB-A"' in text
 
 
 def test_a_mouse_is_no_module(config: Path) -> None:
-    with monitor() as qemu, learning(config, "--slots", "A1") as learner:
-        heard(learner.stdout, "waiting")
+    with monitor() as qemu, learning(config, "--slots", "A1") as (learner, said):
+        heard(said, "waiting")
         qemu.plug("usb-mouse", "mouse", "xhci", "3")
         try:
-            assert heard(learner.stdout, "stranger")["slot"] == "A1"
+            assert heard(said, "stranger")["slot"] == "A1"
             learner.send_signal(2)
             assert learner.wait(60) == 1
         finally:

@@ -3,6 +3,7 @@
 QEMU's hub tells nobody that a port lost its device: it is known to those who ask.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import trio
+import yaml
 
+from station.commands.demo_files import write_demo_files
 from station.places import PortPath
 from station.transport.base import PowerProof, Switched
 from station.transport.libusb import LibusbBackend
@@ -18,6 +21,7 @@ from station.transport.port_switch import UsbHubs
 from station.transport.power import PortPower
 from station.transport.topology import Topology, read_topology
 from tests.kernel.kernel import DEVICES, until
+from tests.kernel.programs import ran
 from tests.kernel.qmp import Monitor, monitor
 from tests.kernel.rehearsal import rehearsal
 
@@ -154,6 +158,28 @@ def test_a_port_that_a_killed_process_left_off_is_switched_on(bus: str) -> None:
         assert until(lambda: device_number(path) is None)
         proof = cycled(path)
         assert proof.verdict is Switched.SWITCHES, proof
+
+
+def test_the_command_names_the_hub_that_switches(bus: str, tmp_path: Path) -> None:
+    """Two slots on it, and one that is empty."""
+    config = write_demo_files(tmp_path / "line", ["A1", "A2", "A3"], size_mb=1)
+    settings = yaml.safe_load(config.read_text())
+    for number, slot in enumerate(settings["slots"].values(), start=3):
+        slot["ports"] = [f"{bus}-1.{number}"]
+    config.write_text(yaml.safe_dump(settings))
+    command = ("slots", "power-test", "--off", "1", "--config", str(config))
+    with monitor() as qemu, hub_with_two(qemu, bus, switches=True) as paths:
+        before = [device_number(path) for path in paths]
+        tested = ran(*command, "--slot", "A1", "--slot", "A2", limit_s=120)
+        after = [device_number(path) for path in paths]
+        empty = ran(*command, "--slot", "A3", "--json", limit_s=120)
+    assert tested.returncode == 0, tested.stderr
+    assert tested.stdout.splitlines()[-1] == f"hub {bus}-1 switches"
+    assert tested.stderr.splitlines() == ["A1: off for 1 s", "A2: off for 1 s"]
+    assert None not in after
+    assert not set(before) & set(after)
+    assert empty.returncode == 1
+    assert json.loads(empty.stdout)["verdict"] == "EMPTY"
 
 
 def test_the_hub_of_usbip_pretends(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from tests.kernel.judge import EC25, padded
 from tests.kernel.kernel import until
-from tests.kernel.rehearsal import STATION, rehearsal
+from tests.kernel.programs import ran
+from tests.kernel.rehearsal import rehearsal
 
 
 def test_qdl_flashes_a_module(tmp_path: Path) -> None:
     package = tmp_path / "flat"
-    write = [*STATION, "sim", "package", str(package), "--layout", "qdl", "--size", "1"]
-    subprocess.run(write, check=True, timeout=120)
+    wrote = ran("sim", "package", str(package), "--layout", "qdl", "--size", "1", limit_s=120)
+    assert wrote.returncode == 0, wrote.stderr
     arrives = ("--fault", "A1=arrives-in-edl", "--tolerant")
     with rehearsal(tmp_path, 1, *arrives) as tray:
         assert until(lambda: tray.device("A1") is not None)

@@ -9,6 +9,7 @@ import pytest
 from tests.engine.test_tray import EIGHT_FAULTS
 from tests.kernel.judge import assert_flashed, assert_verdicts, drivers, outcome, told
 from tests.kernel.kernel import until
+from tests.kernel.programs import begun
 from tests.kernel.rehearsal import Line, Rehearsal, make_line, rehearsal
 
 EIGHT = [f"A{number}" for number in range(1, 9)]
@@ -27,7 +28,8 @@ HARMLESS = (
 
 @pytest.fixture(scope="module")
 def tray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    with rehearsal(tmp_path_factory.mktemp("tray"), 15) as running:
+    """Begun by its command line."""
+    with rehearsal(tmp_path_factory.mktemp("tray"), 15, begin=begun) as running:
         yield running
 
 
@@ -40,7 +42,7 @@ def test_eight_modules_pass_with_the_kernels_drivers_bound(tray: Rehearsal, line
     assert until(lambda: all(drivers(tray, slot) == BOUND for slot in EIGHT), 60)
 
     chosen = [word for slot in EIGHT for word in ("--slot", slot)]
-    code, attempts = line.flash("--wait", "60", *chosen)
+    code, attempts = line.flash("--wait", "60", *chosen, begin=begun)
 
     assert [outcome(attempts[slot]) for slot in EIGHT] == [("PASS", None)] * 8, told(attempts)
     assert code == 0

@@ -253,3 +253,13 @@ def test_fault_edl_read_refused() -> None:
     assert b'value="ACK"' in literals.erase(host, unit.layout, part)
     assert b'value="ACK"' in literals.program(host, unit.layout, part, b"tz" * 1024)
     assert unit.breaches == []
+
+
+def test_fault_hung_is_cured_by_power_alone() -> None:
+    unit = module("hung")
+    host = Host(unit)
+    host.open(2)
+    host.send(b"AT+CGSN\r", 2)
+    assert host.read(2) is None
+    assert at(Host(unit), b"AT+CGSN") == unit.identity.imei.encode()
+    assert unit.breaches == []
