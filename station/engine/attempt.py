@@ -10,6 +10,7 @@ import trio
 
 from station import __version__
 from station.config import LoadedRecipe
+from station.engine.evidence import Evidence, Kept
 from station.engine.journal import Journal
 from station.engine.ports import SlotPort
 from station.engine.select import select
@@ -24,6 +25,7 @@ from station.errors import (
     StationOverdue,
     Timeout,
 )
+from station.evidence.cabinet import Cabinet
 from station.flash.confirm import give_back
 from station.flash.identify import identify
 from station.flash.procedures import PROCEDURES
@@ -71,6 +73,7 @@ class Attempt:
     port: SlotPort
     order: Order
     journal: Journal = field(init=False)
+    evidence: Evidence = field(init=False)
     session: Session = field(init=False)
     runner: StepRunner = field(init=False)
     recipe: LoadedRecipe | None = None
@@ -87,12 +90,19 @@ class Attempt:
         self.began = trio.current_time()
         self.started_utc_us = self.world.clock()
         self.journal = Journal(self.world.store, new_id())
+        self.evidence = Evidence(
+            Cabinet(self.world.settings.evidence),
+            self.journal.attempt_id,
+            {"station": self.world.settings.station.name, "slot": self.port.slot.name}
+            | {"started_utc_us": self.started_utc_us, "software": __version__},
+        )
         self.session = Session(
             backend=self.world.backend,
             port=self.port,
             families=self.world.families,
             recorder=self.journal,
             watch=self._watch,
+            tape=self.evidence,
         )
         self.runner = StepRunner(self.session, self._step_started)
         if self.order.label:
@@ -137,6 +147,8 @@ class Attempt:
         if self.port.slot.barred is not None:
             raise self.port.slot.barred
         device = self.port.device
+        self.port.witness = self.evidence.occupied
+        self.evidence.occupied(device)
         if device is None:
             raise NoUsb(f"no module on the USB port of slot {self.port.slot.name}")
         self.port_path = str(device.path)
@@ -267,6 +279,7 @@ class Attempt:
         if self.journal.opened is None:
             await self._open()
         after = self.session.after
+        kept = await self._keep_evidence(outcome, failure)
         self.record = await self.journal.close(
             AttemptClosed(
                 attempt_id=self.journal.attempt_id,
@@ -278,9 +291,22 @@ class Attempt:
                 unit=self.session.unit,
                 firmware_after=None if after is None else after.firmware,
                 final_mode=self.session.mode,
-                readings=_readings(after),
+                readings=_readings(after) | kept.readings,
+                evidence=kept.files,
             )
         )
+        await self.evidence.done()
+
+    async def _keep_evidence(self, outcome: Outcome, failure: Failure | None) -> Kept:
+        """Before the closing row, which names it. Without it the verdict is the same."""
+        self.port.witness = lambda _: None
+        why = "" if failure is None else f" {failure.code}: {failure.cause}"
+        self.evidence.said("verdict", f"{outcome.value}{why}")
+        kept = await self.evidence.keep()
+        if kept.trouble is not None:
+            words = f"{kept.trouble.code} evidence not stored: {kept.trouble.cause}"
+            self.world.show(Notice(self.port.slot.name, words))
+        return kept
 
     # --- for eyes ----------------------------------------------------------------------------
 
