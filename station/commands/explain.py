@@ -66,12 +66,15 @@ def _named(records: list[AttemptRecord]) -> str:
 
 def read_story(settings: Settings, record: AttemptRecord) -> Story:
     """The record and its transcript, or why that cannot be read."""
-    kept = () if record.closed is None else record.closed.evidence
-    ref = next((one for one in kept if one.kind == TRANSCRIPT), None)
-    if ref is None:
-        return Story(record, None, None)
+    cabinet = Cabinet(settings.evidence)
     try:
-        transcript: Read = read_transcript(Cabinet(settings.evidence).read(ref))
+        if record.closed is None:
+            data = cabinet.spooled(record.opened.attempt_id)
+        else:
+            kept = (one for one in record.closed.evidence if one.kind == TRANSCRIPT)
+            ref = next(kept, None)
+            data = b"" if ref is None else cabinet.read(ref)
+        transcript: Read | None = read_transcript(data) if data else None
     except (EvidenceMissing, EvidenceDamaged) as trouble:
         return Story(record, None, trouble)
     return Story(record, transcript, None)

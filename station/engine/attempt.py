@@ -10,7 +10,7 @@ import trio
 
 from station import __version__
 from station.config import LoadedRecipe
-from station.engine.evidence import Evidence, Kept
+from station.engine.evidence import Evidence
 from station.engine.journal import Journal
 from station.engine.ports import SlotPort
 from station.engine.select import select
@@ -279,7 +279,10 @@ class Attempt:
         if self.journal.opened is None:
             await self._open()
         after = self.session.after
-        kept = await self._keep_evidence(outcome, failure)
+        self.port.witness = lambda _: None
+        kept = await self.evidence.keep(outcome, failure)
+        if kept.trouble is not None:
+            self.world.show(Notice(self.port.slot.name, kept.words))
         self.record = await self.journal.close(
             AttemptClosed(
                 attempt_id=self.journal.attempt_id,
@@ -296,17 +299,6 @@ class Attempt:
             )
         )
         await self.evidence.done()
-
-    async def _keep_evidence(self, outcome: Outcome, failure: Failure | None) -> Kept:
-        """Before the closing row, which names it. Without it the verdict is the same."""
-        self.port.witness = lambda _: None
-        why = "" if failure is None else f" {failure.code}: {failure.cause}"
-        self.evidence.said("verdict", f"{outcome.value}{why}")
-        kept = await self.evidence.keep()
-        if kept.trouble is not None:
-            words = f"{kept.trouble.code} evidence not stored: {kept.trouble.cause}"
-            self.world.show(Notice(self.port.slot.name, words))
-        return kept
 
     # --- for eyes ----------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from station.errors import EvidenceNotKept
 from station.evidence.cabinet import Cabinet
 from station.evidence.lines import Value
 from station.evidence.transcript import Transcript
-from station.model import DeviceInfo, EvidenceRef
+from station.model import DeviceInfo, EvidenceRef, Failure, Outcome
 from station.store.writer import Store
 
 T = TypeVar("T")
@@ -33,6 +33,11 @@ class Kept:
     @property
     def readings(self) -> dict[str, str]:
         return {} if self.trouble is None else {"evidence": f"not stored: {self.trouble.cause}"}
+
+    @property
+    def words(self) -> str:
+        told = (f"{name} {words}" for name, words in self.readings.items())
+        return " ".join((EvidenceNotKept.code, *told))
 
 
 class Evidence(Transcript):
@@ -65,8 +70,10 @@ class Evidence(Transcript):
             except EvidenceNotKept:
                 self._spool_failed = True  # `keep` tries once more, and tells
 
-    async def keep(self) -> Kept:
+    async def keep(self, outcome: Outcome, failure: Failure | None) -> Kept:
         """Put the whole transcript away, safely, before the closing row names it."""
+        why = "" if failure is None else f" {failure.code}: {failure.cause}"
+        self.said("verdict", f"{outcome.value}{why}")
         data = self.whole()
         try:
             return Kept((await _in_thread(lambda: self._cabinet.put(data)),))

@@ -53,12 +53,21 @@ class Cabinet:
 
     def adopt(self, attempt_id: str) -> EvidenceRef | None:
         """Keep what a dead engine had spooled of an attempt; None if there is nothing usable."""
-        with suppress(OSError, EvidenceNotKept), self._folder(_OPEN) as folder_fd:
-            with _opened(_spool_name(attempt_id), os.O_RDONLY, folder_fd) as file_fd:
-                data = _read(file_fd, MAX_BYTES)
-            whole = data[: data.rfind(b"\n") + 1]  # the last line may have been cut off
-            return self.put(whole) if whole else None
+        with suppress(EvidenceNotKept):
+            spooled = self.spooled(attempt_id)
+            return self.put(spooled) if spooled else None
         return None
+
+    def spooled(self, attempt_id: str) -> bytes:
+        """What an attempt under way has spooled so far, whole lines only; empty if nothing."""
+        with (
+            suppress(OSError, EvidenceNotKept),
+            self._folder(_OPEN) as folder_fd,
+            _opened(_spool_name(attempt_id), os.O_RDONLY, folder_fd) as file_fd,
+        ):
+            data = _read(file_fd, MAX_BYTES)
+            return data[: data.rfind(b"\n") + 1]
+        return b""
 
     def drop(self, attempt_id: str) -> None:
         """The attempt's row is committed: its spool is needed no more."""

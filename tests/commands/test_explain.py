@@ -13,7 +13,7 @@ from station.commands.exits import Exit
 from station.commands.explain import explain, find, read_story
 from station.errors import EvidenceNotKept, UsageError
 from station.evidence.cabinet import Cabinet
-from station.model import AttemptRecord, EvidenceRef
+from station.model import AttemptRecord, EvidenceRef, StepStarted
 from tests.commands.running import process, said
 from tests.commands.test_cli import station
 from tests.engine.tray import Line, in_order, make_line
@@ -119,6 +119,25 @@ async def test_an_attempt_without_evidence_says_why(
     assert "no transcript: not stored: No space left on device" in story.text(full=True)
     bare = replace(story.record, closed=None)
     assert "There is no verdict" in Story(bare, None, None).text(full=False)
+
+
+@pytest.mark.trio
+async def test_an_attempt_under_way_is_explained_as_far_as_it_was_spooled(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    told: list[str] = []
+
+    def look(event: object) -> None:
+        if isinstance(event, StepStarted) and event.step == "verify":
+            told.append(read_story(line.settings(), record_of(line)).text(full=False))
+
+    line.tell = look
+    await line.flash()
+    (text,) = told
+    assert "still open" in text
+    assert "Firehose program" in text
+    assert "the attempt is still running" in text
 
 
 @pytest.mark.trio
