@@ -12,6 +12,7 @@ from station.commands import (
     dash,
     demo,
     doctor,
+    explain,
     flash,
     inspect,
     line,
@@ -209,6 +210,22 @@ def _doctor(
     """Tell what would fail tomorrow, each with its remedy; changes nothing."""
     with station_errors():
         leave(doctor.doctor(_settings(config), as_json=json))
+
+
+@app.command("explain")
+def _explain(
+    attempt: Annotated[
+        str | None,
+        typer.Argument(help="Its id as in `audit find --json`, or how it begins (6 characters)."),
+    ] = None,
+    slot: Annotated[str | None, typer.Option(help="The newest attempt in this slot.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Every message, one line each.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    config: Config = None,
+) -> None:
+    """Tell what happened in an attempt, why its verdict, and what to do; reads only."""
+    with station_errors():
+        leave(explain.explain(_settings(config), attempt, slot, full=full, as_json=json))
 
 
 @recipe_app.command("check")

@@ -231,6 +231,16 @@ class ImageSent:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceRef:
+    """A file kept for an attempt, named by the digest of its bytes. `length_bytes` is unpacked."""
+
+    kind: str
+    sha256: str
+    length_bytes: int
+    stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecipeRef:
     name: str
     revision: int
@@ -296,6 +306,7 @@ class AttemptClosed:
     firmware_after: str | None
     final_mode: Mode
     readings: Mapping[str, str] = field(default_factory=dict)
+    evidence: tuple[EvidenceRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import trio
 from station.commands.exits import Exit, is_stations_fault, say
 from station.commands.reporter import Reporter, print_results
 from station.config import LoadedRecipe, Settings, load_families, load_recipes
+from station.engine.evidence import close_interrupted
 from station.engine.lock import own
 from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
@@ -116,7 +117,7 @@ async def _flash(
         async with open_store(settings.database) as store, trio.open_nursery() as nursery:
             nursery.start_soon(obey_signals, stop)
             nursery.start_soon(_narrate, stop)
-            await store.close_interrupted(station=settings.station.name)
+            await close_interrupted(store, settings)
             world = World(
                 settings=settings,
                 families=load_families(settings.families),

@@ -78,6 +78,7 @@ class _File(Strict):
     recipes: Text
     families: Text | None = None
     socket: Text | None = None
+    evidence: Text | None = None
     tray: TraySection = TraySection()
 
 
@@ -100,7 +101,9 @@ class Settings:
     `database` is a SQLAlchemy URL; a path in the file becomes `sqlite:///` and that path.
     `slot_map` is the file that the slots came from, if it is another one; only that names hubs.
     `families` is None for the table that comes with the station. `socket` is where the engine
-    listens; left out of the file, it lies beside the settings as `station.sock`.
+    listens; left out of the file, it lies beside the settings as `station.sock`. `evidence` is the
+    folder for transcripts; left out, it lies beside the database, or beside the store if the
+    database is a server's.
     """
 
     path: Path
@@ -111,6 +114,7 @@ class Settings:
     slots: tuple[Slot, ...]
     families: Path | None = None
     socket: Path = Path("station.sock")
+    evidence: Path = Path("evidence")
     tray: TraySection = field(default_factory=TraySection)
     hubs: tuple[HubMark, ...] = ()
     slot_map: Path | None = None
@@ -163,19 +167,27 @@ def _load(path: Path, read_map: Callable[[Path], SlotMap]) -> Settings:
         problems += _strange_slots(document, read.tray.expect, names)
     if problems:
         raise refuse(problems)
+    database = read.database if "://" in read.database else f"sqlite:///{place(read.database)}"
     return Settings(
         path=path.absolute(),
         station=read.station,
-        database=read.database if "://" in read.database else f"sqlite:///{place(read.database)}",
+        database=database,
         store=place(read.store),
         recipes=place(read.recipes),
         slots=mapped.slots,
         families=None if read.families is None else place(read.families),
         socket=place(read.socket or "station.sock"),
+        evidence=place(read.evidence or str(_beside(database, place(read.store)) / "evidence")),
         tray=read.tray,
         hubs=mapped.hubs,
         slot_map=slot_map,
     )
+
+
+def _beside(database: str, store: Path) -> Path:
+    """Where the record is backed up, its evidence is."""
+    is_file = database.startswith("sqlite:///")
+    return Path(database.removeprefix("sqlite:///")).parent if is_file else store.parent
 
 
 def _strange_slots(document: Document, expect: Expect, slots: list[str]) -> list[str]:

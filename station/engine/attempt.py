@@ -10,6 +10,7 @@ import trio
 
 from station import __version__
 from station.config import LoadedRecipe
+from station.engine.evidence import Evidence
 from station.engine.journal import Journal
 from station.engine.ports import SlotPort
 from station.engine.select import select
@@ -24,6 +25,7 @@ from station.errors import (
     StationOverdue,
     Timeout,
 )
+from station.evidence.cabinet import Cabinet
 from station.flash.confirm import give_back
 from station.flash.identify import identify
 from station.flash.ladder import QUIET_S, Ladder
@@ -78,6 +80,7 @@ class Attempt:
     port: SlotPort
     order: Order
     journal: Journal = field(init=False)
+    evidence: Evidence = field(init=False)
     session: Session = field(init=False)
     runner: StepRunner = field(init=False)
     ladder: Ladder = field(init=False)
@@ -95,12 +98,19 @@ class Attempt:
         self.began = trio.current_time()
         self.started_utc_us = self.world.clock()
         self.journal = Journal(self.world.store, new_id())
+        self.evidence = Evidence(
+            Cabinet(self.world.settings.evidence),
+            self.journal.attempt_id,
+            {"station": self.world.settings.station.name, "slot": self.port.slot.name}
+            | {"started_utc_us": self.started_utc_us, "software": __version__},
+        )
         self.session = Session(
             backend=self.world.backend,
             port=self.port,
             families=self.world.families,
             recorder=self.journal,
             watch=self._watch,
+            tape=self.evidence,
         )
         self.runner = StepRunner(self.session, self._step_started)
         self.ladder = Ladder(
@@ -150,6 +160,8 @@ class Attempt:
         if self.port.slot.barred is not None:
             raise self.port.slot.barred
         device = self.port.device
+        self.port.witness = self.evidence.occupied
+        self.evidence.occupied(device)
         if device is None:
             raise NoUsb(f"no module on the USB port of slot {self.port.slot.name}")
         self.port_path = str(device.path)
@@ -288,6 +300,10 @@ class Attempt:
         if self.journal.opened is None:
             await self._open()
         after = self.session.after
+        self.port.witness = lambda _: None
+        kept = await self.evidence.keep(outcome, failure)
+        if kept.trouble is not None:
+            self.world.show(Notice(self.port.slot.name, kept.words))
         self.record = await self.journal.close(
             AttemptClosed(
                 attempt_id=self.journal.attempt_id,
@@ -299,9 +315,11 @@ class Attempt:
                 unit=self.session.unit,
                 firmware_after=None if after is None else after.firmware,
                 final_mode=self.session.mode,
-                readings=_readings(after),
+                readings=_readings(after) | kept.readings,
+                evidence=kept.files,
             )
         )
+        await self.evidence.done()
 
     # --- for eyes ----------------------------------------------------------------------------
 

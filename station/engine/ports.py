@@ -27,6 +27,8 @@ class SlotPort:
         self.slot = slot
         self._device: DeviceInfo | None = None
         self._changed = trio.Event()
+        self.witness: Callable[[DeviceInfo | None], None] = lambda _: None
+        """Told of every change while an attempt runs."""
 
     @property
     def device(self) -> DeviceInfo | None:
@@ -35,6 +37,7 @@ class SlotPort:
     def occupy(self, device: DeviceInfo | None) -> None:
         if device != self._device:
             self._device = device
+            self.witness(device)
             self._changed.set()
             self._changed = trio.Event()
 

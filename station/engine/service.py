@@ -11,6 +11,7 @@ import trio
 from station import __version__
 from station.config import Families, Settings
 from station.engine.desk import Desk
+from station.engine.evidence import close_interrupted
 from station.engine.feed import Feed
 from station.engine.health import Health
 from station.engine.line import Line
@@ -61,7 +62,7 @@ async def run_engine(
     shelf = Shelf(PackageStore(settings.store))
     try:
         async with open_store(settings.database) as store:
-            await store.close_interrupted(station=settings.station.name)
+            await close_interrupted(store, settings)
             world = World(
                 settings=settings,
                 families=families,

@@ -57,3 +57,26 @@ class DiskTrouble(StoreError):
     code = "S505"
     headline = "DISK"
     remedy = "Free space on the disk, or check that it can be written, then try again."
+
+
+# --- S52x: evidence ---------------------------------------------------------------------------
+
+
+class EvidenceNotKept(StoreError):
+    """Never a verdict: a module is as good without its transcript."""
+
+    code = "S520"
+    headline = "NO EVIDENCE KEPT"
+    remedy = "Free space or repair the folder `evidence` in the settings; the verdict stands."
+
+
+class EvidenceMissing(StoreError):
+    code = "S521"
+    headline = "EVIDENCE MISSING"
+    remedy = "Check the folder `evidence` and who may read it, or its backups; the record is whole."
+
+
+class EvidenceDamaged(StoreError):
+    code = "S522"
+    headline = "EVIDENCE DAMAGED"
+    remedy = "Restore the file from a backup and check the disk; the record is whole."

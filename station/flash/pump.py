@@ -1,9 +1,13 @@
 """Runs a dialogue on a pipe: the one place where protocol meets I/O."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
-from station.errors import UsbError
+import trio
+
+from station.errors import Timeout, UsbError
+from station.flash.tape import NoTape, Tape
 from station.protocols.dialogue import (
     Dialogue,
     Intent,
@@ -20,14 +24,15 @@ T = TypeVar("T")
 Watch = Callable[[Progress | Notice], None]
 
 
-async def pump(dialogue: Dialogue[T], pipe: Pipe, watch: Watch) -> T:
-    """Run the dialogue to its end and return its result.
+async def pump(dialogue: Dialogue[T], pipe: Pipe, watch: Watch, tape: Tape | None = None) -> T:
+    """Run the dialogue to its end and return its result; `tape` hears every message.
 
     USB errors are thrown into the dialogue, which may live with them; what it lets out comes
     out here. Cancelled between two intents or inside a transfer, the dialogue is closed.
     """
     answer: bytes | None = None
     error: UsbError | None = None
+    tape = tape or NoTape()
     try:
         while True:
             try:
@@ -37,31 +42,67 @@ async def pump(dialogue: Dialogue[T], pipe: Pipe, watch: Watch) -> T:
                 return result
             answer = error = None
             try:
-                answer = await _perform(intent, pipe, watch)
+                answer = await _perform(intent, pipe, watch, tape)
             except UsbError as problem:
                 error = problem
+                if not _is_silence(intent, problem):
+                    tape.trouble(problem)
     finally:
         dialogue.close()
 
 
-async def _perform(intent: Intent, pipe: Pipe, watch: Watch) -> bytes | None:
+def _is_silence(intent: Intent, problem: UsbError) -> bool:
+    """It was only asked whether something is there already, and nothing was."""
+    return isinstance(problem, Timeout) and isinstance(intent, Receive) and intent.timeout_s == 0
+
+
+async def _perform(intent: Intent, pipe: Pipe, watch: Watch, tape: Tape) -> bytes | None:
     match intent:
         case Send(data, zlp, timeout_s):
+            tape.sent(data)
             await pipe.write(data, zlp=zlp, timeout_s=timeout_s)
         case SendSpan():
-            await pipe.write_span(
-                intent.source,
-                intent.offset_bytes,
-                intent.length_bytes,
-                chunk_bytes=intent.chunk_bytes,
-                zlp=intent.zlp,
-                timeout_s=intent.timeout_s,
-                sent=intent.sent,
-            )
+            await _send_span(intent, pipe, tape)
         case Receive(timeout_s, max_bytes):
-            return await pipe.read(max_bytes, timeout_s)
-        case Progress() | Notice():
+            data = await pipe.read(max_bytes, timeout_s)
+            tape.received(data)
+            return data
+        case Notice(text):
+            tape.said("notice", text)
+            watch(intent)
+        case Progress():
             watch(intent)
         case _:
             assert_never(intent)
     return None
+
+
+async def _send_span(span: SendSpan, pipe: Pipe, tape: Tape) -> None:
+    taken, began = _Taken(span.sent), trio.current_time()
+    try:
+        await pipe.write_span(
+            span.source,
+            span.offset_bytes,
+            span.length_bytes,
+            chunk_bytes=span.chunk_bytes,
+            zlp=span.zlp,
+            timeout_s=span.timeout_s,
+            sent=taken.add,
+        )
+    finally:
+        tape.spanned(span, taken.taken_bytes, taken.chunks, began)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """How much the wire took, told on to whoever counts for himself."""
+
+    told: Callable[[bytes], object] | None
+    taken_bytes: int = 0
+    chunks: int = 0
+
+    def add(self, data: bytes) -> None:
+        self.taken_bytes += len(data)
+        self.chunks += 1
+        if self.told is not None:
+            self.told(data)

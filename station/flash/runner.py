@@ -24,6 +24,7 @@ class StepRunner:
         step's own error for it, naming the step.
         """
         self._started(step.name)
+        self._session.tape.said("step", step.name)
         begun = trio.current_time()
         again = 0
         while True:
@@ -32,6 +33,7 @@ class StepRunner:
             except StationError as error:
                 if step.repeatable and error.retryable and again < retries:
                     again += 1
+                    self._session.tape.said("again", f"{step.name}: {error.code} {error.cause}")
                     continue
                 await self._record(step, begun, again, StepOutcome.FAILED, error=error)
                 raise
@@ -57,6 +59,7 @@ class StepRunner:
         detail = dict(result.detail) if result else {}
         if error is not None:
             detail["failure"] = f"{error.code}: {error.cause}"
+        self._session.tape.said("ended", f"{step.name} {outcome.value}")
         await self._session.recorder.step(
             StepRecord(
                 ordinal=self._ordinal,

@@ -9,6 +9,7 @@ import trio
 from station.config import Families, Family, QuectelEdlRecipe
 from station.errors import Bug, Disconnected, StationError, Timeout, UsbAccess, UsbBusy
 from station.flash.pump import Watch, pump
+from station.flash.tape import NoTape, Tape
 from station.model import DeviceInfo, Identifier, ImageSent, Mode, StepRecord, Unit
 from station.plan import FlashPlan
 from station.protocols import sahara
@@ -52,6 +53,7 @@ class Session:
     families: Families
     recorder: Recorder
     watch: Watch
+    tape: Tape = field(default_factory=NoTape)
     unit: Unit = field(default_factory=Unit)
     family: Family | None = None
     device: DeviceInfo | None = None
@@ -123,6 +125,7 @@ class Session:
         if self.pipe is None:
             self.pipe = await self.backend.open(device, interface, line_state=line_state)
         self.device = device
+        self.tape.said("open", f"interface {interface} of {device.usb_id} on {device.path}")
 
     async def let_go(self) -> None:
         """Forget who listens; the next to come must be greeted."""
@@ -147,7 +150,8 @@ class Session:
                 seen = Progress(before + seen.done_bytes, total)
             self.watch(seen)
 
-        return await pump(dialogue, self.pipe, watch)
+        await self.tape.settle()
+        return await pump(dialogue, self.pipe, watch, self.tape)
 
     async def await_mode(self, *modes: Mode, timeout_s: float) -> DeviceInfo:
         """The device in this slot once it is in one of these modes. Raises Timeout."""

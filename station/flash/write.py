@@ -71,6 +71,8 @@ async def program(session: Session) -> StepResult:
             total=plan.total_bytes,
         )
         sent = ImageSent(image.path, result.sha256, result.length_bytes)
+        words = f"{sent.name}: {sent.length_bytes} bytes sent, sha256 {sent.sha256_sent}"
+        session.tape.said("image", words)
         await session.recorder.image(sent)
         images, sent_bytes = images + 1, sent_bytes + sent.length_bytes
         if sent.sha256_sent != image.sha256:

@@ -15,7 +15,7 @@ from station.model import (
     VerifyKind,
 )
 from station.store import schema
-from station.store.rows import Row, closed_row, opened_row, unit_of
+from station.store.rows import Row, closed_row, evidence_row, opened_row, unit_of
 from station.store.units import may_be, names_of, record_names, resolve
 
 
@@ -85,6 +85,8 @@ def insert_verdict(connection: sa.Connection, closed: AttemptClosed) -> None:
         for name, value in closed.readings.items()
     ]
     insert_rows(connection, schema.reading, readings)
+    rows = [evidence_row(closed.attempt_id, kept) for kept in closed.evidence]
+    insert_rows(connection, schema.evidence, rows)
 
 
 def unit_of_attempt(connection: sa.Connection, attempt_id: str) -> str | None:

@@ -63,6 +63,13 @@ def find_attempts(
         return records(connection, conditions, limit)
 
 
+def attempts_called(url: str, prefix: str, limit: int) -> list[AttemptRecord]:
+    """The attempts whose id begins so, newest last; at most the newest so many."""
+    same = sa.func.substr(_opened.c.id, 1, len(prefix)) == prefix
+    with reading(url) as connection:
+        return records(connection, [same], limit)
+
+
 def unit_by_chip(url: str, chip_serial: str) -> Unit | None:
     """The unit last seen with this chip serial, each field as last known; None if never seen."""
     chip = chip_serial.lower()

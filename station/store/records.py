@@ -15,7 +15,7 @@ from station.model import (
     RecipeRef,
 )
 from station.store import schema
-from station.store.rows import closed_of, image_of, opened_of, step_of
+from station.store.rows import closed_of, evidence_of, image_of, opened_of, step_of
 
 _CHUNK = 500
 """Attempts whose parts are fetched by one statement."""
@@ -78,7 +78,8 @@ def _record(
     closed: AttemptClosed | None = None
     if after["attempt_id"] is not None:
         readings = {row["name"]: row["value"] for row in parts.readings.get(attempt_id, ())}
-        closed = closed_of(after, readings)
+        evidence = tuple(map(evidence_of, parts.evidence.get(attempt_id, ())))
+        closed = closed_of(after, readings, evidence)
     names = parts.identifiers.get(attempt_id, ())
     return AttemptRecord(
         opened=opened_of(
@@ -141,4 +142,5 @@ class _Parts:
         self.steps = by_attempt(schema.step, "ordinal")
         self.images = by_attempt(schema.image_sent, "ordinal")
         self.readings = by_attempt(schema.reading, "name")
+        self.evidence = by_attempt(schema.evidence, "kind")
         self.identifiers = by_attempt(schema.unit_identifier, "id")

@@ -7,6 +7,7 @@ from typing import Any
 from station.model import (
     AttemptClosed,
     AttemptOpened,
+    EvidenceRef,
     Failure,
     ImageSent,
     StationEvent,
@@ -91,6 +92,16 @@ def image_row(attempt_id: str, ordinal: int, image: ImageSent) -> Row:
     }
 
 
+def evidence_row(attempt_id: str, kept: EvidenceRef) -> Row:
+    return {
+        "attempt_id": attempt_id,
+        "kind": kept.kind,
+        "sha256": kept.sha256,
+        "length_bytes": kept.length_bytes,
+        "stored_bytes": kept.stored_bytes,
+    }
+
+
 def event_row(event: StationEvent) -> Row:
     return {
         "id": event.event_id,
@@ -130,7 +141,9 @@ def opened_of(row: Stored, **parts: Any) -> AttemptOpened:  # noqa: ANN401 - the
     )
 
 
-def closed_of(row: Stored, readings: Mapping[str, str]) -> AttemptClosed:
+def closed_of(
+    row: Stored, readings: Mapping[str, str], evidence: tuple[EvidenceRef, ...] = ()
+) -> AttemptClosed:
     """The unit's firmware afterwards is `firmware_after`."""
     return AttemptClosed(
         attempt_id=row["attempt_id"],
@@ -143,6 +156,7 @@ def closed_of(row: Stored, readings: Mapping[str, str]) -> AttemptClosed:
         firmware_after=row["firmware_after"],
         final_mode=row["final_mode"],
         readings=readings,
+        evidence=evidence,
     )
 
 
@@ -173,6 +187,10 @@ def step_of(row: Stored) -> StepRecord:
 
 def image_of(row: Stored) -> ImageSent:
     return ImageSent(row["name"], row["sha256_sent"], row["length_bytes"])
+
+
+def evidence_of(row: Stored) -> EvidenceRef:
+    return EvidenceRef(row["kind"], row["sha256"], row["length_bytes"], row["stored_bytes"])
 
 
 def event_of(row: Stored) -> StationEvent:

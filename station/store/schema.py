@@ -1,8 +1,8 @@
 """The tables, for SQLite and PostgreSQL alike. Built by `migrations/` and by nothing else.
 
     unit <-- unit_identifier --> attempt_opened --> recipe, plan, package <-- package_file
-                                   ^   ^   ^   ^
-                      attempt_closed  step reading image_sent
+                          ^   ^   ^   ^   ^
+            attempt_closed  step reading image_sent evidence
 
     station_event
 
@@ -225,6 +225,16 @@ image_sent = _table(
     sa.Column("sha256_sent", _Sha256, nullable=False),
     sa.Column("length_bytes", sa.BigInteger, nullable=False),
 )
+
+evidence = _table(
+    "evidence",
+    _attempt_id(),
+    sa.Column("kind", Words, primary_key=True),
+    sa.Column("sha256", _Sha256, nullable=False),
+    sa.Column("length_bytes", sa.BigInteger, nullable=False),
+    sa.Column("stored_bytes", sa.BigInteger, nullable=False),
+)
+"""Files kept beside the database, by the digest of their bytes; `kind` is `transcript`."""
 
 # --- the line ---------------------------------------------------------------------------------
 

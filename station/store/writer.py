@@ -20,6 +20,7 @@ from station.model import (
     AttemptClosed,
     AttemptOpened,
     AttemptRecord,
+    EvidenceRef,
     Identifier,
     ImageSent,
     Outcome,
@@ -38,7 +39,7 @@ from station.store.inserts import (
     unit_of_attempt,
 )
 from station.store.migrate import check
-from station.store.rows import event_row, image_row, step_row
+from station.store.rows import event_row, evidence_row, image_row, step_row
 from station.store.units import record_names, resolve
 
 T = TypeVar("T")
@@ -120,22 +121,29 @@ class Store:
             await self._commit(work)
 
     async def close_interrupted(
-        self, *, station: str | None = None, slots: Collection[str] | None = None
-    ) -> int:
-        """Close what a dead engine left open as INTERRUPTED (X903); returns how many.
+        self,
+        *,
+        station: str | None = None,
+        slots: Collection[str] | None = None,
+        evidence: Callable[[str], EvidenceRef | None] = lambda _: None,
+    ) -> tuple[str, ...]:
+        """Close what a dead engine left open as INTERRUPTED (X903); returns their names.
 
         On a database shared by stations name the `station`, and the `slots` if several engines
-        run there: an attempt that is still running elsewhere must stay open.
+        run there: an attempt that is still running elsewhere must stay open. `evidence` finds what
+        there is of an attempt, in the writer's thread; it must not raise.
         """
         now_us = self._clock()
 
-        def work(connection: sa.Connection) -> int:
+        def work(connection: sa.Connection) -> tuple[str, ...]:
             left_open = open_attempts(connection, station, slots)
             for row in left_open:
                 insert_rows(
                     connection, schema.attempt_closed, [interrupted_row(connection, row, now_us)]
                 )
-            return len(left_open)
+                if kept := evidence(row["id"]):
+                    insert_rows(connection, schema.evidence, [evidence_row(row["id"], kept)])
+            return tuple(row["id"] for row in left_open)
 
         return await self._commit(work)
 

@@ -6,7 +6,8 @@ The keys and their meaning are a contract: names stay, nothing is taken away.
     unit{imei,serial,model,sku,sku_source,chip_serial,fw_before,fw_after},
     recipe{name,revision,sha256}|null, package{name,sha256}|null,
     verify "readback"|"version"|"none", images[{name,sha256_sent,bytes}],
-    started_utc RFC 3339, duration_s, steps[{name,outcome,duration_s,bytes}]
+    started_utc RFC 3339, duration_s, steps[{name,outcome,duration_s,bytes}],
+    evidence[{kind,sha256,bytes,stored_bytes}]
 
 An attempt that is still open has `outcome` and `duration_s` null.
 """
@@ -54,6 +55,15 @@ def attempt_json(record: AttemptRecord) -> dict[str, object]:
                 "bytes": step.bytes,
             }
             for step in record.steps
+        ],
+        "evidence": [
+            {
+                "kind": kept.kind,
+                "sha256": kept.sha256,
+                "bytes": kept.length_bytes,
+                "stored_bytes": kept.stored_bytes,
+            }
+            for kept in (closed.evidence if closed else ())
         ],
     }
 

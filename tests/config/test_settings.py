@@ -1,6 +1,7 @@
 """station.yaml into settings."""
 
 import json
+import os.path
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,24 @@ def test_rows_as_they_lie_on_the_fixture(
 def test_a_tray_of_another_shape(tmp_path: Path, text: str, problem: str) -> None:
     (found,) = problems(tmp_path, f"{GOOD}tray: {text}\n")
     assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("database", "more", "expected"),
+    [
+        ("../var/station.db", "", "../var/evidence"),
+        ("sqlite:////srv/x/station.db", "", "/srv/x/evidence"),
+        ("postgresql+psycopg://station@db/line", "", "evidence"),
+        ("../var/station.db", "evidence: kept\n", "kept"),
+        ("../var/station.db", "evidence: /srv/kept\n", "/srv/kept"),
+    ],
+)
+def test_evidence_lies_where_the_record_does(
+    tmp_path: Path, database: str, more: str, expected: str
+) -> None:
+    text = GOOD.replace("../var/station.db", database) + more
+    expected_path = Path(os.path.normpath(tmp_path / expected))
+    assert load_settings(write(tmp_path, text)).evidence == expected_path
 
 
 def test_the_socket_lies_beside_the_settings(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import trio.testing
 
 from station.config import load_families, load_recipes
 from station.engine.desk import Desk
+from station.engine.evidence import close_interrupted
 from station.engine.line import Line
 from station.engine.server import Peer
 from station.engine.service import make_line
@@ -73,7 +74,7 @@ async def running(bench: tray.Line) -> AsyncIterator[Running]:
     shelf = Shelf(PackageStore(settings.store))
     try:
         async with open_store(settings.database) as store:
-            await store.close_interrupted(station=settings.station.name)
+            await close_interrupted(store, settings)
             world = World(
                 settings=settings,
                 families=load_families(settings.families),

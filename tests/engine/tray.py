@@ -1,15 +1,18 @@
 """A whole tray for tests: simulated modules, real settings, real packages, a real database."""
 
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
 import trio
 import yaml
 
 from station.commands.demo_files import SIZE_MB, write_demo_files
 from station.config import Settings, load_families, load_recipes, load_settings
+from station.engine.evidence import close_interrupted
 from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
 from station.engine.stop import Stop
@@ -137,7 +140,7 @@ async def flash_line(
     chosen = [slot for slot in settings.slots if not slots or slot.name in slots]
     try:
         async with open_store(settings.database) as store:
-            await store.close_interrupted(station=settings.station.name)
+            await close_interrupted(store, settings)
             world = World(
                 settings=settings,
                 families=load_families(settings.families),
@@ -196,3 +199,9 @@ def no_breaches(tray: SimTray, *except_slots: str) -> Iterator[None]:
     for slot, module in tray.modules.items():
         if slot not in except_slots:
             assert module.breaches == [], slot
+
+
+def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks that are due in the same moment run in the same order each time; trio shuffles them."""
+    monkeypatch.setattr("trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING", True)
+    monkeypatch.setattr("trio._core._run._r", random.Random(1))

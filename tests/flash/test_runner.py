@@ -8,6 +8,7 @@ import trio
 from station.errors import DatabaseError, Disconnected, Nak, StationError, Timeout
 from station.flash.runner import StepRunner
 from station.flash.session import Session, Step, StepResult
+from station.flash.tape import NoTape
 from station.model import Identifier, ImageSent, StepOutcome, StepRecord
 
 
@@ -31,6 +32,7 @@ class Notebook:
 def runner_on(notebook: Notebook, started: list[str]) -> StepRunner:
     class Bare:
         recorder = notebook
+        tape = NoTape()
 
     return StepRunner(cast("Session", Bare()), started.append)
 

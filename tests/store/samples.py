@@ -14,6 +14,7 @@ from station.errors import Nak
 from station.model import (
     AttemptClosed,
     AttemptOpened,
+    EvidenceRef,
     Failure,
     FileRef,
     Identifier,
@@ -51,6 +52,7 @@ READ_BY_AT = (Identifier(IdKind.IMEI, IMEI, "at"), Identifier(IdKind.SERIAL, SER
 READ_BY_SAHARA = Identifier(IdKind.CHIP, CHIP, "sahara")
 RECIPE = RecipeRef("ec25-efa", 3, "aa" * 32, "name: ec25-efa\n")
 PACKAGE = PackageRef("EC25EFAR06A06M4G", "bb" * 32, (FileRef("update/boot.mbn", "cc" * 32, 4096),))
+EVIDENCE = EvidenceRef("transcript", "ff" * 32, 2048, 512)
 NOON_US = 1_790_000_000_123_456
 IDENTIFY = StepRecord(1, "identify", StepOutcome.OK, 1_500_000)
 PROGRAM = StepRecord(
@@ -92,6 +94,7 @@ def verdict(opened: AttemptOpened, **changes: Any) -> AttemptClosed:  # noqa: AN
         firmware_after=AFTER,
         final_mode=Mode.RUNTIME,
         readings={"firmware.after": AFTER, "functionality.after": "1"},
+        evidence=(EVIDENCE,),
     )
     return replace(full, **changes)
 

@@ -19,14 +19,15 @@ from tests.store.samples import attempt, flashed, rows, stranger
 
 ROOT = Path(__file__).parents[2]
 
-HEAD = "0002"
+HEAD = "0003"
+NEXT = "0004"
 
 NEXT_REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 def upgrade() -> None:
     op.add_column("unit", sa.Column("colour", sa.Text))
@@ -43,7 +44,7 @@ def newer_software(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for file in (ROOT / "migrations").rglob("*.*"):
         if file.suffix in (".py", ".mako"):
             shutil.copy(file, folder / file.relative_to(ROOT / "migrations"))
-    (versions / "0003_next.py").write_text(NEXT_REVISION.format(trouble=""))
+    (versions / "0004_next.py").write_text(NEXT_REVISION.format(trouble=""))
     monkeypatch.setattr(migrate, "_migrations", lambda: folder)
     return versions
 
@@ -128,12 +129,12 @@ def test_an_installed_station_carries_its_migrations(
 
 def test_an_older_database_is_copied_then_upgraded(url: str, newer_software: Path) -> None:
     opened = attempt()
-    with pytest.raises(SchemaOutdated, match="0002, expected 0003"):
+    with pytest.raises(SchemaOutdated, match=f"{HEAD}, expected {NEXT}"):
         migrate.check(url)
     with pytest.raises(SchemaOutdated):
         migrate.create_if_missing(url)
     done = migrate.upgrade(url)
-    assert (done.before, done.after) == (HEAD, "0003")
+    assert (done.before, done.after) == (HEAD, NEXT)
     assert done.backup is not None
     assert done.backup.parent == _path(url).parent
     assert rows(sqlite_url(done.backup), "SELECT version_num FROM alembic_version") == [(HEAD,)]
@@ -146,7 +147,7 @@ def test_an_older_database_is_copied_then_upgraded(url: str, newer_software: Pat
 def test_a_failing_upgrade_changes_nothing(url: str, newer_software: Path) -> None:
     flashed_before = attempt()
     trouble = 'op.execute("INSERT INTO nowhere VALUES (1)")'
-    (newer_software / "0003_next.py").write_text(NEXT_REVISION.format(trouble=trouble))
+    (newer_software / "0004_next.py").write_text(NEXT_REVISION.format(trouble=trouble))
     with pytest.raises(DatabaseError, match="nowhere"):
         migrate.upgrade(url)
     assert "colour" not in rows(url, "SELECT sql FROM sqlite_master WHERE name = 'unit'")[0][0]

@@ -204,8 +204,8 @@ def test_a_killed_engine_leaves_an_attempt_that_is_closed_later(url: str) -> Non
     assert left.closed is None
     assert left.steps == (IDENTIFY, PROGRAM)
 
-    assert written(url, lambda store: store.close_interrupted()) == 1
-    assert written(url, lambda store: store.close_interrupted()) == 0
+    assert len(written(url, lambda store: store.close_interrupted())) == 1
+    assert written(url, lambda store: store.close_interrupted()) == ()
     (record,) = find_attempts(url, imei=IMEI)
     assert record.closed is not None
     assert record.closed.outcome is Outcome.INTERRUPTED
@@ -224,8 +224,8 @@ def test_attempts_running_elsewhere_stay_open(url: str) -> None:
         await store.open_attempt(attempt(station="line-1", slot="A1"))
         await store.open_attempt(attempt(station="line-1", slot="B1"))
         await store.open_attempt(attempt(station="line-2", slot="A1"))
-        assert await store.close_interrupted(station="line-1", slots=["A1"]) == 1
-        assert await store.close_interrupted(station="line-1", slots=[]) == 0
+        assert len(await store.close_interrupted(station="line-1", slots=["A1"])) == 1
+        assert await store.close_interrupted(station="line-1", slots=[]) == ()
 
     written(url, work)
     left = [r.opened for r in find_attempts(url) if r.closed is None]

@@ -84,6 +84,7 @@ def test_the_keys_are_those_of_the_contract(name: str) -> None:
         "started_utc",
         "duration_s",
         "steps",
+        "evidence",
     ]
     assert list(line["unit"]) == [
         "imei",

@@ -1,0 +1,112 @@
+"""The transcript of an attempt and where it is put away. Whatever goes wrong here is told, and
+costs no verdict and no time worth the name."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import trio
+
+from station.config import Settings
+from station.errors import EvidenceNotKept
+from station.evidence.cabinet import Cabinet
+from station.evidence.lines import Value
+from station.evidence.transcript import Transcript
+from station.model import DeviceInfo, EvidenceRef, Failure, Outcome
+from station.store.writer import Store
+
+T = TypeVar("T")
+
+SETTLE_EVERY_S = 1.0
+PATIENCE_S = 5.0
+"""A disk that takes longer for a few kilobytes gets no more of them; nobody waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the closing row tells: the file, or why there is none."""
+
+    files: tuple[EvidenceRef, ...] = ()
+    trouble: EvidenceNotKept | None = None
+
+    @property
+    def readings(self) -> dict[str, str]:
+        return {} if self.trouble is None else {"evidence": f"not stored: {self.trouble.cause}"}
+
+    @property
+    def words(self) -> str:
+        told = (f"{name} {words}" for name, words in self.readings.items())
+        return " ".join((EvidenceNotKept.code, *told))
+
+
+class Evidence(Transcript):
+    """A `station.flash.tape.Tape` that ends in the cabinet."""
+
+    def __init__(self, cabinet: Cabinet, attempt_id: str, header: Mapping[str, Value]) -> None:
+        super().__init__({"attempt": attempt_id, **header}, trio.current_time)
+        self._cabinet = cabinet
+        self._attempt_id = attempt_id
+        self._settled_at = trio.current_time()
+        self._spool_failed = False
+
+    def occupied(self, device: DeviceInfo | None) -> None:
+        """Who is in the slot now."""
+        if device is None:
+            self.said("port", "the slot is empty")
+        else:
+            where = f"{device.path}, enumeration {device.generation}"
+            self.said("port", f"{device.usb_id} on {where}")
+
+    async def settle(self) -> None:
+        """Spool what is new, so that it outlives a dead engine."""
+        now = trio.current_time()
+        if self._spool_failed or now < self._settled_at + SETTLE_EVERY_S:
+            return
+        self._settled_at = now
+        if data := self.take():
+            try:
+                await _in_thread(lambda: self._cabinet.spool(self._attempt_id, data))
+            except EvidenceNotKept:
+                self._spool_failed = True  # `keep` tries once more, and tells
+
+    async def keep(self, outcome: Outcome, failure: Failure | None) -> Kept:
+        """Put the whole transcript away, safely, before the closing row names it."""
+        why = "" if failure is None else f" {failure.code}: {failure.cause}"
+        self.said("verdict", f"{outcome.value}{why}")
+        data = self.whole()
+        try:
+            return Kept((await _in_thread(lambda: self._cabinet.put(data)),))
+        except EvidenceNotKept as error:
+            return Kept(trouble=error)
+
+    async def done(self) -> None:
+        """The closing row is committed."""
+        with suppress(EvidenceNotKept):
+            await _in_thread(lambda: self._cabinet.drop(self._attempt_id))
+
+
+async def close_interrupted(store: Store, settings: Settings) -> None:
+    """End what a dead engine left open, with what it had heard so far. Raises StoreError."""
+    cabinet = Cabinet(settings.evidence)
+    closed = await store.close_interrupted(station=settings.station.name, evidence=cabinet.adopt)
+
+    def tidy() -> None:
+        for attempt_id in closed:
+            cabinet.drop(attempt_id)
+        cabinet.sweep()
+
+    with suppress(EvidenceNotKept):
+        await _in_thread(tidy)
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Raises EvidenceNotKept, too, for a disk that takes too long."""
+    try:
+        with trio.move_on_after(PATIENCE_S):
+            return await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+    except EvidenceNotKept:
+        raise
+    except Exception as error:
+        raise EvidenceNotKept(f"{type(error).__name__}: {error}") from error
+    raise EvidenceNotKept(f"the disk did not take it within {PATIENCE_S:g} s")

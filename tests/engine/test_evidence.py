@@ -1,0 +1,196 @@
+"""Each attempt keeps what was said; what goes wrong with that costs no verdict."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from station.errors import DatabaseError, EvidenceNotKept
+from station.evidence.cabinet import Cabinet
+from station.evidence.reading import Read, read_transcript
+from station.model import AttemptClosed, AttemptRecord, EvidenceRef, Notice, Outcome
+from station.store.writer import Store
+from tests.engine.test_trouble import flash_until, stop_now
+from tests.engine.tray import Line, by_slot, code_of, make_line
+
+
+def cabinet_of(line: Line) -> Cabinet:
+    return Cabinet(line.settings().evidence)
+
+
+def transcript_of(line: Line, record: AttemptRecord) -> Read:
+    assert record.closed is not None
+    (ref,) = record.closed.evidence
+    return read_transcript(cabinet_of(line).read(ref))
+
+
+def spools(line: Line) -> list[Path]:
+    return list((line.settings().evidence / "open").glob("*"))
+
+
+@pytest.mark.trio
+async def test_a_pass_is_kept_from_the_first_look_to_the_verdict(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    record = by_slot(await line.flash())["A1"]
+    (row,) = line.recorded(slot="A1")
+    assert row.closed is not None
+    assert row.closed.evidence == record.closed.evidence if record.closed else None
+    transcript = transcript_of(line, record)
+    assert transcript.header["attempt"] == record.opened.attempt_id
+    entries = transcript.entries
+    assert [e.t_us for e in entries] == sorted(e.t_us for e in entries)
+    assert [e.text for e in entries if e.kind == "step"] == [step.name for step in record.steps]
+    sent = [e.data for e in entries if e.kind == "send"]
+    assert b"AT+CGSN\r" in sent
+    assert bytes.fromhex("4b650100540f7e") in sent
+    ports = [e.text.split(",")[0] for e in entries if e.kind == "port"]
+    assert ports[0].startswith("2c7c:0125")
+    assert "the slot is empty" in ports
+    assert any(port.startswith("05c6:9008") for port in ports)
+    assert entries[-1].text == "PASS"
+    told = " ".join(e.text for e in entries if e.kind == "image")
+    for image in record.images:
+        (span,) = (e for e in entries if e.kind == "span" and e.fields["name"] == image.name)
+        assert span.fields["bytes"] == image.length_bytes
+        assert image.sha256_sent in told
+    assert spools(line) == []
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("fault", ["nak", "unplug", "silent-sahara", "no-return"])
+async def test_a_failure_is_kept_with_its_last_words(
+    tmp_path: Path, tray_clock: object, fault: str
+) -> None:
+    line = make_line(tmp_path, faults={"A1": fault})
+    record = by_slot(await line.flash())["A1"]
+    transcript = transcript_of(line, record)
+    assert record.closed is not None
+    assert record.closed.failure is not None
+    assert transcript.entries[-1].kind == "verdict"
+    assert transcript.entries[-1].text.startswith(f"FAIL {record.closed.failure.code}: ")
+
+
+@pytest.mark.trio
+async def test_an_empty_slot_keeps_that_it_was_empty(tmp_path: Path, tray_clock: object) -> None:
+    line = make_line(tmp_path)
+    line.unplug("A1")
+    record = by_slot(await line.flash())["A1"]
+    assert transcript_of(line, record).entries[0].text == "the slot is empty"
+
+
+async def failing_flash(line: Line) -> tuple[AttemptRecord, list[str]]:
+    told: list[str] = []
+    line.tell = lambda event: told.append(event.text) if isinstance(event, Notice) else None
+    record = by_slot(await line.flash())["A1"]
+    assert record.closed is not None
+    assert record.closed.outcome is Outcome.PASS
+    assert record.closed.evidence == ()
+    (row,) = line.recorded(slot="A1")
+    assert row.closed is not None
+    assert (row.closed.outcome, row.closed.readings) == (Outcome.PASS, record.closed.readings)
+    return record, [words for words in told if "evidence" in words]
+
+
+@pytest.mark.trio
+async def test_a_full_disk_costs_no_pass_and_is_told(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Cabinet, *_: object) -> EvidenceRef:
+        raise EvidenceNotKept(f"{self.root}: No space left on device")
+
+    monkeypatch.setattr(Cabinet, "put", full)
+    monkeypatch.setattr(Cabinet, "spool", full)
+    record, told = await failing_flash(make_line(tmp_path))
+    assert record.closed is not None
+    assert record.closed.readings["evidence"].endswith("No space left on device")
+    assert told == [f"S520 evidence {record.closed.readings['evidence']}"]
+
+
+@pytest.mark.trio
+async def test_a_folder_that_is_none_costs_no_pass(tmp_path: Path, tray_clock: object) -> None:
+    line = make_line(tmp_path)
+    line.settings().evidence.write_text("a file where the folder should be")
+    _, told = await failing_flash(line)
+    assert len(told) == 1
+
+
+@pytest.mark.trio
+async def test_a_mistake_of_ours_costs_no_pass(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cabinet, "put", lambda *_: 1 / 0)
+    monkeypatch.setattr(Cabinet, "drop", lambda *_: 1 / 0)
+    record, told = await failing_flash(make_line(tmp_path))
+    assert "ZeroDivisionError" in told[0]
+    assert record.closed is not None
+
+
+@pytest.mark.trio
+async def test_a_disk_that_hangs_costs_no_pass(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread is left behind; each use of the disk has a deadline, and the first ends it."""
+    line = make_line(tmp_path)
+    in_place, hung = trio.to_thread.run_sync, list[float]()
+
+    async def run(call: Callable[..., object], *args: object, **how: Any) -> object:  # noqa: ANN401 - trio's own signature
+        if how.get("abandon_on_cancel"):
+            hung.append(trio.current_time())
+            await trio.sleep_forever()
+        return await in_place(call, *args, **how)
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", run)
+    _, told = await failing_flash(line)
+    assert "did not take it within 5 s" in told[0]
+    assert len(hung) == 4  # the start's tidying, the first spool, the whole, its tidying
+
+
+@pytest.mark.trio
+async def test_what_a_dead_engine_heard_is_kept_with_interrupted(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path)
+
+    async def die(self: Store, closed: AttemptClosed) -> None:
+        raise DatabaseError("the process is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "close_attempt", die)
+        await flash_until(line, "verify", lambda: stop_now(line))
+    assert len(spools(line)) == 1
+    await line.flash("A2")
+    (row,) = line.recorded(slot="A1")
+    assert code_of(row) == "X903"
+    transcript = transcript_of(line, row)
+    assert transcript.header["attempt"] == row.opened.attempt_id
+    steps = [entry.text for entry in transcript.entries if entry.kind == "step"]
+    assert steps[:5] == ["identify", "select", "preflight", "enter_edl", "load_programmer"]
+    assert "erase" in steps
+    assert spools(line) == []
+
+
+@pytest.mark.trio
+async def test_an_interrupted_attempt_without_a_spool_is_closed_all_the_same(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path)
+
+    async def die(self: Store, closed: AttemptClosed) -> None:
+        raise DatabaseError("the process is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "close_attempt", die)
+        await flash_until(line, "program", lambda: stop_now(line))
+    for spool in spools(line):
+        spool.unlink()
+        os.mkfifo(spool)
+    await line.flash("A2")
+    (row,) = line.recorded(slot="A1")
+    assert code_of(row) == "X903"
+    assert row.closed is not None
+    assert row.closed.evidence == ()
