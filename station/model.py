@@ -216,6 +216,11 @@ class StepRecord:
     detail: Mapping[str, str | int] = field(default_factory=dict)
 
 
+LAYOUT_STEP = "partition_table"
+LAYOUT_AGREES = "agrees with the package"
+"""What a step says of itself, and later attempts rely on; the first erase comes after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSent:
     """One image: `sha256_sent` is over the image's own bytes that left through the pipe."""

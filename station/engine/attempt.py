@@ -193,6 +193,9 @@ class Attempt:
         prepared = await self.world.shelf.prepare(self.recipe)
         session.plan, session.package = prepared.plan, prepared.package
         self.package = prepared.ref
+        session.layout_proven = await self.world.store.layout_agreed(
+            session.unit.chip_serial, prepared.ref.sha256
+        )
         return StepResult(detail={"plan": prepared.plan.sha256})
 
     async def _flash(self) -> None:

@@ -28,7 +28,7 @@ from station.flash.identify import (
     time_left_s,
 )
 from station.flash.session import Session, StepResult
-from station.model import DeviceInfo, Identifier, IdKind, Mode
+from station.model import LAYOUT_AGREES, LAYOUT_STEP, DeviceInfo, Identifier, IdKind, Mode
 from station.plan import check_geometry, check_partition_table
 from station.protocols import diag, sahara
 from station.protocols.firehose import Firehose
@@ -258,21 +258,16 @@ async def check_layout(session: Session) -> StepResult:
         if firehose.functions:
             raise
         return _without_reading(session, error.cause)
-    if (session.layout_proven or _is_remembered(session)) and not region.strip(b"\xff"):
+    if session.layout_proven and not region.strip(b"\xff"):
         # An attempt that was cut off has erased the table, after it had compared it.
-        return StepResult(bytes=len(region), detail={"partition_table": "erased already"})
+        return StepResult(bytes=len(region), detail={LAYOUT_STEP: "erased already"})
     check_partition_table(plan, bytes(region))
     session.layout_proven = True
-    return StepResult(bytes=len(region), detail={"partition_table": "agrees with the package"})
-
-
-def _is_remembered(session: Session) -> bool:
-    """It came in EDL and an earlier attempt knows it; what the record tells is told there only."""
-    return any(name.source == "record" for name in session.identifiers)
+    return StepResult(bytes=len(region), detail={LAYOUT_STEP: LAYOUT_AGREES})
 
 
 def _without_reading(session: Session, why: str) -> StepResult:
     """Allowed only where the recipe wants no read-back; found out before anything is erased."""
     if session.recipe is not None and session.recipe.verify == "readback":
         raise NoReadback(f"the recipe wants a read-back, but the module cannot: {why}")
-    return StepResult(detail={"partition_table": f"not read: {why}"}, skipped=True)
+    return StepResult(detail={LAYOUT_STEP: f"not read: {why}"}, skipped=True)
