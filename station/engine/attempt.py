@@ -12,6 +12,7 @@ from station import __version__
 from station.config import LoadedRecipe
 from station.engine.journal import Journal
 from station.engine.ports import SlotPort
+from station.engine.resume import check_package, is_layout_proven, unfinished_here
 from station.engine.select import select
 from station.engine.world import Order, World
 from station.errors import (
@@ -83,6 +84,8 @@ class Attempt:
     ladder: Ladder = field(init=False)
     recipe: LoadedRecipe | None = None
     package: PackageRef | None = None
+    resumed: AttemptRecord | None = None
+    """The interrupted attempt that this one repeats."""
     verify: VerifyKind = VerifyKind.NONE
     began: float = 0.0
     started_utc_us: int = 0
@@ -172,17 +175,22 @@ class Attempt:
         async def choose(session: Session) -> StepResult:
             nonlocal decision
             self.world.claims.claim(self.port.slot.name, session.unit)
+            left = None
+            if session.mode is Mode.EDL:
+                by_slot = self.order.resumes is not None
+                left = await unfinished_here(self.world, self.port, session.unit, by_slot=by_slot)
             selection = await select(
-                self.world, self.order, self.port.slot.recipe, session.mode, session.unit
+                self.world, self.order, self.port.slot.recipe, session.mode, session.unit, left
             )
             self.world.claims.claim(self.port.slot.name, selection.unit)
             session.unit, self.recipe = selection.unit, selection.recipe
             session.identifiers += selection.remembered
             session.recipe = selection.recipe.recipe
-            decision = selection.decision
-            return StepResult(
-                detail={"recipe": selection.recipe.recipe.name, "decision": decision.value}
-            )
+            decision, self.resumed = selection.decision, selection.resumed
+            detail = {"recipe": selection.recipe.recipe.name, "decision": decision.value}
+            if self.resumed is not None:
+                detail["resumes"] = self.resumed.opened.attempt_id
+            return StepResult(detail=detail)
 
         await self.runner.run(Step("select", choose, late=StationOverdue), limit_s=SELECT_S)
         return decision
@@ -196,6 +204,9 @@ class Attempt:
         session.layout_proven = await self.world.store.layout_agreed(
             session.unit.chip_serial, prepared.ref.sha256
         )
+        if self.resumed is not None:
+            check_package(self.resumed, prepared.ref)
+            session.layout_proven |= is_layout_proven(self.resumed)
         return StepResult(detail={"plan": prepared.plan.sha256})
 
     async def _flash(self) -> None:

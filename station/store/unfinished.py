@@ -1,7 +1,7 @@
 """What earlier attempts left behind in the flash memory of a module that cannot be asked."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
@@ -51,13 +51,15 @@ def unfinished_unit(url: str, chip_serial: str) -> AttemptRecord | None:
         return _unfinished(connection, of_unit_ids(unit_ids)) if unit_ids else None
 
 
-def unfinished_slot(url: str, station: str, slot: str, port_path: str) -> AttemptRecord | None:
+def unfinished_slot(
+    url: str, station: str, slot: str, port_paths: Collection[str]
+) -> AttemptRecord | None:
     """The attempt that was interrupted while it wrote a module of which no chip serial is known, if
-    it was the last one in this slot, on this very port."""
+    it was the last one in this slot, and on one of these ports."""
     conditions = [_opened.c.station == station, _opened.c.slot == slot]
     with reading(url) as connection:
         found = _unfinished(connection, conditions)
-    if found is None or found.opened.port_path != port_path:
+    if found is None or found.opened.port_path not in port_paths:
         return None
     names = {name.kind for name in found.opened.identifiers}
     told = found.opened.unit.chip_serial is not None or IdKind.CHIP in names

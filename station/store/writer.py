@@ -180,10 +180,10 @@ class Store:
         return await self._ask(lambda: unfinished.unfinished_unit(self._url, chip_serial))
 
     async def unfinished_slot(
-        self, station: str, slot: str, port_path: str
+        self, station: str, slot: str, port_paths: Collection[str]
     ) -> AttemptRecord | None:
         def ask() -> AttemptRecord | None:
-            return unfinished.unfinished_slot(self._url, station, slot, port_path)
+            return unfinished.unfinished_slot(self._url, station, slot, port_paths)
 
         return await self._ask(ask)
 

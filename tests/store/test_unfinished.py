@@ -103,7 +103,7 @@ def test_one_chip_serial_on_two_modules_is_certain_of_neither(url: str) -> None:
 
 
 def slot_id(url: str, slot: str = "A1", port: str = "1-1.1") -> str | None:
-    found = unfinished_slot(url, "line-1", slot, port)
+    found = unfinished_slot(url, "line-1", slot, [port])
     return None if found is None else found.opened.attempt_id
 
 
@@ -112,7 +112,7 @@ def test_a_slot_is_asked_only_where_no_chip_serial_is_known(url: str) -> None:
     assert slot_id(url) == opened.attempt_id
     assert slot_id(url, slot="A2") is None
     assert slot_id(url, port="1-1.2") is None
-    assert unfinished_slot(url, "line-2", "A1", "1-1.1") is None
+    assert unfinished_slot(url, "line-2", "A1", ["1-1.1"]) is None
 
 
 @pytest.mark.parametrize("told", ["read", "came with it"])
