@@ -357,6 +357,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class PutBack:
+    """The module was pulled out of the work and is waited for until `until_s` of the engine's
+    monotonic clock; None: it is back, or nobody waits any more."""
+
+    slot: str
+    until_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptEnded:
     slot: str
     record: AttemptRecord
@@ -370,4 +379,4 @@ class SlotFailed:
     failure: Failure
 
 
-Event = StepStarted | Progress | Notice | AttemptEnded | SlotFailed
+Event = StepStarted | Progress | Notice | PutBack | AttemptEnded | SlotFailed

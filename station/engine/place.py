@@ -36,6 +36,7 @@ from station.model import (
     Notice,
     Outcome,
     Progress,
+    PutBack,
     StepStarted,
     Unit,
 )
@@ -162,6 +163,8 @@ class Place:
                 self._tale.progressed(done_bytes, total_bytes)
             case Notice(_, text):
                 self._tale.quote(text)
+            case PutBack(_, until_s):
+                self._tale.put_back(until_s, self._floor.world.clock())
             case _:
                 pass
 
