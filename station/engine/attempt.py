@@ -11,6 +11,7 @@ import trio
 from station import __version__
 from station.config import LoadedRecipe
 from station.engine.journal import Journal
+from station.engine.moved import await_given_up
 from station.engine.ports import SlotPort
 from station.engine.resume import check_package, is_layout_proven, unfinished_here
 from station.engine.select import select
@@ -157,6 +158,8 @@ class Attempt:
             raise NoUsb(f"no module on the USB port of slot {self.port.slot.name}")
         self.port_path = str(device.path)
         await self.ladder.run((_IDENTIFY,), lambda _: IDENTIFY_S)
+        if self.session.mode is Mode.EDL:
+            await await_given_up(self.world, self.port, self.session.unit)
         decision = await self._select()
         if decision is not Decision.FLASH:
             self.session.after = self.session.unit
@@ -253,7 +256,10 @@ class Attempt:
             await self.port.wait(lambda device: device not in (None, lost), GONE_S)
         except Timeout:
             if self.port.device is None:
-                return PulledOut(f"the module left slot {self.port.slot.name} during {self.step}")
+                slot = self.port.slot.name
+                other = self.world.claims.seen_in(slot)
+                where = "" if other is None else f"; it is in slot {other} now"
+                return PulledOut(f"the module left slot {slot} during {self.step}{where}")
         return error
 
     def _must_give_back(self, failure: Failure) -> bool:
