@@ -295,6 +295,7 @@ class Place:
         """It goes on by itself as soon as the line is armed with its recipe."""
         self._left = left
         self._claim(unit)
+        self._tale.note(resume.waits(left).cause)
         self._move(Input.UNFINISHED)
         known = replace(left.opened.unit, chip_serial=unit.chip_serial)
         self._tale.show(views.with_unit(self.view, known))

@@ -84,6 +84,9 @@ async def _select_in_edl(
 
     What it runs is not known: an earlier attempt may have stopped half-way.
     """
+    again = None if left is None else recipe_of(left, world.recipes)
+    if left is not None and again is not None and only in (None, again.recipe.name):
+        return await _select_again(world, order, only, unit, left)
     known = None
     if unit.chip_serial is not None:
         known = await world.store.unit_by_chip(unit.chip_serial)
@@ -98,10 +101,9 @@ async def _select_in_edl(
             Decision.FLASH,
             tuple(names_of(known, "record")),
         )
-    is_named = order.recipe is not None and order.names_slot
-    if left is not None and (recipe_of(left, world.recipes) is not None or not is_named):
-        return await _select_again(world, order, only, unit, left)
     if order.recipe is None or not order.names_slot:
+        if left is not None:
+            raise not_armed(left)
         chip = unit.chip_serial or "unreadable"
         raise UnknownInEdl(f"the module waits in EDL, its chip serial is {chip}")
     recipe = recipe_named(world.recipes, order.recipe)

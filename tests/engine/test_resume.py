@@ -15,7 +15,7 @@ from station.engine.world import Order
 from station.live import SlotState as S
 from station.model import AttemptRecord, Outcome, PackageRef
 from station.sim.faults import Arrival, Traits
-from station.wire import Disarm, Retry
+from station.wire import Disarm, Hold, Release, Retry
 from tests.engine import tray
 from tests.engine.line import Running, running
 from tests.engine.tray import by_slot, code_of, make_line, step_named
@@ -140,6 +140,53 @@ async def test_a_module_of_unknown_variant_goes_on_too(
         await run.see("A1", S.WAITING)
         await run.arm()
         assert (await run.see("A1", *VERDICTS)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("fault", ["sahara-v1", "mute-command-mode", "refuses-command-mode"])
+async def test_a_boot_rom_that_tells_no_chip_serial_has_it_in_its_product_string(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    bench = make_line(tmp_path, faults={"A1": fault})
+    await kill_in(bench, monkeypatch, "program")
+    async with running(bench) as run:
+        await run.see("A1", S.WAITING)
+        await run.arm()
+        assert (await run.see("A1", *VERDICTS)).outcome is Outcome.PASS, run["A1"].failure
+
+
+async def test_one_that_shows_up_after_the_engine_keeps_its_recipe_too(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_line(tmp_path)
+    cut = await kill_in(bench, monkeypatch, "program")
+    bench.unplug("A1")
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        assert (await run.see("A1", *VERDICTS)).outcome is Outcome.PASS, run["A1"].failure
+    again = bench.recorded()[-1]
+    assert again.opened.trigger == "arrival"
+    assert step_named(again, "select").detail["resumes"] == cut.opened.attempt_id
+
+
+async def test_a_stranger_whose_recipe_is_gone_says_which_it_was(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_line(tmp_path, faults={"A1": "arrives-in-edl"})
+    async with killed(bench, monkeypatch, "program") as run:
+        run.plug("A1")
+        assert (await run.see("A1", S.DONE)).outcome is Outcome.BLOCKED
+        await run.ask(Retry(slot="A1", recipe="ec25-demo"))
+    bench.unplug("A1")
+    bench.edit_recipe(revision=77)
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        view = await run.see("A1", S.DONE)
+        assert view.failure is not None
+        assert (view.outcome, view.failure.code) == (Outcome.BLOCKED, "D241")
+        await run.ask(Retry(slot="A1", recipe="ec25-demo"))
+        await run.until(lambda: run["A1"].outcome is Outcome.PASS)
 
 
 async def test_killed_again_it_goes_on_again(
@@ -299,6 +346,21 @@ async def test_a_module_that_was_touched_while_it_waited_is_an_arrival(
         assert (await run.see("A1", *VERDICTS)).outcome is Outcome.PASS
     assert bench.recorded()[-1].opened.trigger == "arrival"
     assert bench.recorded()[-1].opened.unit.imei == bench.tray.modules["A2"].identity.imei
+
+
+async def test_a_slot_that_a_person_held_does_not_go_on_by_itself(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_line(tmp_path)
+    await kill_in(bench, monkeypatch, "program")
+    async with running(bench) as run:
+        await run.see("A1", S.WAITING)
+        await run.ask(Hold(slot="A1", reason="bent pin"))
+        await run.arm()
+        await run.ask(Release(slot="A1"))
+        assert (await run.see("A1", S.DONE)).outcome is Outcome.INTERRUPTED
+        await trio.sleep(600)
+        assert len(bench.recorded()) == 1
 
 
 async def test_a_module_in_edl_wears_no_pass(tmp_path: Path, tray_clock: object) -> None:
