@@ -100,7 +100,7 @@ class Tale:
         else:
             unsaid = Bug("the attempt ended without a verdict")
             view = views.with_trouble(view, lost or Failure.of(unsaid))
-        self.view = replace(view, done_bytes=0, total_bytes=0, put_back_until_utc_us=None)
+        self.view = replace(view, done_bytes=0, total_bytes=0)
 
     def verdict(self) -> None:
         """The verdict in the log and at the end of the transcript."""

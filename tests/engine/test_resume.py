@@ -33,10 +33,10 @@ def configure(bench: tray.Line, **line: object) -> None:
 
 @asynccontextmanager
 async def killed(
-    bench: tray.Line, monkeypatch: pytest.MonkeyPatch, step: str
+    bench: tray.Line, monkeypatch: pytest.MonkeyPatch, step: str, *, bytes_too: bool = True
 ) -> AsyncIterator[Running]:
     """An armed engine, dead by kill -9 in this step of slot A1: the kernel closes what it had open,
-    and no row is written."""
+    and no row is written. `bytes_too`: not before an image is under way."""
     reached = trio.Event()
     begin = Attempt._step_started
 
@@ -56,13 +56,15 @@ async def killed(
             yield run
             with trio.fail_after(400):
                 await reached.wait()
-            await run.until(lambda: step != "program" or run["A1"].done_bytes > 0)
+            await run.until(lambda: step != "program" or not bytes_too or run["A1"].done_bytes > 0)
             patch.setattr(Attempt, "_end", die)
 
 
-async def kill_in(bench: tray.Line, monkeypatch: pytest.MonkeyPatch, step: str) -> AttemptRecord:
+async def kill_in(
+    bench: tray.Line, monkeypatch: pytest.MonkeyPatch, step: str, *, bytes_too: bool = True
+) -> AttemptRecord:
     """The row that the dead engine left."""
-    async with killed(bench, monkeypatch, step) as run:
+    async with killed(bench, monkeypatch, step, bytes_too=bytes_too) as run:
         run.plug("A1")
     (row,) = bench.recorded(slot="A1")
     assert row.closed is None
@@ -391,13 +393,14 @@ async def test_in_a_locked_rack_the_slot_is_enough(
     configure(bench, resume="same_slot")
     module = bench.tray.modules["A1"]
     module.traits = replace(MUTE_CHIP, answers_commands=False)
-    cut = await kill_in(bench, monkeypatch, "program")
+    cut = await kill_in(bench, monkeypatch, "program", bytes_too=False)
     async with running(bench) as run:
         await run.see("A1", S.WAITING)
         await run.arm()
         assert (await run.see("A1", *VERDICTS)).outcome is Outcome.PASS, run["A1"].failure
     again = bench.recorded()[-1]
     assert again.opened.trigger == "resume"
+    assert step_named(again, "partition_table").detail == {"partition_table": "erased already"}
     assert again.opened.unit.imei == cut.opened.unit.imei
 
 
