@@ -221,6 +221,11 @@ class StepRecord:
     detail: Mapping[str, str | int] = field(default_factory=dict)
 
 
+LAYOUT_STEP = "partition_table"
+LAYOUT_AGREES = "agrees with the package"
+"""What a step says of itself, and later attempts rely on; the first erase comes after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSent:
     """One image: `sha256_sent` is over the image's own bytes that left through the pipe."""
@@ -368,6 +373,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class PutBack:
+    """The module was pulled out of the work and is waited for until `until_s` of the engine's
+    monotonic clock; None: it is back, or nobody waits any more."""
+
+    slot: str
+    until_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptEnded:
     slot: str
     record: AttemptRecord
@@ -381,4 +395,4 @@ class SlotFailed:
     failure: Failure
 
 
-Event = StepStarted | Progress | Notice | AttemptEnded | SlotFailed
+Event = StepStarted | Progress | Notice | PutBack | AttemptEnded | SlotFailed

@@ -20,7 +20,7 @@ def print_status(line: LineView, slots: tuple[SlotView, ...]) -> None:
         verdict = "" if view.outcome is None else view.outcome.value
         table.add_row(
             Text(plain(view.slot)),
-            Text(view.state.name.replace("_", " ")),
+            Text(_state(view)),
             Text(verdict, STYLES.get(verdict, BAD)),
             Text("" if view.failure is None else plain(view.failure.code)),
             Text(plain(view.imei or view.serial or view.chip_serial or "")),
@@ -28,6 +28,11 @@ def print_status(line: LineView, slots: tuple[SlotView, ...]) -> None:
             Text(_percent(view)),
         )
     print_table(table)
+
+
+def _state(view: SlotView) -> str:
+    waits = view.state.is_busy and view.put_back_until_utc_us is not None
+    return "PUT BACK" if waits else view.state.name.replace("_", " ")
 
 
 def line_words(line: LineView) -> str:

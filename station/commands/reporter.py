@@ -21,6 +21,7 @@ from station.model import (
     Fact,
     Failure,
     Notice,
+    PutBack,
     Slot,
     SlotFailed,
     StationEvent,
@@ -77,6 +78,9 @@ class Reporter:
                 self._move(slot, step, done, total)
             case Notice():
                 pass  # the module's own log lines: in the failure's cause when they matter
+            case PutBack(slot, until_s):
+                if until_s is not None:
+                    self._step_line(slot, f"PULLED OUT: put it back into slot {slot}")
             case SlotFailed(slot, failure):
                 words = f"{failure.code}: {failure.cause} -> {failure.remedy}"
                 self._end_line(slot, "NOT SAVED", words)

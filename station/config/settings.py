@@ -71,6 +71,18 @@ class TraySection(Strict):
     expect: Annotated[Expect, BeforeValidator(_expect)] = "all"
 
 
+class LineSection(Strict):
+    """What the running line does by itself about work that was cut off.
+
+    `resume`: which modules that an engine left half written are written by the next one: those
+    known by their chip serial (certain); in a locked rack those in the same slot, too (same_slot);
+    or none. `put_back_s`: a module that was pulled out of the work is waited for so long.
+    """
+
+    resume: Literal["certain", "same_slot", "never"] = "certain"
+    put_back_s: Annotated[int, Field(ge=0, le=600)] = 30
+
+
 class _File(Strict):
     station: StationSection
     database: Annotated[Text, AfterValidator(_database)]
@@ -80,6 +92,7 @@ class _File(Strict):
     socket: Text | None = None
     evidence: Text | None = None
     tray: TraySection = TraySection()
+    line: LineSection = LineSection()
 
 
 class StationFile(_File):
@@ -116,6 +129,7 @@ class Settings:
     socket: Path = Path("station.sock")
     evidence: Path = Path("evidence")
     tray: TraySection = field(default_factory=TraySection)
+    line: LineSection = field(default_factory=LineSection)
     hubs: tuple[HubMark, ...] = ()
     slot_map: Path | None = None
 
@@ -179,6 +193,7 @@ def _load(path: Path, read_map: Callable[[Path], SlotMap]) -> Settings:
         socket=place(read.socket or "station.sock"),
         evidence=place(read.evidence or str(_beside(database, place(read.store)) / "evidence")),
         tray=read.tray,
+        line=read.line,
         hubs=mapped.hubs,
         slot_map=slot_map,
     )

@@ -61,10 +61,17 @@ def face_of(state: SlotState, outcome: Outcome | None) -> Face:
 
 def face(view: SlotView) -> Face:
     """The face of a slot; of a unit that had passed before, with that."""
+    if is_pulled_out(view):
+        return STATES[SlotState.PULLED]
     found = face_of(view.state, verdict(view))
     if found is VERDICTS[Outcome.NO_CHANGE] and view.earlier and view.earlier.outcome.is_good:
         return _ALREADY_PASS
     return found
+
+
+def is_pulled_out(view: SlotView) -> bool:
+    """The work waits for a hand to put the module back."""
+    return view.state.is_busy and view.put_back_until_utc_us is not None
 
 
 def shown(view: SlotView) -> SlotView:

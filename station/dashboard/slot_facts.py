@@ -3,7 +3,7 @@
 from rich.style import Style
 from rich.text import Text
 
-from station.dashboard.face import face, is_from_before
+from station.dashboard.face import face, is_from_before, is_pulled_out
 from station.dashboard.palette import Kind, Palette
 from station.dashboard.paper import (
     StepRow,
@@ -16,7 +16,15 @@ from station.dashboard.paper import (
     step_rows,
     trouble,
 )
-from station.dashboard.words import clock, doing, duration, outcome_word, percent, rate
+from station.dashboard.words import (
+    clock,
+    doing,
+    duration,
+    outcome_word,
+    percent,
+    rate,
+    time_left,
+)
 from station.live import SlotState, SlotView
 
 _STATES = {
@@ -96,7 +104,10 @@ def steps(palette: Palette, view: SlotView, columns: int, rows: int) -> Text:
 
 def _doing(palette: Palette, view: SlotView, now_utc_us: int, columns: int) -> Text:
     parts = [_STATES[view.state]]
-    if view.state.is_busy:
+    if is_pulled_out(view):
+        left = time_left(view.put_back_until_utc_us, now_utc_us)
+        parts = [_STATES[SlotState.PULLED], f"put it back into slot {view.slot}", left]
+    elif view.state.is_busy:
         if view.step:
             parts.append(_doing_in(view.step))
         if view.total_bytes > 0:

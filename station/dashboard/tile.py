@@ -9,11 +9,11 @@ from rich.style import Style
 from textual.strip import Strip
 
 from station.dashboard.block_letters import large
-from station.dashboard.face import face, shown
+from station.dashboard.face import face, is_pulled_out, shown
 from station.dashboard.painted import Painted
 from station.dashboard.palette import Kind, Palette
 from station.dashboard.tile_body import LARGE_ROWS, Line, body, unit
-from station.dashboard.words import cut, duration, moment, percent
+from station.dashboard.words import cut, duration, moment, percent, time_left
 from station.live import SlotState, SlotView
 
 MIN_COLUMNS = 6
@@ -120,13 +120,15 @@ def _roomy_strip(
 
 
 def _shape(view: SlotView) -> str:
-    if view.total_bytes <= 0 or not view.state.is_busy:
+    if view.total_bytes <= 0 or not view.state.is_busy or is_pulled_out(view):
         return face(view).shape
     return "◔◑◕●"[min(percent(view.done_bytes, view.total_bytes) // 30, 3)]
 
 
 def _corner(view: SlotView, now_utc_us: int) -> str:
-    """The failure's code; else how long it works; else when it ended."""
+    """The failure's code; else how long it works, or is waited for; else when it ended."""
+    if is_pulled_out(view):
+        return time_left(view.put_back_until_utc_us, now_utc_us)
     if view.state.is_busy:
         return duration(now_utc_us - (view.began_utc_us or view.since_utc_us))
     if view.failure and view.state is not SlotState.WAITING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rich.style import Style
 
 from station.dashboard.block_letters import large
-from station.dashboard.face import Face, face, is_from_before
+from station.dashboard.face import Face, face, is_from_before, is_pulled_out
 from station.dashboard.palette import Kind, Palette
 from station.dashboard.words import (
     cut,
@@ -15,6 +15,7 @@ from station.dashboard.words import (
     outcome_word,
     percent,
     rate,
+    time_left,
     wrapped,
 )
 from station.live import SlotState, SlotView
@@ -85,7 +86,10 @@ def _notice(
         parts[part] = lines[:room]
         room -= len(parts[part])
 
-    give("headline", _headlines(view, shown, columns, room, palette))
+    if is_pulled_out(view):
+        give("headline", _where_to(view, now_utc_us, columns, room, palette))
+    else:
+        give("headline", _headlines(view, shown, columns, room, palette))
     give("before", _before(view, now_utc_us, columns))
     give("hand", _hand(view, columns, palette))
     give("remedy", _remedy(view, columns, room, palette))
@@ -133,6 +137,22 @@ def _headlines(
     drawn = large(headline, columns, LARGE_ROWS, palette.plain) if room > LARGE_ROWS else ()
     texts = drawn or wrapped(headline, columns, max(min(room - len(lines), 2), 1))
     return lines + [Line(text, bold, centred=True) for text in texts]
+
+
+def _where_to(
+    view: SlotView, now_utc_us: int, columns: int, room: int, palette: Palette
+) -> list[Line]:
+    """SLOT A7 0:23, in large if there is room."""
+    left = time_left(view.put_back_until_utc_us, now_utc_us)
+    drawn: tuple[str, ...] = ()
+    if room > LARGE_ROWS:
+        texts = (f"SLOT {view.slot} {left}", f"{view.slot} {left}")
+        drawn = next(
+            filter(None, (large(t, columns, LARGE_ROWS, palette.plain) for t in texts)), ()
+        )
+    return [
+        Line(t, Style(bold=True), centred=True) for t in drawn or (f"SLOT {view.slot}  {left}",)
+    ]
 
 
 def _remedy(view: SlotView, columns: int, room: int, palette: Palette) -> list[Line]:

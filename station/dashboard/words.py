@@ -71,6 +71,11 @@ def duration(length_us: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def time_left(until_utc_us: int | None, now_utc_us: int) -> str:
+    """0:23, counting down to 0:00."""
+    return duration((until_utc_us or now_utc_us) - now_utc_us)
+
+
 def rate(bytes_per_s: int) -> str:
     """4.1 MB/s; empty until it is known."""
     return f"{bytes_per_s / 1e6:.1f} MB/s" if bytes_per_s > 0 else ""

@@ -12,7 +12,9 @@ from station import __version__
 from station.config import LoadedRecipe
 from station.engine.evidence import Evidence
 from station.engine.journal import Journal
+from station.engine.moved import await_given_up
 from station.engine.ports import SlotPort
+from station.engine.resume import check_package, is_layout_proven, unfinished_here
 from station.engine.select import select
 from station.engine.world import Order, World
 from station.errors import (
@@ -86,6 +88,8 @@ class Attempt:
     ladder: Ladder = field(init=False)
     recipe: LoadedRecipe | None = None
     package: PackageRef | None = None
+    resumed: AttemptRecord | None = None
+    """The interrupted attempt that this one repeats."""
     verify: VerifyKind = VerifyKind.NONE
     began: float = 0.0
     started_utc_us: int = 0
@@ -166,6 +170,8 @@ class Attempt:
             raise NoUsb(f"no module on the USB port of slot {self.port.slot.name}")
         self.port_path = str(device.path)
         await self.ladder.run((_IDENTIFY,), lambda _: IDENTIFY_S)
+        if self.session.mode is Mode.EDL:
+            await await_given_up(self.world, self.port, self.session.unit)
         decision = await self._select()
         if decision is not Decision.FLASH:
             self.session.after = self.session.unit
@@ -184,17 +190,22 @@ class Attempt:
         async def choose(session: Session) -> StepResult:
             nonlocal decision
             self.world.claims.claim(self.port.slot.name, session.unit)
+            left = None
+            if session.mode is Mode.EDL:
+                by_slot = self.order.resumes is not None
+                left = await unfinished_here(self.world, self.port, session.unit, by_slot=by_slot)
             selection = await select(
-                self.world, self.order, self.port.slot.recipe, session.mode, session.unit
+                self.world, self.order, self.port.slot.recipe, session.mode, session.unit, left
             )
             self.world.claims.claim(self.port.slot.name, selection.unit)
             session.unit, self.recipe = selection.unit, selection.recipe
             session.identifiers += selection.remembered
             session.recipe = selection.recipe.recipe
-            decision = selection.decision
-            return StepResult(
-                detail={"recipe": selection.recipe.recipe.name, "decision": decision.value}
-            )
+            decision, self.resumed = selection.decision, selection.resumed
+            detail = {"recipe": selection.recipe.recipe.name, "decision": decision.value}
+            if self.resumed is not None:
+                detail["resumes"] = self.resumed.opened.attempt_id
+            return StepResult(detail=detail)
 
         await self.runner.run(Step("select", choose, late=StationOverdue), limit_s=SELECT_S)
         return decision
@@ -205,6 +216,12 @@ class Attempt:
         prepared = await self.world.shelf.prepare(self.recipe)
         session.plan, session.package = prepared.plan, prepared.package
         self.package = prepared.ref
+        session.layout_proven = await self.world.store.layout_agreed(
+            session.unit.chip_serial, prepared.ref.sha256
+        )
+        if self.resumed is not None:
+            check_package(self.resumed, prepared.ref)
+            session.layout_proven |= is_layout_proven(self.resumed)
         return StepResult(detail={"plan": prepared.plan.sha256})
 
     async def _flash(self) -> None:
@@ -251,7 +268,10 @@ class Attempt:
             await self.port.wait(lambda device: device not in (None, lost), GONE_S)
         except Timeout:
             if self.port.device is None:
-                return PulledOut(f"the module left slot {self.port.slot.name} during {self.step}")
+                slot = self.port.slot.name
+                other = self.world.claims.seen_in(slot)
+                where = "" if other is None else f"; it is in slot {other} now"
+                return PulledOut(f"the module left slot {slot} during {self.step}{where}")
         return error
 
     def _must_give_back(self, failure: Failure) -> bool:

@@ -27,6 +27,8 @@ class Input(Enum):
     STANDS = "it is the module of the verdict"
     STRANGER = "it is another module, or one without a verdict"
     UNKNOWN = "nobody can tell whether it is the module of the verdict"
+    UNFINISHED = "it is the module that a dead engine left half written"
+    UNFIT = "the line is armed, but not with the recipe that was begun"
     STUMBLED = "a bug of the station's, a person must look at it"
 
     IDENTIFIED = "the attempt knows who it is"
@@ -90,12 +92,14 @@ TABLE: dict[S, dict[Input, S]] = {
         Input.LEFT: S.EMPTY,
         Input.ARMED: S.IDENTIFYING,
         Input.START: S.IDENTIFYING,
+        Input.UNFIT: S.STANDING,
         Input.HOLD: S.HELD,
     },
     S.PROBING: {
         Input.APPEARED: S.PROBING,
         Input.LEFT: S.EMPTY,
         Input.STANDS: S.DONE,
+        Input.UNFINISHED: S.WAITING,
         Input.STRANGER: S.STANDING,
         Input.UNKNOWN: S.STANDING,
         Input.STUMBLED: S.STANDING,

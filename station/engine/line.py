@@ -99,7 +99,7 @@ class Line:
         was, self.floor.obstacle = self.floor.obstacle, self._obstacle()
         if self.floor.may_start and was is not None:
             for place in self.places.values():
-                place.give(Input.ARMED)
+                place.admit()
         elif str(was) != str(self.floor.obstacle):
             for place in self.places.values():
                 place.explain()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import trio
 
-from station.engine import views
+from station.engine import resume, views
 from station.engine.attempt import Attempt
 from station.engine.floor import Floor
 from station.engine.life import TABLE, Input, follow
@@ -18,21 +18,25 @@ from station.engine.world import Order
 from station.errors import (
     Bug,
     DuplicateUnit,
+    NotArmed,
     NotFlashed,
     NotNow,
     NoUsb,
     PulledOut,
     SlotHeld,
     StationError,
+    UnknownInEdl,
 )
 from station.live import BUSY, SlotState, SlotView
 from station.model import (
     AttemptRecord,
     Event,
     Failure,
+    Mode,
     Notice,
     Outcome,
     Progress,
+    PutBack,
     StepStarted,
     Unit,
 )
@@ -53,6 +57,8 @@ class Place:
         self._order: Order | None = None
         self._attempt: Attempt | None = None
         self._verdict: Unit | None = None  # the unit that the standing verdict is about
+        self._first: int | None = None  # generation of the device that was there at the start
+        self._left: AttemptRecord | None = None  # a dead engine's attempt, to be repeated
         self._held_for = ""
         self._why_standing: StationError | None = None
         self._abort_wanted = False
@@ -117,7 +123,7 @@ class Place:
     def hold(self, reason: str) -> None:
         """Keep the slot out of the line. Raises NotNow while an attempt runs."""
         follow(self.state, Input.HOLD)
-        self._held_for = reason
+        self._held_for, self._first = reason, None
         self.give(Input.HOLD)
 
     def release(self) -> None:
@@ -125,10 +131,28 @@ class Place:
         full = self.port.device is not None
         self.give(Input.RELEASED_FULL if full else Input.RELEASED_EMPTY)
 
+    def admit(self) -> None:
+        """Modules are started now; one that was cut off goes on with its own recipe or not."""
+        left = self._left if self.state is SlotState.WAITING else None
+        if left is None:
+            self.give(Input.ARMED)
+        elif resume.recipe_of(left, self._floor.world.recipes) is None:
+            self._why_standing = resume.not_armed(left)
+            self.give(Input.UNFIT)
+            self._tale.show(views.with_unit(self.view, left.opened.unit))
+        else:
+            self._order = Order("resume", resumes=left.opened.attempt_id)
+            self.give(Input.ARMED)
+
     def explain(self) -> None:
         """Say anew why the module waits."""
-        if self.state is SlotState.WAITING and self._floor.obstacle is not None:
-            self._tale.show(replace(self.view, failure=Failure.of(self._floor.obstacle)))
+        why = self._why_waiting()
+        if self.state is SlotState.WAITING and why is not None:
+            self._tale.show(replace(self.view, failure=Failure.of(why)))
+
+    def _why_waiting(self) -> StationError | None:
+        why = self._floor.obstacle
+        return resume.waits(self._left) if self._left and isinstance(why, NotArmed) else why
 
     def see(self, event: Event) -> None:
         """Show what the running attempt tells."""
@@ -139,6 +163,8 @@ class Place:
                 self._tale.progressed(done_bytes, total_bytes)
             case Notice(_, text):
                 self._tale.quote(text)
+            case PutBack(_, until_s):
+                self._tale.put_back(until_s, self._floor.world.clock())
             case _:
                 pass
 
@@ -150,6 +176,8 @@ class Place:
     def _enter(self, state: SlotState) -> None:
         """Show the new state with what is known in it."""
         view = replace(self.view, state=state, since_utc_us=self._floor.world.clock())
+        if state is not SlotState.WAITING:
+            self._left = None
         match state:
             case SlotState.EMPTY | SlotState.SETTLING | SlotState.PROBING:
                 view = self._fresh(state)
@@ -161,7 +189,7 @@ class Place:
             case SlotState.IDENTIFYING:
                 view = self._fresh(state)
             case SlotState.WAITING:
-                why = self._floor.obstacle
+                why = self._why_waiting()
                 view = replace(view, failure=None if why is None else Failure.of(why))
             case SlotState.STANDING:
                 why, self._why_standing = self._why_standing, None
@@ -177,7 +205,7 @@ class Place:
     async def run(self) -> None:
         """For ever: do what the state asks for."""
         if self.port.device is not None and self.state is SlotState.EMPTY:
-            self._seen = self.port.device.generation
+            self._seen = self._first = self.port.device.generation
             self._enter(SlotState.PROBING)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(for_ever, self._notice_port, self._stumble)
@@ -235,10 +263,12 @@ class Place:
         given before the module went away. Nothing stands on a module that cannot be asked."""
         returned = self.state is SlotState.RETURNING
         record: AttemptRecord | None = None
+        left: AttemptRecord | None = None
         try:
             unit = await probe(self._floor.world, self.port, lambda _: None)
             if not returned:
                 record = await self._floor.store.last_verdict(unit)
+                left = await self._left_unfinished(unit)
         except Exception as error:  # noqa: BLE001 - an odd module must not end the engine
             await trio.lowlevel.checkpoint_if_cancelled()
             self._stand_aside(f"the module in it cannot be identified: {error}")
@@ -246,8 +276,31 @@ class Place:
         await trio.lowlevel.checkpoint_if_cancelled()  # the slot may have moved on meanwhile
         if returned:
             self._recognise(unit)
+        elif left is not None:
+            self._wait_to_resume(unit, left)
         else:
             self._recall(unit, record)
+
+    async def _left_unfinished(self, unit: Unit) -> AttemptRecord | None:
+        """Only of a module that was never away since the engine began: nobody had a hand in it."""
+        if not self._is_in_edl() or self._generation() != self._first:
+            return None
+        return await resume.unfinished_here(self._floor.world, self.port, unit, by_slot=True)
+
+    def _is_in_edl(self) -> bool:
+        device = self.port.device
+        return device is not None and self._floor.world.families.mode_of(device) is Mode.EDL
+
+    def _wait_to_resume(self, unit: Unit, left: AttemptRecord) -> None:
+        """It goes on by itself as soon as the line is armed with its recipe."""
+        self._left = left
+        self._claim(unit)
+        self._tale.note(resume.waits(left).cause)
+        self._move(Input.UNFINISHED)
+        known = replace(left.opened.unit, chip_serial=unit.chip_serial)
+        self._tale.show(views.with_unit(self.view, known))
+        if self._floor.may_start:
+            self.admit()
 
     def _recognise(self, unit: Unit) -> None:
         """Something came back: is it what went away?"""
@@ -263,8 +316,14 @@ class Place:
     def _recall(self, unit: Unit, record: AttemptRecord | None) -> None:
         """It was here before the engine, or re-enumerated: its own last verdict, if it has one."""
         if record is None or record.closed is None:
+            if self._is_in_edl():
+                chip = unit.chip_serial or "unreadable"
+                self._why_standing = UnknownInEdl(f"its chip serial is {chip}")
             self._move(Input.STRANGER)
             self._tale.show(views.with_unit(self.view, unit))
+            return
+        if record.closed.outcome.is_good and self._is_in_edl():
+            self._stand_aside("it had passed, and waits in EDL now", unit)
             return
         verdict = views.with_verdict(self.view, record)
         self._tale.view = replace(verdict, earlier=views.earlier_of(record))

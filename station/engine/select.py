@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 
 from station.config import LoadedRecipe
+from station.engine.resume import not_armed, recipe_of
 from station.engine.world import Order, World
-from station.errors import UnknownInEdl
+from station.errors import NotResumed, UnknownInEdl
 from station.flash.identify import names_of
-from station.model import Identifier, Mode, Unit
+from station.model import AttemptRecord, Identifier, Mode, Unit
 from station.selection import (
     Decision,
     check_label,
@@ -26,26 +27,66 @@ class Selection:
     decision: Decision
     remembered: tuple[Identifier, ...] = ()
     """Names that an earlier attempt read."""
+    resumed: AttemptRecord | None = None
+    """The interrupted attempt that is repeated."""
 
 
 async def select(
-    world: World, order: Order, slot_recipe: str | None, mode: Mode, unit: Unit
+    world: World,
+    order: Order,
+    slot_recipe: str | None,
+    mode: Mode,
+    unit: Unit,
+    left: AttemptRecord | None = None,
 ) -> Selection:
-    """The one recipe for this unit and what it asks for. Raises the refusals R3xx and D2xx."""
+    """The one recipe for this unit and what it asks for. `left`: the interrupted attempt that this
+    module in EDL is left from. Raises the refusals R3xx and D2xx."""
     only = order.recipe or slot_recipe
+    if order.resumes is not None and (left is None or left.opened.attempt_id != order.resumes):
+        raise NotResumed("the module in the slot is not the one any more that was cut off")
+    if order.resumes is not None and left is not None:
+        return await _select_again(world, order, only, unit, left)
     if mode is Mode.EDL:
-        return await _select_in_edl(world, order, only, unit)
+        return await _select_in_edl(world, order, only, unit, left)
     check_unit(unit)
     unit = sku_of(unit, order.label)
     recipe = match_recipe(world.recipes, unit, only)
     return Selection(unit, recipe, decide(recipe, unit))
 
 
-async def _select_in_edl(world: World, order: Order, only: str | None, unit: Unit) -> Selection:
+async def _select_again(
+    world: World, order: Order, only: str | None, unit: Unit, left: AttemptRecord
+) -> Selection:
+    """As the interrupted attempt had it. Raises NotResumed if that recipe is not here."""
+    recipe = recipe_of(left, world.recipes)
+    if recipe is None or only not in (None, recipe.recipe.name):
+        raise not_armed(left)
+    known = None
+    if unit.chip_serial is not None:
+        known = await world.store.unit_by_chip(unit.chip_serial)
+    known = known or replace(left.opened.unit, chip_serial=unit.chip_serial)
+    if order.label:
+        known = sku_of(replace(known, firmware=None), order.label)
+        check_label(recipe, known)
+    return Selection(
+        replace(known, firmware=None, functionality=None),
+        recipe,
+        Decision.FLASH,
+        tuple(names_of(known, "record")),
+        left,
+    )
+
+
+async def _select_in_edl(
+    world: World, order: Order, only: str | None, unit: Unit, left: AttemptRecord | None
+) -> Selection:
     """A module that cannot be asked: known from an earlier attempt, or named by the caller.
 
     What it runs is not known: an earlier attempt may have stopped half-way.
     """
+    again = None if left is None else recipe_of(left, world.recipes)
+    if left is not None and again is not None and only in (None, again.recipe.name):
+        return await _select_again(world, order, only, unit, left)
     known = None
     if unit.chip_serial is not None:
         known = await world.store.unit_by_chip(unit.chip_serial)
@@ -61,6 +102,8 @@ async def _select_in_edl(world: World, order: Order, only: str | None, unit: Uni
             tuple(names_of(known, "record")),
         )
     if order.recipe is None or not order.names_slot:
+        if left is not None:
+            raise not_armed(left)
         chip = unit.chip_serial or "unreadable"
         raise UnknownInEdl(f"the module waits in EDL, its chip serial is {chip}")
     recipe = recipe_named(world.recipes, order.recipe)

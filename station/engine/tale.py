@@ -83,6 +83,14 @@ class Tale:
             replace(self.view, done_bytes=done_bytes, total_bytes=total_bytes, bytes_per_s=rate)
         )
 
+    def put_back(self, until_s: float | None, now_utc_us: int) -> None:
+        """A hand is waited for, or not any more. The screens' clock is the wall's."""
+        until_utc_us = None
+        if until_s is not None:
+            until_utc_us = now_utc_us + round((until_s - trio.current_time()) * 1_000_000)
+            self.note(f"pulled out: put it back into slot {self._slot}", good=False)
+        self.show(replace(self.view, put_back_until_utc_us=until_utc_us))
+
     def end(self, attempt: Attempt, lost: Failure | None) -> None:
         """What was committed, or that nothing could be. Not shown yet."""
         self._quote_last_step(attempt)

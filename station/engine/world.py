@@ -42,10 +42,12 @@ class Order:
     """What the caller asks of an attempt: a label scanned or typed, a recipe by name.
 
     `names_slot`: the caller named this very slot; together with a recipe that is what it takes
-    to flash an unknown module found in EDL.
+    to flash an unknown module found in EDL. `resumes`: the attempt that was interrupted, which this
+    one repeats.
     """
 
     trigger: str
     label: str | None = None
     recipe: str | None = None
     names_slot: bool = False
+    resumes: str | None = None

@@ -123,3 +123,19 @@ class Swapped(DeviceError):
     headline = "SWAPPED"
     remedy = "Leave one module in the slot and run it again: it was changed while it was checked."
     blame = Blame.REFUSAL
+
+
+class ResumesWhenArmed(DeviceError):
+    """Shown while it waits; no attempt ends with it."""
+
+    code = "D240"
+    headline = "RESUMES WHEN ARMED"
+    remedy = "Leave the module in and arm the line with that recipe: it is then written anew."
+    blame = Blame.NOBODY
+
+
+class NotResumed(DeviceError):
+    code = "D241"
+    headline = "NOT RESUMED"
+    remedy = "Arm the recipe that the cause names and retry the slot, or retry with one armed now."
+    blame = Blame.REFUSAL

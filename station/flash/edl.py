@@ -13,6 +13,7 @@ from station.errors import (
     Nak,
     NoDownloadMode,
     NoReadback,
+    PartitionMismatch,
     PulledOut,
     SessionReset,
     StationError,
@@ -28,7 +29,7 @@ from station.flash.identify import (
     time_left_s,
 )
 from station.flash.session import Session, StepResult
-from station.model import DeviceInfo, Identifier, IdKind, Mode
+from station.model import LAYOUT_AGREES, LAYOUT_STEP, DeviceInfo, Identifier, IdKind, Mode
 from station.plan import check_geometry, check_partition_table
 from station.protocols import diag, sahara
 from station.protocols.firehose import Firehose
@@ -155,16 +156,19 @@ async def _enter_again(session: Session) -> None:
 
 
 async def _read_chip(session: Session) -> None:
-    """The chip serial by Sahara command mode, where the boot ROM offers it; committed at once.
+    """The chip serial by Sahara command mode, where the boot ROM offers it, or by its product
+    string; committed at once.
 
     Leaves no greeting where there was no way back from command mode.
     """
     if not session.asks_chip_identity or not isinstance(session.greeting, sahara.Hello):
+        await _read_chip_from_product(session)
         return
     told, session.greeting = await session.run(
         sahara.read_chip_identity(session.greeting, timeout_s=1.0)
     )
     if told.serial is None:
+        await _read_chip_from_product(session)
         return
     known = session.unit.chip_serial
     if known not in (None, told.serial):
@@ -172,9 +176,24 @@ async def _read_chip(session: Session) -> None:
         raise IdentityChanged(words) if is_trusted(session) else _another(session, words)
     if known is not None:
         session.trusted = session.device
-    chip = Identifier(IdKind.CHIP, told.serial, "sahara")
+    await _note_chip(session, Identifier(IdKind.CHIP, told.serial, "sahara"))
+
+
+async def _read_chip_from_product(session: Session) -> None:
+    """So that a module whose boot ROM tells nothing is known again after it was cut off."""
+    if session.unit.chip_serial is not None or session.device is None:
+        return
+    told = None
+    with suppress(UsbError):
+        told = chip_in(await session.backend.product(session.device))
+    if told is not None:
+        await _note_chip(session, Identifier(IdKind.CHIP, told, "usb"))
+
+
+async def _note_chip(session: Session, chip: Identifier) -> None:
+    """Committed before anything is erased."""
     if chip not in session.identifiers:
-        session.unit = replace(session.unit, chip_serial=told.serial)
+        session.unit = replace(session.unit, chip_serial=chip.value)
         session.identifiers.append(chip)
         await session.recorder.identifiers((chip,))
 
@@ -262,21 +281,21 @@ async def check_layout(session: Session) -> StepResult:
         if firehose.functions:
             raise
         return _without_reading(session, error.cause)
-    if (session.layout_proven or _is_remembered(session)) and not region.strip(b"\xff"):
+    if session.layout_proven and not region.strip(b"\xff"):
         # An attempt that was cut off has erased the table, after it had compared it.
-        return StepResult(bytes=len(region), detail={"partition_table": "erased already"})
+        return StepResult(bytes=len(region), detail={LAYOUT_STEP: "erased already"})
+    if not region.strip(b"\xff"):
+        raise PartitionMismatch(
+            "the module's partition table is erased, and no attempt with this package is known to "
+            "have compared it before"
+        )
     check_partition_table(plan, bytes(region))
     session.layout_proven = True
-    return StepResult(bytes=len(region), detail={"partition_table": "agrees with the package"})
-
-
-def _is_remembered(session: Session) -> bool:
-    """It came in EDL and an earlier attempt knows it; what the record tells is told there only."""
-    return any(name.source == "record" for name in session.identifiers)
+    return StepResult(bytes=len(region), detail={LAYOUT_STEP: LAYOUT_AGREES})
 
 
 def _without_reading(session: Session, why: str) -> StepResult:
     """Allowed only where the recipe wants no read-back; found out before anything is erased."""
     if session.recipe is not None and session.recipe.verify == "readback":
         raise NoReadback(f"the recipe wants a read-back, but the module cannot: {why}")
-    return StepResult(detail={"partition_table": f"not read: {why}"}, skipped=True)
+    return StepResult(detail={LAYOUT_STEP: f"not read: {why}"}, skipped=True)

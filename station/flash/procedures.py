@@ -9,6 +9,7 @@ from station.flash.confirm import confirm, reset
 from station.flash.edl import check_layout, configure, enter_edl, load_programmer
 from station.flash.session import Step
 from station.flash.write import erase, program, verify
+from station.model import LAYOUT_STEP
 
 _EDL = "enter_edl"
 """From the first look to the last read-back, work that was cut short begins anew here."""
@@ -17,7 +18,7 @@ QUECTEL_EDL = (
     Step("enter_edl", enter_edl, repeatable=True, late=NoDownloadMode),
     Step("load_programmer", load_programmer, late=NoHello, anew=_EDL),
     Step("configure", configure, anew=_EDL),
-    Step("partition_table", check_layout, anew=_EDL),
+    Step(LAYOUT_STEP, check_layout, anew=_EDL),
     Step("erase", erase, anew=_EDL),
     Step("program", program, anew=_EDL),
     Step("verify", verify, anew=_EDL),

@@ -75,7 +75,8 @@ class Session:
     """The enumeration that is certainly the module worked on: identified, or brought here by a
     switch, a reset or a power cycle of ours, or proven by its chip serial."""
     layout_proven: bool = False
-    """This very module's partition table was seen to agree with the package."""
+    """This very module's partition table was seen to agree with the package, now or by an earlier
+    attempt."""
     identifiers: list[Identifier] = field(default_factory=list)
     """Every name of the unit with its source."""
     after: Unit | None = None

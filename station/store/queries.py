@@ -50,7 +50,7 @@ def find_attempts(
     sha256 or at least 8 digits of it.
     """
     conditions = [
-        *(_of_unit_ids(_units_called(name)) if name else ()),
+        *(of_unit_ids(_units_called(name)) if name else ()),
         *(_of_unit(IdKind.IMEI, imei) if imei else ()),
         *(_of_unit(IdKind.SERIAL, serial) if serial else ()),
         *(_of_unit(IdKind.CHIP, chip.lower()) if chip else ()),
@@ -77,15 +77,15 @@ def unit_by_chip(url: str, chip_serial: str) -> Unit | None:
         return None
     with reading(url) as connection:
         unit_ids: Sequence[str] = connection.scalars(
-            _units_named(IdKind.CHIP, chip).distinct()
+            units_named(IdKind.CHIP, chip).distinct()
         ).all()
-        newest = halves(connection, _of_unit_ids(unit_ids), 1)
+        newest = halves(connection, of_unit_ids(unit_ids), 1)
         if not newest:
             return None
         unit_id = next(
             (half["unit_id"] for half in newest[0] if half["unit_id"] in unit_ids), unit_ids[0]
         )
-        history = halves(connection, _of_unit_ids([unit_id]), _UNIT_HISTORY)
+        history = halves(connection, of_unit_ids([unit_id]), _UNIT_HISTORY)
     known = Unit()
     for before, after in reversed(history):
         if before["unit_id"] == unit_id:
@@ -108,7 +108,7 @@ def last_verdict(
         unit_ids = known_units(connection, unit)
         if not unit_ids:
             return None
-        conditions = [*_of_unit_ids(unit_ids), ended]
+        conditions = [*of_unit_ids(unit_ids), ended]
         if before_attempt is not None:
             conditions.append(_opened.c.id != before_attempt)
         return next(iter(records(connection, conditions, 1)), None)
@@ -118,10 +118,10 @@ def last_verdict(
 
 
 def _of_unit(kind: IdKind, value: str) -> list[Condition]:
-    return _of_unit_ids(_units_named(kind, value))
+    return of_unit_ids(units_named(kind, value))
 
 
-def _units_named(kind: IdKind, value: str) -> sa.Select[Any]:
+def units_named(kind: IdKind, value: str) -> sa.Select[Any]:
     names = schema.unit_identifier
     return sa.select(names.c.unit_id).where(names.c.kind == kind, names.c.value == value)
 
@@ -137,7 +137,7 @@ def _units_called(name: str) -> sa.Select[Any]:
     return sa.select(names.c.unit_id).where(sa.or_(*by_kind))
 
 
-def _of_unit_ids(units: Sequence[str] | sa.Select[Any]) -> list[Condition]:
+def of_unit_ids(units: Sequence[str] | sa.Select[Any]) -> list[Condition]:
     """Attempts that began or ended with one of these units, or in which it was first named."""
     names = schema.unit_identifier
     return _any_of(

@@ -28,7 +28,7 @@ from station.model import (
     StepRecord,
     Unit,
 )
-from station.store import counts, events, queries, schema
+from station.store import counts, events, queries, schema, unfinished
 from station.store.database import database_errors, writer_engine
 from station.store.inserts import (
     insert_attempt,
@@ -173,6 +173,25 @@ class Store:
             return queries.last_verdict(
                 self._url, unit, outcome=outcome, before_attempt=before_attempt
             )
+
+        return await self._ask(ask)
+
+    async def layout_agreed(self, chip_serial: str | None, package_sha256: str) -> bool:
+        """`unfinished.layout_agreed`; of a module without a chip serial nothing is known."""
+        if chip_serial is None:
+            return False
+        return await self._ask(
+            lambda: unfinished.layout_agreed(self._url, chip_serial, package_sha256)
+        )
+
+    async def unfinished_unit(self, chip_serial: str) -> AttemptRecord | None:
+        return await self._ask(lambda: unfinished.unfinished_unit(self._url, chip_serial))
+
+    async def unfinished_slot(
+        self, station: str, slot: str, port_paths: Collection[str]
+    ) -> AttemptRecord | None:
+        def ask() -> AttemptRecord | None:
+            return unfinished.unfinished_slot(self._url, station, slot, port_paths)
 
         return await self._ask(ask)
 

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from station.commands import call as call_module
 from station.commands.call import Call, call, is_answered
 from station.commands.line import choose, command_of, parse_expect
-from station.commands.line_table import line_words
+from station.commands.line_table import line_words, print_status
+from station.commands.reporter import Reporter
 from station.errors import ConfigError, NoAccess, NoEngine, OtherProtocol, UsageError
-from station.live import Counts, LineState, LineView, RecipeView, SlotState
-from station.model import Outcome
+from station.live import Counts, LineState, LineView, RecipeView, SlotState, SlotView
+from station.model import Outcome, PutBack
 from station.wire import PROTOCOL, Hands, Hello, Status, message_line
 from tests.commands.running import RECIPE, Engine, engine, files, is_written, process, records
 from tests.commands.test_cli import station
@@ -122,6 +123,21 @@ def test_status_is_a_table_or_an_object(running: Engine) -> None:
     answer = json.loads(running.line("status", "--json").stdout)
     assert answer["line"]["state"] == "disarmed"
     assert [slot["slot"] for slot in answer["slots"]] == ["A1", "A2"]
+
+
+def test_a_module_pulled_out_of_the_work_is_called_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pulled = SlotView("A1", SlotState.FLASHING, 0, step="program", put_back_until_utc_us=30)
+    back = replace(pulled, slot="A2", put_back_until_utc_us=None)
+    print_status(LineView(LineState.ARMED), (pulled, back))
+    table = capsys.readouterr().out
+    assert (table.count("PUT BACK"), table.count("FLASHING")) == (1, 1)
+    reporter = Reporter(json=True)
+    reporter.tell(PutBack("A1", None))
+    assert capsys.readouterr().err == ""
+    reporter.tell(PutBack("A1", 30.0))
+    assert "put it back into slot A1" in capsys.readouterr().err
 
 
 def test_watch_is_the_engines_own_lines_until_ctrl_c(running: Engine) -> None:

@@ -320,3 +320,16 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         find_config(missing, {})
     with pytest.raises(ConfigError, match=r"named by \$STATION_CONFIG"):
         find_config(None, {"STATION_CONFIG": "x" * 5000})
+
+
+def test_what_becomes_of_work_that_was_cut_off(tmp_path: Path) -> None:
+    line = load_settings(write(tmp_path, GOOD)).line
+    assert (line.resume, line.put_back_s) == ("certain", 30)
+    line = load_settings(write(tmp_path, GOOD + "line: {resume: same_slot, put_back_s: 0}\n")).line
+    assert (line.resume, line.put_back_s) == ("same_slot", 0)
+
+
+@pytest.mark.parametrize("wrong", ["resume: always", "put_back_s: -1", "put_back_s: 601"])
+def test_nothing_else_becomes_of_it(tmp_path: Path, wrong: str) -> None:
+    (problem,) = problems(tmp_path, f"{GOOD}line: {{{wrong}}}\n")
+    assert problem.startswith("8: key 'line.")

@@ -143,7 +143,8 @@ def test_the_smallest_tile_has_the_verdict_in_large(name: str) -> None:
     assert all(drawn.strip() in row for drawn, row in zip(word, shown[1:], strict=True))
 
 
-FAILED = [view for view in STATES if view.failure and view.state is not SlotState.RETURNING]
+_QUIET = (SlotState.RETURNING, SlotState.WAITING)
+FAILED = [view for view in STATES if view.failure and view.state not in _QUIET]
 
 
 @pytest.mark.parametrize("view", FAILED, ids=lambda v: v.slot)
@@ -240,6 +241,27 @@ def test_of_a_long_build_the_end_is_shown() -> None:
 def test_the_smallest_tile_has_the_code_of_a_verdict(view: SlotView) -> None:
     assert view.failure
     assert view.failure.code in text_of(replace(view, slot="A10"), 10, 4)
+
+
+def test_a_module_pulled_out_of_the_work_is_called_back_and_time_runs() -> None:
+    view = slot("D2")
+    found = face(view)
+    assert (found.kind, found.word) == (Kind.ACT, "PUT BACK")
+    shown = text_of(view, 30, 10)
+    assert "0:23" in shown.splitlines()[0]
+    assert "63" not in shown
+    assert "SLOT D2  0:23" in text_of(view, 20, 6)
+    later = "\n".join(
+        strip.text for strip in draw_tile(Look("D2", view, NOW_UTC_US + 30_000_000), 30, 10, COLOUR)
+    )
+    assert "0:00" in later.splitlines()[0]
+    assert face(replace(view, put_back_until_utc_us=None)).word == "FLASH"
+
+
+def test_a_module_that_goes_on_by_itself_says_when() -> None:
+    shown = text_of(slot("D3"), 30, 10)
+    assert "RESUMES WHEN ARMED" in shown
+    assert face(slot("D3")).word == "ARM"
 
 
 def test_a_held_slot_shows_why() -> None:

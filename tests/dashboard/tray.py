@@ -9,6 +9,7 @@ from station.errors import (
     NotFlashed,
     NoUsb,
     PulledOut,
+    ResumesWhenArmed,
     SlotHeld,
     StationError,
     UsbBusy,
@@ -45,8 +46,10 @@ def view(
     done: int = 0,
     earlier: Earlier | None = None,
     steps: tuple[StepView, ...] = _STEPS,
+    back_in_s: int | None = None,
 ) -> SlotView:
-    """A slot; `done` in MB of a hundred, `began_s` seconds ago."""
+    """A slot; `done` in MB of a hundred, `began_s` seconds ago; pulled out of the work, it is
+    waited for `back_in_s`."""
     ends = 10 + sum(map(ord, slot)) % 90
     return SlotView(
         slot,
@@ -66,6 +69,7 @@ def view(
         total_bytes=100_000_000 if done else 0,
         bytes_per_s=4_120_000 if done else 0,
         steps=steps,
+        put_back_until_utc_us=None if back_in_s is None else NOW_UTC_US + back_in_s * S,
         outcome=outcome,
         failure=Failure.of(why) if why else None,
         earlier=earlier,
@@ -101,7 +105,9 @@ STATES = (
     view("C7", SlotState.HELD, known=False, why=SlotHeld("bent pin")),
     view("C8", _DONE),
     view("D1", _DONE, outcome=Outcome.FAIL, why=NoDownloadMode("still at runtime after 10 s")),
-    *(view(f"D{number}", _DONE, outcome=Outcome.PASS) for number in range(2, 9)),
+    view("D2", SlotState.FLASHING, began_s=61, step="recover", done=63, back_in_s=23),
+    view("D3", SlotState.WAITING, why=ResumesWhenArmed("the flash begun in slot D3 was cut off")),
+    *(view(f"D{number}", _DONE, outcome=Outcome.PASS) for number in range(4, 9)),
 )
 """Thirty-two slots."""
 

@@ -66,6 +66,24 @@ PULLED       .          .        .         .     .          .
 HELD         .          .        .         .     .          .
 DISABLED     .          .        .         .     .          .
 
+            UNFINISHED UNFIT
+EMPTY       .          .
+NO_USB      .          .
+SETTLING    .          .
+WAITING     .          STANDING
+PROBING     WAITING    .
+STANDING    .          .
+IDENTIFYING .          .
+PLANNED     .          .
+FLASHING    .          .
+VERIFYING   .          .
+DONE        .          .
+AWAY        .          .
+RETURNING   .          .
+PULLED      .          .
+HELD        .          .
+DISABLED    .          .
+
              START       ABORT       HOLD RELEASED_EMPTY RELEASED_FULL CLEAR
 EMPTY        x           x           HELD x              x             x
 NO_USB       x           x           HELD x              x             EMPTY

@@ -16,7 +16,9 @@ from station.store.writer import Store
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
 
 
-async def flash_until(line: Line, step: str, then: Callable[[], object]) -> Tally:
+async def flash_until(
+    line: Line, step: str, then: Callable[[], object], order: Order | None = None
+) -> Tally:
     """Flash, and do something the moment slot A1 begins this step."""
     done = False
 
@@ -27,7 +29,7 @@ async def flash_until(line: Line, step: str, then: Callable[[], object]) -> Tall
             then()
 
     line.tell = watch
-    return await line.flash()
+    return await line.flash(order=order)
 
 
 def stop_now(line: Line) -> None:
@@ -399,3 +401,19 @@ async def test_a_stranger_without_a_table_is_left_alone(tmp_path: Path, tray_clo
     record = by_slot(await line.flash(order=order))["A1"]
     assert code_of(record) == "D205"
     assert line.fingerprint("A1") == before
+
+
+@pytest.mark.trio
+async def test_a_stranger_that_was_cut_off_is_known_by_its_chip_the_next_time(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """Its variant was never known, and its partition table is erased: the record has seen it."""
+    line = make_line(tmp_path, faults={"A1": "arrives-in-edl"})
+    module, port = line.tray.modules["A1"], line.tray.ports["A1"]
+    order = Order("test", recipe="ec25-demo", names_slot=True)
+    await flash_until(line, "program", lambda: line.unplug("A1"), order)
+    line.backend.plug(port, module)
+    record = by_slot(await line.flash(order=order))["A1"]
+    assert record.closed is not None
+    assert record.closed.outcome is Outcome.PASS, record.closed.failure
+    assert step_named(record, "partition_table").detail == {"partition_table": "erased already"}

@@ -111,10 +111,10 @@ def test_conditions(
         queries._of_unit(IdKind.IMEI, IMEI),
         queries._of_unit(IdKind.CHIP, CHIP),
         queries._with_firmware(AFTER),
-        queries._of_unit_ids(queries._units_called(IMEI)),
-        [*queries._of_unit_ids(["a", "b"]), queries._closed.c.outcome.is_not(None)],
-        [*queries._of_unit_ids(["a", "b"]), queries._closed.c.outcome == Outcome.PASS],
-        [*queries._of_unit_ids(["a", "b"]), queries._closed.c.outcome == Outcome.FAIL],
+        queries.of_unit_ids(queries._units_called(IMEI)),
+        [*queries.of_unit_ids(["a", "b"]), queries._closed.c.outcome.is_not(None)],
+        [*queries.of_unit_ids(["a", "b"]), queries._closed.c.outcome == Outcome.PASS],
+        [*queries.of_unit_ids(["a", "b"]), queries._closed.c.outcome == Outcome.FAIL],
     ],
 )
 def test_no_table_of_attempts_is_read_whole(url: str, conditions: list[records.Condition]) -> None:

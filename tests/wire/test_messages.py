@@ -57,6 +57,7 @@ FAILED = SlotView(
     done_bytes=4,
     total_bytes=5,
     bytes_per_s=6,
+    put_back_until_utc_us=10,
     steps=(StepView("probe", StepOutcome.OK, 7, "d"), StepView("write")),
     outcome=Outcome.FAIL,
     failure=Failure("P103", "NAK", "why", "what", True, Outcome.FAIL),
@@ -100,7 +101,7 @@ MESSAGES: list[tuple[Message, bytes]] = [
         b'"model":null,"sku":null,"firmware_before":null,"firmware":null,"recipe":null,'
         b'"version":null,'
         b'"attempt_id":null,"began_utc_us":null,"ended_utc_us":null,"step":null,"done_bytes":0,'
-        b'"total_bytes":0,"bytes_per_s":0,"steps":[],"outcome":null,"failure":null,'
+        b'"total_bytes":0,"bytes_per_s":0,"put_back_until_utc_us":null,"steps":[],"outcome":null,"failure":null,'
         b'"earlier":null}],"log":[{"utc_us":1,"text":"\\u00e9\\n","slot":"A1","good":null}],'
         b'"type":"snapshot"}\n',
     ),
@@ -111,7 +112,7 @@ MESSAGES: list[tuple[Message, bytes]] = [
         b'"model":"EC25","sku":"EFAR","firmware_before":"R00","firmware":"R01","recipe":"r1",'
         b'"version":"V2",'
         b'"attempt_id":"id1","began_utc_us":2,"ended_utc_us":3,"step":"write","done_bytes":4,'
-        b'"total_bytes":5,"bytes_per_s":6,"steps":[{"name":"probe","outcome":"OK",'
+        b'"total_bytes":5,"bytes_per_s":6,"put_back_until_utc_us":10,"steps":[{"name":"probe","outcome":"OK",'
         b'"duration_us":7,"detail":"d"},{"name":"write","outcome":null,"duration_us":null,'
         b'"detail":""}],"outcome":"FAIL","failure":{"code":"P103","headline":"NAK",'
         b'"cause":"why","remedy":"what","retryable":true,"outcome":"FAIL"},'

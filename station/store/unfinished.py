@@ -1,0 +1,91 @@
+"""What earlier attempts left behind in the flash memory of a module that cannot be asked."""
+
+import json
+from collections.abc import Collection, Sequence
+
+import sqlalchemy as sa
+
+from station.model import (
+    LAYOUT_AGREES,
+    LAYOUT_STEP,
+    AttemptRecord,
+    IdKind,
+    Outcome,
+    StepOutcome,
+)
+from station.store import schema
+from station.store.queries import of_unit_ids, units_named
+from station.store.reading import reading
+from station.store.records import Condition, records
+from station.store.units import identifies
+
+_opened = schema.attempt_opened
+_step = schema.step
+
+
+def layout_agreed(url: str, chip_serial: str, package_sha256: str) -> bool:
+    """Whether an earlier attempt with this package has compared this module's partition table, and
+    it agreed. Since then calibration lies where the package thinks, be the table erased or not."""
+    with reading(url) as connection:
+        unit_ids = _owners(connection, chip_serial)
+        if not unit_ids:
+            return False
+        details = connection.scalars(
+            sa.select(_step.c.detail)
+            .join(_opened, _opened.c.id == _step.c.attempt_id)
+            .where(
+                *of_unit_ids(unit_ids),
+                _opened.c.package_sha256 == package_sha256,
+                _step.c.name == LAYOUT_STEP,
+                _step.c.outcome == StepOutcome.OK,
+            )
+        ).all()
+    return any(json.loads(detail).get(LAYOUT_STEP) == LAYOUT_AGREES for detail in details)
+
+
+def unfinished_unit(url: str, chip_serial: str) -> AttemptRecord | None:
+    """The attempt that was interrupted while it wrote the module with this chip serial; None if
+    that is not the newest thing that is known of this module."""
+    with reading(url) as connection:
+        unit_ids = _owners(connection, chip_serial)
+        return _unfinished(connection, of_unit_ids(unit_ids)) if unit_ids else None
+
+
+def unfinished_slot(
+    url: str, station: str, slot: str, port_paths: Collection[str]
+) -> AttemptRecord | None:
+    """The attempt that was interrupted while it wrote a module of which no chip serial is known, if
+    it was the last one in this slot, and on one of these ports."""
+    conditions = [_opened.c.station == station, _opened.c.slot == slot]
+    with reading(url) as connection:
+        found = _unfinished(connection, conditions)
+    if found is None or found.opened.port_path not in port_paths:
+        return None
+    names = {name.kind for name in found.opened.identifiers}
+    told = found.opened.unit.chip_serial is not None or IdKind.CHIP in names
+    return None if told else found
+
+
+def _unfinished(connection: sa.Connection, conditions: Sequence[Condition]) -> AttemptRecord | None:
+    """The newest of these attempts, if it was cut off when it may have begun to erase."""
+    newest = next(iter(records(connection, conditions, 1)), None)
+    if newest is None or newest.closed is None or newest.closed.outcome is not Outcome.INTERRUPTED:
+        return None
+    passed = (StepOutcome.OK, StepOutcome.SKIPPED)
+    may_write = any(s.name == LAYOUT_STEP and s.outcome in passed for s in newest.steps)
+    return newest if may_write else None
+
+
+def _owners(connection: sa.Connection, chip_serial: str) -> Sequence[str]:
+    """The units of this chip serial; none if they are known to be several modules."""
+    chip = chip_serial.lower()
+    if not identifies(IdKind.CHIP, chip):
+        return ()
+    unit_ids = connection.scalars(units_named(IdKind.CHIP, chip).distinct()).all()
+    names = schema.unit_identifier
+    imeis = connection.scalars(
+        sa.select(names.c.value)
+        .where(names.c.unit_id.in_(unit_ids), names.c.kind == IdKind.IMEI)
+        .distinct()
+    ).all()
+    return unit_ids if len(imeis) <= 1 else ()
