@@ -39,6 +39,7 @@ from station.errors.device import (
 )
 from station.errors.line import (
     LineError,
+    LineStopped,
     NoAccess,
     NoEngine,
     NotArmed,
@@ -48,6 +49,7 @@ from station.errors.line import (
     PortsUnwatched,
     RecipeChanged,
     SlotHeld,
+    SlotOut,
     Stopping,
     TooManyScreens,
     TrayShort,
@@ -128,6 +130,7 @@ from station.errors.store import (
 )
 from station.errors.usb import (
     Disconnected,
+    HubFailed,
     NoUsb,
     PulledOut,
     Timeout,
@@ -167,6 +170,7 @@ __all__ = [
     "FromVersionRefused",
     "GeometryMismatch",
     "HistoryTrouble",
+    "HubFailed",
     "HubMissing",
     "HubMoved",
     "HubReplaced",
@@ -178,6 +182,7 @@ __all__ = [
     "Interrupted",
     "LabelMismatch",
     "LineError",
+    "LineStopped",
     "Nak",
     "NeedsRoot",
     "NoAccess",
@@ -219,6 +224,7 @@ __all__ = [
     "SchemaTooNew",
     "SessionReset",
     "SlotHeld",
+    "SlotOut",
     "StationError",
     "StationOverdue",
     "Stopping",

@@ -80,3 +80,14 @@ class PulledOut(UsbError):
     code = "U110"
     headline = "PULLED OUT"
     remedy = "Put the module back into the slot and run it again; do not ship it as it is."
+
+
+class HubFailed(UsbError):
+    code = "U130"
+    headline = "HUB FAILED"
+    remedy = (
+        "Check plug and power of the hub; when its modules are back, run them again. "
+        "The units are not blamed; do not ship them as they are."
+    )
+    blame = Blame.STATION
+    retryable = True
