@@ -4,9 +4,9 @@ import os.path
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from station.config.slot_map import (
     MAX_SLOTS,
@@ -71,6 +71,33 @@ class TraySection(Strict):
     expect: Annotated[Expect, BeforeValidator(_expect)] = "all"
 
 
+class BreakerSection(Strict):
+    """The line stops when of its last `window` units, once there are `minimum`, fewer than
+    `yield_percent` are good."""
+
+    window: Annotated[int, Field(ge=1, le=1000)] = 20
+    minimum: Annotated[int, Field(ge=1, le=1000)] = 10
+    yield_percent: Annotated[int, Field(ge=1, le=100)] = 80
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.minimum > self.window:
+            raise ValueError(f"minimum {self.minimum} is more than the window of {self.window}")
+        return self
+
+
+class LineSection(Strict):
+    """When the line stops spoiling units. null: it never does for this reason.
+
+    `slot_failures`: so many different units in a row that fail take their slot out of the line.
+    `hub_losses`: so many modules of one hub that are lost at once are the hub's failure.
+    """
+
+    slot_failures: Annotated[int, Field(ge=2, le=100)] | None = 3
+    hub_losses: Annotated[int, Field(ge=2, le=MAX_SLOTS)] = 3
+    breaker: BreakerSection | None = BreakerSection()
+
+
 class _File(Strict):
     station: StationSection
     database: Annotated[Text, AfterValidator(_database)]
@@ -79,6 +106,7 @@ class _File(Strict):
     families: Text | None = None
     socket: Text | None = None
     tray: TraySection = TraySection()
+    line: LineSection = LineSection()
 
 
 class StationFile(_File):
@@ -112,6 +140,7 @@ class Settings:
     families: Path | None = None
     socket: Path = Path("station.sock")
     tray: TraySection = field(default_factory=TraySection)
+    line: LineSection = field(default_factory=LineSection)
     hubs: tuple[HubMark, ...] = ()
     slot_map: Path | None = None
 
@@ -173,6 +202,7 @@ def _load(path: Path, read_map: Callable[[Path], SlotMap]) -> Settings:
         families=None if read.families is None else place(read.families),
         socket=place(read.socket or "station.sock"),
         tray=read.tray,
+        line=read.line,
         hubs=mapped.hubs,
         slot_map=slot_map,
     )
