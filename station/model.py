@@ -334,8 +334,10 @@ Fact: TypeAlias = "str | int | Sequence[Fact] | Mapping[str, Fact] | None"
 class StationEvent:
     """What a person did to the line, or the engine itself: then nobody is named.
 
-    `kind`: started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop. `actor` is
-    the person as they said; `peer_uid` and `peer_user` are the user of the socket's other end.
+    `kind`: started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop;
+    of the line's own accord taken_out, breaker_tripped, hub_failure; lifted by an engineer
+    slot_lifted, breaker_lifted, hub_lifted. `actor` is the person as they said; `peer_uid` and
+    `peer_user` are the user of the socket's other end.
     """
 
     event_id: str

@@ -42,6 +42,7 @@ def _write_settings(folder: Path, slot_names: list[str]) -> Path:
         "database": "station.sqlite",
         "store": "store",
         "recipes": "recipes",
+        "line": {"breaker": None},  # a demo's faults are wanted
         "slots": {
             name: {"ports": [f"1-1.{number}", f"2-1.{number}"]}
             for number, name in enumerate(slot_names, start=1)

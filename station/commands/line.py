@@ -42,6 +42,7 @@ _DONE = {
     "abort": "its attempt is being ended",
     "hold": "held back",
     "release": "back in the line",
+    "lift": "lifted, and on record",
     "clear": "taken as empty",
     "disarm": "disarmed; what runs is finished",
 }
@@ -87,7 +88,7 @@ def do(
     **parts: object,
 ) -> None:
     """Have one short command carried out: `retry`, `abort`, `hold`, … with its parts; say so."""
-    command = command_of(what, by=by or operator(), slot=slot, **parts)
+    command = command_of(what, by=operator() if by is None else by, slot=slot, **parts)
     with engine_of(settings) as engine:
         engine.ask(command)
     say(f"{slot}: {_DONE[what]}" if slot else _DONE[what])

@@ -104,6 +104,21 @@ def _release(slot: Slot, by: By = None, config: Config = None) -> None:
         line.do(settings_of(config), "release", by=by, slot=slot)
 
 
+@app.command("lift")
+def _lift(
+    reason: Annotated[str, typer.Option(help="What was wrong and was mended, for the record.")],
+    by: Annotated[str, typer.Option("--by", help="The line engineer's name.")],
+    slot: Annotated[
+        str | None,
+        typer.Option(help="A slot that was taken out. Default: the line's stop, a hub's alarm."),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Go on where the line has stopped by itself."""
+    with station_errors():
+        line.do(settings_of(config), "lift", by=by, slot=slot, reason=reason)
+
+
 @app.command("clear")
 def _clear(slot: Slot, by: By = None, config: Config = None) -> None:
     """Say that a slot is empty, when USB cannot."""

@@ -4,9 +4,9 @@ import os.path
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from station.config.slot_map import (
     MAX_SLOTS,
@@ -71,16 +71,37 @@ class TraySection(Strict):
     expect: Annotated[Expect, BeforeValidator(_expect)] = "all"
 
 
+class BreakerSection(Strict):
+    """The line stops when of its last `window` units, once there are `minimum`, fewer than
+    `yield_percent` are good."""
+
+    window: Annotated[int, Field(ge=1, le=1000)] = 20
+    minimum: Annotated[int, Field(ge=1, le=1000)] = 10
+    yield_percent: Annotated[int, Field(ge=1, le=100)] = 80
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.minimum > self.window:
+            raise ValueError(f"minimum {self.minimum} is more than the window of {self.window}")
+        return self
+
+
 class LineSection(Strict):
-    """What the running line does by itself about work that was cut off.
+    """What the running line does by itself about work that was cut off, and when it stops spoiling
+    units (null: it never does for this reason).
 
     `resume`: which modules that an engine left half written are written by the next one: those
     known by their chip serial (certain); in a locked rack those in the same slot, too (same_slot);
     or none. `put_back_s`: a module that was pulled out of the work is waited for so long.
+    `slot_failures`: so many different units in a row that fail take their slot out of the line.
+    `hub_losses`: so many modules of one hub that are lost at once are the hub's failure.
     """
 
     resume: Literal["certain", "same_slot", "never"] = "certain"
     put_back_s: Annotated[int, Field(ge=0, le=600)] = 30
+    slot_failures: Annotated[int, Field(ge=2, le=100)] | None = 3
+    hub_losses: Annotated[int, Field(ge=2, le=MAX_SLOTS)] = 3
+    breaker: BreakerSection | None = BreakerSection()
 
 
 class _File(Strict):

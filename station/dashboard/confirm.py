@@ -12,6 +12,7 @@ from station.dashboard.look import look
 from station.dashboard.scanner import cleaned
 
 _MAX_REASON = 200
+_MAX_NAME = 64
 
 _BOX = """
 {name} {{
@@ -127,3 +128,42 @@ class ReasonScreen(StationDialog[str | None]):
             self.dismiss(reason)
         else:
             self.query_one(".keys", Label).update("A reason is needed.   Esc back")
+
+
+class LiftScreen(StationDialog[tuple[str, str] | None]):
+    """Asks an engineer for name and reason; None when they thought better of it."""
+
+    DEFAULT_CSS = look("LiftScreen") + _BOX.format(name="LiftScreen")
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._title = title
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label(self.station.palette.text(self._title), classes="title", markup=False)
+            yield Label("For the line engineer: both go on record.", markup=False)
+            yield Input(id="by", placeholder="your name", max_length=_MAX_NAME, compact=True)
+            yield Input(
+                id="reason",
+                placeholder="what was wrong, what was done",
+                max_length=_MAX_REASON,
+                compact=True,
+            )
+            yield Label(classes="said", markup=False)
+            yield Label("Enter confirm   Tab next   Esc back", classes="keys", markup=False)
+
+    def on_mount(self) -> None:
+        self.set_class(self.station.palette.plain, "plain")
+        self.query_one("#by").focus()
+
+    def on_input_submitted(self) -> None:
+        fields = [self.query_one(f"#{name}", Input) for name in ("by", "reason")]
+        by, reason = (cleaned(field.value) for field in fields)
+        if by and reason:
+            self.dismiss((by, reason))
+            return
+        fields[1 if by else 0].focus()
+        self.query_one(".keys", Label).update("Name and reason are needed.   Esc back")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from station.dashboard.palette import Kind
+from station.errors import HubFailed, LineStopped, SlotOut
 from station.live import SlotState, SlotView
 from station.model import Outcome
 
@@ -31,6 +32,9 @@ VERDICTS = {
     Outcome.INTERRUPTED: _face(Kind.WARN, "⚠", "CUT SHORT", "CUT"),
 }
 _NO_VERDICT = _face(Kind.BAD, "✖", "NO VERDICT", "?")
+SLOT_OUT = _face(Kind.WARN, "⚠", "SLOT OUT", "OUT")
+STOPPED = _face(Kind.WARN, "⚠", "STOPPED", "STOP")
+HUB_FAILED = _face(Kind.BAD, "✖", "HUB FAILED", "HUB")
 _ALREADY_PASS = _face(Kind.GOOD, "=", "ALREADY PASS", "PASS")
 
 STATES = {
@@ -52,6 +56,14 @@ STATES = {
 """The states that have one face whatever the verdict; DONE and AWAY show the verdict."""
 
 
+_FATES = {
+    (STATES[SlotState.HELD], SlotOut.code): SLOT_OUT,
+    (STATES[SlotState.WAITING], LineStopped.code): STOPPED,
+    (VERDICTS[Outcome.ERROR], HubFailed.code): HUB_FAILED,
+}
+"""Where the code says more than the state or the verdict."""
+
+
 def face_of(state: SlotState, outcome: Outcome | None) -> Face:
     """The face of every state with every outcome."""
     if state in (SlotState.DONE, SlotState.AWAY):
@@ -60,10 +72,13 @@ def face_of(state: SlotState, outcome: Outcome | None) -> Face:
 
 
 def face(view: SlotView) -> Face:
-    """The face of a slot; of a unit that had passed before, with that."""
+    """The face of a slot; of a unit that had passed before, with that; of what slot, line or hub
+    have done to it, with their word."""
     if is_pulled_out(view):
         return STATES[SlotState.PULLED]
     found = face_of(view.state, verdict(view))
+    if view.failure is not None and (own := _FATES.get((found, view.failure.code))) is not None:
+        return own
     if found is VERDICTS[Outcome.NO_CHANGE] and view.earlier and view.earlier.outcome.is_good:
         return _ALREADY_PASS
     return found

@@ -28,6 +28,7 @@ from station.wire import Clear, Hands
 
 _ROOMY_ROWS = 36
 _ARM_KEYS = (("a", "arm"), ("r", "retry"))
+_LIFT_KEYS = (("e", "lift the stop"),)
 _SHOW_KEYS = (("/", "history"), ("?", "help"))
 _LEAVE_KEYS = (("q", "leave"),)
 _DETAIL_KEYS = (("Enter", "detail"),)
@@ -61,6 +62,7 @@ class GridScreen(StationScreen):
         Binding("r", "retry", "retry the slot"),
         Binding("x", "abort", "abort the slot"),
         Binding("o", "hold", "hold or release the slot"),
+        Binding("e", "lift", "lift a stop (engineer)"),
         Binding("c", "clear", "the slot is empty"),
         Binding("l", "log", "event log"),
         Binding("h,slash", "history", "history of a unit"),
@@ -91,7 +93,8 @@ class GridScreen(StationScreen):
         if stale:
             return _SHOW_KEYS + leave + _DETAIL_KEYS + _LOG_KEYS
         hands = _HANDS_KEYS if self._has_hands() else ()
-        first = _ARM_KEYS + _SHOW_KEYS + leave + _DETAIL_KEYS
+        lift = _LIFT_KEYS if line_actions.can_be_lifted(self.station.picture.line) else ()
+        first = lift + _ARM_KEYS + _SHOW_KEYS + leave + _DETAIL_KEYS
         return first + _LINE_KEYS + _LOG_KEYS + _SLOT_KEYS + hands
 
     # --- what is shown ------------------------------------------------------------------------
@@ -237,6 +240,11 @@ class GridScreen(StationScreen):
         """Take the selected slot out of the line, or back."""
         if self.station.has_engine() and self.selected:
             await slot_actions.hold_or_release(self.station, self.selected)
+
+    @work
+    async def action_lift(self) -> None:
+        """Go on after the line has stopped by itself."""
+        await line_actions.lift(self.station)
 
     @work
     async def action_clear(self) -> None:

@@ -16,6 +16,7 @@ from station.dashboard.painted import Painted, panel, row
 from station.dashboard.palette import Kind, Palette
 from station.dashboard.picture import Picture
 from station.dashboard.words import clock, cut, cut_front
+from station.errors import HubFailed, LineStopped
 from station.live import Alarm, LineState, LineView, RecipeView, SlotView
 
 SMALL_ROWS = 3
@@ -27,8 +28,9 @@ STATES = {
     LineState.ARMED: (Kind.RUN, "ARMED"),
     LineState.STOPPING: (Kind.WARN, "STOPPING"),
 }
-_STATION_BLAMED = ("S", "X")
-"""Codes of alarms that are faults of the station itself; other alarms want attention."""
+_STOPPED = (Kind.BAD, "STOPPED")
+_STATION_BLAMED = ("S", "X", HubFailed.code, LineStopped.code)
+"""How codes of alarms begin that are faults of the station itself; others want attention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def draw_header(
     look: HeaderLook, line: LineView, columns: int, rows: int, palette: Palette
 ) -> list[Strip]:
     """The state in large letters at the left; beside and below it what to know."""
-    kind, word = STATES[line.state]
+    kind, word = state_face(line)
     left = panel(word, SMALL_ROWS, palette.body[kind], palette)
     width = columns - len(left[0].text)
     if rows < LARGE_ROWS:
@@ -99,6 +101,12 @@ def draw_header(
         row([(" " + _facts(line, columns - 1), palette.screen)], columns, palette.screen, palette),
         _last_row(look, line, columns, palette),
     ]
+
+
+def state_face(line: LineView) -> tuple[Kind, str]:
+    """ARMED; but an armed line that was stopped starts nothing and says so."""
+    is_stopped = any(alarm.code == LineStopped.code for alarm in line.alarms)
+    return _STOPPED if is_stopped and line.state is LineState.ARMED else STATES[line.state]
 
 
 def _side_by_side(left: list[Segment], beside: list[Strip]) -> list[Strip]:

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
 from station.dashboard.base import StationScreen
-from station.dashboard.face import STATES, VERDICTS
+from station.dashboard.face import HUB_FAILED, SLOT_OUT, STATES, STOPPED, VERDICTS
 from station.dashboard.key_line import KeyLine
 from station.dashboard.look import look
 from station.dashboard.palette import Palette
@@ -25,6 +25,7 @@ _KEYS = (
     ("r", "retry the slot"),
     ("x", "abort the slot's attempt"),
     ("o", "hold out of the line, let in"),
+    ("e", "engineer: lift a stop"),
     ("c", "clear: the slot is empty"),
     ("l", "event log  (b: bad only)"),
     ("/ h", "history; or just scan a unit"),
@@ -52,6 +53,9 @@ _MEANINGS = (
     (STATES[SlotState.FLASHING], "leave it alone"),
     (STATES[SlotState.EMPTY], "nothing here"),
     (STATES[SlotState.HELD], "kept out of the line"),
+    (SLOT_OUT, "fails in a row"),
+    (STOPPED, "engineer goes on (e)"),
+    (HUB_FAILED, "no fault of a unit"),
 )
 
 

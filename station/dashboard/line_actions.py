@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from station.dashboard.confirm import ConfirmScreen
-from station.errors import NotArmed
-from station.live import LineState
-from station.wire import Disarm, Refusal
+from station.dashboard.confirm import ConfirmScreen, LiftScreen
+from station.errors import HubFailed, LineStopped, NotArmed
+from station.live import LineState, LineView
+from station.wire import Disarm, Lift, Refusal
 
 if TYPE_CHECKING:  # the app shows the screens that use this
     from station.dashboard.app import StationApp
@@ -29,3 +29,18 @@ async def disarm(station: StationApp) -> None:
     )
     if await station.push_screen_wait(question):
         await station.command(Disarm())
+
+
+def can_be_lifted(line: LineView | None) -> bool:
+    """The line was stopped, or a hub failed."""
+    liftable = (LineStopped.code, HubFailed.code)
+    return line is not None and any(alarm.code in liftable for alarm in line.alarms)
+
+
+async def lift(station: StationApp) -> None:
+    """Go on after a stop, with a name and a reason; what is not stopped is said by the engine."""
+    if not station.has_engine():
+        return
+    told = await station.push_screen_wait(LiftScreen("Lift the stop of the line?"))
+    if told is not None:
+        await station.command(Lift(by=told[0], reason=told[1]))

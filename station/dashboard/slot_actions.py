@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from station.dashboard.confirm import ConfirmScreen, ReasonScreen
+from station.dashboard.confirm import ConfirmScreen, LiftScreen, ReasonScreen
 from station.dashboard.face import shown, verdict
 from station.dashboard.words import outcome_word
+from station.errors import SlotOut
 from station.live import SlotState, SlotView
-from station.wire import Abort, Hold, Release, Retry
+from station.wire import Abort, Hold, Lift, Release, Retry
 
 if TYPE_CHECKING:  # the app shows the screens that use this
     from station.dashboard.app import StationApp
@@ -58,8 +59,14 @@ def _is_written(view: SlotView) -> bool:
 
 
 async def hold_or_release(station: StationApp, slot: str) -> None:
-    """Keep the slot out of the line, with a reason; or let it in again."""
+    """Keep the slot out of the line, with a reason; or let it in again: what the station took out
+    with a name and a reason."""
     view = station.picture.slots.get(slot)
+    if view is not None and view.failure is not None and view.failure.code == SlotOut.code:
+        told = await station.push_screen_wait(LiftScreen(f"Let slot {slot} in again?"))
+        if told is not None:
+            await station.command(Lift(by=told[0], reason=told[1], slot=slot))
+        return
     if view is not None and view.state is SlotState.HELD:
         await station.command(Release(slot=slot))
         return

@@ -4,6 +4,8 @@ Whatever happens between the first look at the module and the verdict, the attem
 outcome in the database, and no other slot notices.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -11,6 +13,7 @@ import trio
 from station import __version__
 from station.config import LoadedRecipe
 from station.engine.evidence import Evidence
+from station.engine.fate import TOGETHER_S
 from station.engine.journal import Journal
 from station.engine.moved import await_given_up
 from station.engine.ports import SlotPort
@@ -19,13 +22,16 @@ from station.engine.select import select
 from station.engine.world import Order, World
 from station.errors import (
     Aborted,
+    Blame,
     Bug,
     Disconnected,
+    HubFailed,
     NoUsb,
     PulledOut,
     StationError,
     StationOverdue,
     Timeout,
+    UsbError,
 )
 from station.evidence.cabinet import Cabinet
 from station.flash.confirm import give_back
@@ -38,6 +44,7 @@ from station.model import (
     AttemptClosed,
     AttemptOpened,
     AttemptRecord,
+    DeviceInfo,
     Failure,
     Identifier,
     IdKind,
@@ -72,6 +79,17 @@ GONE_S = QUIET_S
 """A module lost for so long was pulled out; one that is back sooner had a bad contact."""
 
 _IDENTIFY = Step("identify", identify, only_power=True)
+
+_ANY = frozenset(Mode)
+_MEANT_TO_LEAVE = {
+    "enter_edl": _ANY - {Mode.EDL},
+    "load_programmer": _ANY - {Mode.EDL},
+    "reset": frozenset({Mode.EDL}),
+    "confirm": frozenset({Mode.EDL}),
+    "give_back": _ANY,
+    "recover": _ANY,
+}
+"""The modes that a step makes the module leave; a device lost in any other is a loss."""
 
 
 @dataclass(slots=True)
@@ -149,6 +167,13 @@ class Attempt:
         Raises StoreError only if the verdict could not be committed. Cancelled, it gives an
         untouched module back, records ABORTED and lets the cancellation go on.
         """
+        self.port.meant = self._is_meant
+        try:
+            await self._run()
+        finally:
+            self.port.meant = None
+
+    async def _run(self) -> None:
         try:
             ending: Outcome | StationError = await self._work()
         except trio.Cancelled:
@@ -260,26 +285,38 @@ class Attempt:
             await self._close(failure.outcome, failure)
 
     async def _blamed(self, error: StationError) -> StationError:
-        """A device lost for good was pulled out; the operator must be told just that."""
-        if not isinstance(error, Disconnected):
+        """A device lost for good was pulled out; the operator must be told just that. One that was
+        lost with others was lost by their hub: so it waits until it is known who else is."""
+        if error.blame is not Blame.UNIT:
             return error
-        lost = self.session.device
-        try:
-            await self.port.wait(lambda device: device not in (None, lost), GONE_S)
-        except Timeout:
-            if self.port.device is None:
-                slot = self.port.slot.name
-                other = self.world.claims.seen_in(slot)
-                where = "" if other is None else f"; it is in slot {other} now"
-                return PulledOut(f"the module left slot {slot} during {self.step}{where}")
+        lost, here = self.session.device, self.port.device
+        if isinstance(error, Disconnected):
+            await self._see(lambda device: device not in (None, lost), GONE_S)
+        elif isinstance(error, UsbError):  # a hub that fails garbles before it is gone
+            await self._see(lambda device: device != here, TOGETHER_S)
+        await trio.sleep_until(self.port.lost_s + TOGETHER_S)
+        if (failure := self.port.hub_failure(self.began)) is not None:
+            return HubFailed(failure.cause)
+        if isinstance(error, Disconnected) and self.port.device is None:
+            slot = self.port.slot.name
+            other = self.world.claims.seen_in(slot)
+            where = "" if other is None else f"; it is in slot {other} now"
+            return PulledOut(f"the module left slot {slot} during {self.step}{where}")
         return error
+
+    async def _see(self, accept: Callable[[DeviceInfo | None], bool], timeout_s: float) -> None:
+        with suppress(Timeout):
+            await self.port.wait(accept, timeout_s)
 
     def _must_give_back(self, failure: Failure) -> bool:
         """Switched to EDL and not written: it must not stay there. A module that arrived in EDL
         is tried, too, once we talked to it for a flash."""
         session = self.session
         began = session.switched or (self.journal.opened is not None and session.mode is Mode.EDL)
-        return began and not session.touched and failure.code != PulledOut.code
+        is_gone = failure.code == PulledOut.code or (
+            failure.code == HubFailed.code and session.mode is Mode.ABSENT
+        )
+        return began and not session.touched and not is_gone
 
     async def _give_back(self, failure: Failure) -> Failure:
         """The same failure; if the module could not be brought back, its cause says so."""
@@ -342,6 +379,9 @@ class Attempt:
         await self.evidence.done()
 
     # --- for eyes ----------------------------------------------------------------------------
+
+    def _is_meant(self, device: DeviceInfo) -> bool:
+        return self.session.families.mode_of(device) in _MEANT_TO_LEAVE.get(self.step, ())
 
     def _step_started(self, name: str) -> None:
         self.step = name

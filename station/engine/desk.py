@@ -8,6 +8,7 @@ from pydantic_core import to_jsonable_python
 
 from station.config import LoadedRecipe, load_recipes
 from station.engine.life import Input
+from station.engine.lift import lift_line, lift_slot
 from station.engine.line import Armed, Line
 from station.engine.place import Place
 from station.engine.server import Peer
@@ -35,6 +36,7 @@ from station.wire import (
     Disarm,
     Follow,
     Hold,
+    Lift,
     RecipeChoice,
     Recipes,
     Release,
@@ -83,6 +85,8 @@ class Desk:
             case Release(slot=slot):
                 self._place(slot).release()
                 await self._note(command, peer, slot=slot)
+            case Lift():
+                await self._lift(command, peer)
             case Clear(slot=slot):
                 self._place(slot).give(Input.CLEAR)
                 await self._note(command, peer, slot=slot)
@@ -224,6 +228,16 @@ class Desk:
             place.release()
             raise
 
+    async def _lift(self, command: Lift, peer: Peer) -> None:
+        async def record(kind: str) -> None:
+            detail: dict[str, str | int] = {"reason": command.reason}
+            await self._record(command, peer, kind=kind, slot=command.slot, detail=detail)
+
+        if command.slot is None:
+            await lift_line(self.line, command, record)
+        else:
+            await lift_slot(self._place(command.slot), record)
+
     def _place(self, slot: str) -> Place:
         place = self.line.places.get(slot)
         if place is None:
@@ -298,7 +312,7 @@ def _told(command: Command) -> str:
     match command:
         case Arm(recipes=recipes):
             return ": " + ", ".join(f"{choice.name} {choice.sha256[:8]}" for choice in recipes)
-        case Hold(reason=reason):
+        case Hold(reason=reason) | Lift(reason=reason):
             return f": {reason}"
         case _:
             return ""

@@ -1,5 +1,6 @@
 """What the slots of a running line share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import trio
@@ -7,6 +8,7 @@ import trio
 from station.engine.feed import Feed
 from station.engine.world import World
 from station.errors import StationError
+from station.model import AttemptRecord
 from station.store.writer import Store
 
 
@@ -18,6 +20,8 @@ class Floor:
     feed: Feed
     obstacle: StationError | None = None
     """Why no module is started now: the line is not armed, or the station cannot record."""
+    ended: Callable[[str, AttemptRecord], None] = lambda _, __: None
+    """Told of each verdict that is committed, and its slot."""
     label: str | None = None
     verdicts: int = 0
     """How many attempts have ended."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -9,6 +10,7 @@ import trio
 from station.config import LoadedRecipe
 from station.engine.feed import Feed
 from station.engine.floor import Floor
+from station.engine.guard import Guard
 from station.engine.health import LOOK_S, Health
 from station.engine.life import Input
 from station.engine.place import Place
@@ -18,9 +20,18 @@ from station.engine.stop import Stop
 from station.engine.views import recipe_view
 from station.engine.ward import for_ever
 from station.engine.world import World
-from station.errors import NotArmed, StationError, Stopping, TrayShort, UnmappedPort
+from station.errors import (
+    HubFailed,
+    LineStopped,
+    NotArmed,
+    StationError,
+    Stopping,
+    StoreError,
+    TrayShort,
+    UnmappedPort,
+)
 from station.live import BUSY, Alarm, Counts, LineState, LineView, SlotState
-from station.model import Event
+from station.model import AttemptRecord, Event
 
 _EMPTY = frozenset({SlotState.EMPTY, SlotState.NO_USB})
 
@@ -50,6 +61,7 @@ class Line:
     health: Health
     stop: Stop
     floor: Floor = field(init=False)
+    guard: Guard = field(init=False)
     places: Mapping[str, Place] = field(init=False)
     state: LineState = LineState.DISARMED
     armed: Armed | None = None
@@ -60,7 +72,8 @@ class Line:
     def __post_init__(self) -> None:
         settings = self.world.settings
         self.world = replace(self.world, tell=self._hear)
-        self.floor = Floor(self.world, self.feed, self._obstacle())
+        self.guard = Guard(self.world)
+        self.floor = Floor(self.world, self.feed, self._obstacle(), self._ended)
         self.places = {
             slot.name: Place(self.floor, self.board[slot.name]) for slot in settings.slots
         }
@@ -107,7 +120,7 @@ class Line:
     def _obstacle(self) -> StationError | None:
         match self.state:
             case LineState.ARMED:
-                return self.health.obstacle
+                return self.guard.stopped or self.health.obstacle
             case LineState.ARMING:
                 return NotArmed("the line is being armed: the packages are checked")
             case LineState.STOPPING:
@@ -147,6 +160,7 @@ class Line:
             nursery.start_soon(for_ever, self._look_after, self._complain)
             nursery.start_soon(for_ever, self._call_roll, self._complain)
             nursery.start_soon(for_ever, self._count, self._complain)
+            nursery.start_soon(for_ever, self._share_fate, self._complain)
             for place in self.places.values():
                 nursery.start_soon(place.run)
 
@@ -191,6 +205,33 @@ class Line:
             )
         else:
             self.alarm(TrayShort, f"nothing on USB in {', '.join(ordered)}")
+
+    # --- shared fate --------------------------------------------------------------------------
+
+    def _ended(self, slot: str, record: AttemptRecord) -> None:
+        """A verdict may take its slot out, or stop the line, before anything else is started."""
+        reason = self.guard.note(slot, record)
+        if reason is not None:
+            self.places[slot].take_out(reason)
+            self.feed.log(f"taken out of the line: {reason}", slot=slot, good=False)
+        self.on_fate()
+
+    def on_fate(self) -> None:
+        """The line was stopped, or lifted; a hub failed, or is back."""
+        stopped, hubs = self.guard.stopped, self.board.hubs.standing
+        self.alarm(LineStopped, None if stopped is None else stopped.cause)
+        self.alarm(HubFailed, "; ".join(hub.cause for hub in hubs) or None)
+        self._admit()
+
+    async def _share_fate(self) -> None:
+        """Look at the hubs; record what the line did by itself, as soon as that can be."""
+        for failure in self.board.hubs.news(trio.current_time()):
+            self.guard.note_hub(failure)
+        self.on_fate()
+        with suppress(StoreError):  # an alarm of its own; it is tried again
+            await self.guard.record()
+        with trio.move_on_after(LOOK_S):
+            await self.floor.stirred.wait()
 
     def tell_disabled(self) -> None:
         """An alarm for each way in which the place of slots is in doubt."""

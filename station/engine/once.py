@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import trio
 
 from station.engine.attempt import Attempt
+from station.engine.guard import Guard
 from station.engine.ports import PortBoard
 from station.engine.stop import Stop
 from station.engine.world import Order, World
-from station.errors import Timeout
+from station.errors import StoreError, Timeout
 from station.model import AttemptEnded, AttemptRecord, Failure, Slot, SlotFailed
 
 
@@ -39,7 +40,8 @@ async def flash_once(
     Attempts that are stopped end as ABORTED. Raises what the backend's first scan raises.
     """
     chosen = tuple(slots)
-    board = PortBoard(world.backend, world.settings.slots)
+    settings = world.settings
+    board = PortBoard(world.backend, settings.slots, hub_losses=settings.line.hub_losses)
     tally = Tally()
     await board.refresh()
     async with trio.open_nursery() as watching:
@@ -56,8 +58,18 @@ async def flash_once(
                 tray.start_soon(_one, world, attempt, scope, tally)
                 watching.start_soon(_stop, attempt, scope, stop)
         watching.cancel_scope.cancel()
+    await _record_hubs(world, board)
     tally.aborted = stop.gently.is_set()
     return tally
+
+
+async def _record_hubs(world: World, board: PortBoard) -> None:
+    """The verdicts are on record without these."""
+    guard = Guard(world)
+    for failure in board.hubs.news(trio.current_time()):
+        guard.note_hub(failure)
+    with suppress(StoreError):
+        await guard.record()
 
 
 async def _stop(attempt: Attempt, scope: trio.CancelScope, stop: Stop) -> None:

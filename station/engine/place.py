@@ -24,6 +24,7 @@ from station.errors import (
     NoUsb,
     PulledOut,
     SlotHeld,
+    SlotOut,
     StationError,
     UnknownInEdl,
 )
@@ -59,7 +60,7 @@ class Place:
         self._verdict: Unit | None = None  # the unit that the standing verdict is about
         self._first: int | None = None  # generation of the device that was there at the start
         self._left: AttemptRecord | None = None  # a dead engine's attempt, to be repeated
-        self._held_for = ""
+        self._held: StationError = SlotHeld("")
         self._why_standing: StationError | None = None
         self._abort_wanted = False
         self._tale = Tale(floor.feed, self._fresh(SlotState.EMPTY))
@@ -122,12 +123,29 @@ class Place:
 
     def hold(self, reason: str) -> None:
         """Keep the slot out of the line. Raises NotNow while an attempt runs."""
+        self._keep_out(SlotHeld(reason))
+
+    def take_out(self, reason: str) -> None:
+        """The same by the station itself: it is lifted, not released."""
+        self._keep_out(SlotOut(reason))
+
+    def _keep_out(self, why: StationError) -> None:
         follow(self.state, Input.HOLD)
-        self._held_for, self._first = reason, None
+        self._held, self._first = why, None
         self.give(Input.HOLD)
 
+    @property
+    def is_taken_out(self) -> bool:
+        return self.state is SlotState.HELD and isinstance(self._held, SlotOut)
+
     def release(self) -> None:
-        """End the hold; a module that is in the slot is not flashed by itself."""
+        """End a person's hold. Raises SlotOut for a slot that the station took out, NotNow."""
+        if self.is_taken_out:
+            raise self._held
+        self.let_in()
+
+    def let_in(self) -> None:
+        """Back into the line; a module that is in the slot is not flashed by itself."""
         full = self.port.device is not None
         self.give(Input.RELEASED_FULL if full else Input.RELEASED_EMPTY)
 
@@ -183,8 +201,7 @@ class Place:
                 view = self._fresh(state)
                 self._floor.world.claims.release(self._name)
             case SlotState.HELD:
-                held = Failure.of(SlotHeld(self._held_for))
-                view = replace(self._fresh(state), failure=held)
+                view = replace(self._fresh(state), failure=Failure.of(self._held))
                 self._floor.world.claims.release(self._name)
             case SlotState.IDENTIFYING:
                 view = self._fresh(state)
@@ -373,6 +390,8 @@ class Place:
         self._floor.verdicts += 1
         self._move(_ending(self.view.failure, gone=gone))
         self._tale.verdict()
+        if attempt.record is not None:
+            self._floor.ended(self._name, attempt.record)
 
     async def _look_back(self, record: AttemptRecord | None) -> None:
         """ALREADY PASS: a unit that needed nothing may have been flashed here before."""

@@ -4,11 +4,13 @@ A slot owns a set of port paths because a USB 3 socket is two ports; the module 
 them in normal mode and on the other in EDL.
 """
 
+import math
 from collections.abc import Callable, Iterable
 
 import trio
 
 from station.config import Families
+from station.engine.fate import HubFailure, HubWatch
 from station.errors import Timeout
 from station.model import DeviceInfo, Mode, Slot
 from station.transport.base import Backend
@@ -21,10 +23,16 @@ WAKE_S = 1.0
 
 
 class SlotPort:
-    """The occupant of one slot, and a way to wait for another."""
+    """The occupant of one slot, and a way to wait for another. `hubs`: who was lost with it."""
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: Slot, hubs: HubWatch) -> None:
         self.slot = slot
+        self.meant: Callable[[DeviceInfo], bool] | None = None
+        """Whether the attempt that runs has told this device to leave; None: no attempt runs, and
+        people may take it out."""
+        self.lost_s = -math.inf
+        """When a device left last."""
+        self._hubs = hubs
         self._device: DeviceInfo | None = None
         self._changed = trio.Event()
         self.witness: Callable[[DeviceInfo | None], None] = lambda _: None
@@ -41,6 +49,20 @@ class SlotPort:
             self._changed.set()
             self._changed = trio.Event()
 
+    def loss(self, device: DeviceInfo | None) -> bool | None:
+        """With this occupant next: was an attempt cut off? None: nobody left, or as was meant."""
+        was = self._device
+        if was is None or (device is not None and device.generation == was.generation):
+            return None
+        self.lost_s = trio.current_time()
+        if self.meant is None:
+            return False
+        return None if self.meant(was) else True
+
+    def hub_failure(self, since_s: float) -> HubFailure | None:
+        """The failure of its hub that ended the attempt which runs since then and fails."""
+        return self._hubs.failure_of(self.slot.name, since_s, trio.current_time())
+
     async def wait(
         self, accept: Callable[[DeviceInfo | None], bool], timeout_s: float
     ) -> DeviceInfo | None:
@@ -56,10 +78,11 @@ class SlotPort:
 class PortBoard:
     """Keeps every slot's occupant up to date while `watch` runs."""
 
-    def __init__(self, backend: Backend, slots: Iterable[Slot]) -> None:
+    def __init__(self, backend: Backend, slots: Iterable[Slot], *, hub_losses: int = 3) -> None:
         self._backend = backend
         slots = tuple(slots)
-        self._ports = {slot.name: SlotPort(slot) for slot in slots}
+        self.hubs = HubWatch({slot.name: slot.ports for slot in slots}, hub_losses)
+        self._ports = {slot.name: SlotPort(slot, self.hubs) for slot in slots}
         self._slot_of = {path: slot.name for slot in slots for path in slot.ports}
         self.strangers: tuple[DeviceInfo, ...] = ()
         """Devices on ports that belong to no slot."""
@@ -101,5 +124,8 @@ class PortBoard:
             else:
                 found.setdefault(name, device)
         self.strangers, self.scanned_s = tuple(strangers), trio.current_time()
+        losses = {name: port.loss(found.get(name)) for name, port in self._ports.items()}
+        lost = {name: cut_off for name, cut_off in losses.items() if cut_off is not None}
+        self.hubs.look(found.keys(), lost, self.scanned_s)
         for name, port in self._ports.items():
             port.occupy(found.get(name))

@@ -25,10 +25,9 @@ from station.engine.world import Hands, World
 from station.errors import StationError
 from station.firmware.package_store import PackageStore
 from station.live import LineState, LineView, SlotState
-from station.model import StationEvent
 from station.store.database import sqlite_path
 from station.store.ids import new_id
-from station.store.writer import Store, open_store
+from station.store.writer import open_store
 from station.transport.base import Backend
 from station.wire import PROTOCOL, Hello
 
@@ -82,16 +81,23 @@ async def run_engine(
 async def make_line(world: World, stop: Stop) -> Line:
     """The line with everything looked at once: ports, database, disk. Raises StationError."""
     settings = world.settings
-    board = PortBoard(world.backend, settings.slots)
+    board = PortBoard(world.backend, settings.slots, hub_losses=settings.line.hub_losses)
     await board.refresh()
     slots = [fresh(s.name, SlotState.EMPTY, None, world.clock()) for s in settings.slots]
     feed = Feed(slots, LineView(LineState.DISARMED), world.clock)
     health = Health(world.store, board, _folders(settings))
     await health.look()
     line = Line(world, board, feed, health, stop)
-    for slot, reason in (await world.store.held_slots(settings.station.name)).items():
-        if slot in line.places and line.places[slot].state is not SlotState.DISABLED:
-            line.places[slot].hold(reason)
+    for slot, event in (await world.store.held_slots(settings.station.name)).items():
+        place, reason = line.places.get(slot), str(event.detail.get("reason", ""))
+        if place is None or place.state is SlotState.DISABLED:
+            continue
+        if event.kind == "taken_out":
+            place.take_out(reason)
+        else:
+            place.hold(reason)
+    await line.guard.recall()
+    line.on_fate()
     line.tell_disabled()
     line.show()
     return line
@@ -108,7 +114,8 @@ async def _serve(
     settings = world.settings
     line = await make_line(world, stop)
     boot = new_id()
-    await _record(world, "started", {"software": __version__, "engine": boot})
+    started = {"software": __version__, "engine": boot}
+    await world.store.add_event(world.event("started", started))
     hello = Hello(
         protocol=PROTOCOL,
         station=settings.station.name,
@@ -132,7 +139,8 @@ async def _serve(
         await _drain(line, notify)
         nursery.cancel_scope.cancel()
     with suppress(StationError):
-        await _record(world, "stopped", {"engine": boot})
+        await line.guard.record()
+        await world.store.add_event(world.event("stopped", {"engine": boot}))
 
 
 async def _drain(line: Line, notify: Notify) -> None:
@@ -176,16 +184,3 @@ def _folders(settings: Settings) -> tuple[Path, ...]:
     database = sqlite_path(settings.database)
     wanted = [settings.store] if database is None else [database.parent, settings.store]
     return tuple(next(p for p in (path, *path.parents) if p.exists()) for path in wanted)
-
-
-async def _record(world: World, kind: str, detail: dict[str, str | int]) -> None:
-    store: Store = world.store
-    await store.add_event(
-        StationEvent(
-            event_id=new_id(),
-            station=world.settings.station.name,
-            utc_us=world.clock(),
-            kind=kind,
-            detail=detail,
-        )
-    )

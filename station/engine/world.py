@@ -1,13 +1,14 @@
 """What every attempt of an engine shares."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from station.config import Families, LoadedRecipe, Settings
 from station.engine.claims import Claims
 from station.engine.shelf import Shelf
-from station.model import Event
+from station.model import Event, Fact, StationEvent
+from station.store.ids import new_id
 from station.store.writer import Store, now_utc_us
 from station.transport.base import Backend, Power
 
@@ -30,6 +31,19 @@ class World:
     """Switches the power of slots; None where nothing can."""
     claims: Claims = field(default_factory=Claims)
     clock: Callable[[], int] = now_utc_us
+
+    def event(
+        self, kind: str, detail: Mapping[str, Fact] | None = None, slot: str | None = None
+    ) -> StationEvent:
+        """What the engine itself did, now."""
+        return StationEvent(
+            event_id=new_id(),
+            station=self.settings.station.name,
+            utc_us=self.clock(),
+            kind=kind,
+            slot=slot,
+            detail=detail or {},
+        )
 
     def show(self, event: Event) -> None:
         """Tell whoever watches. Eyes that are shut must not cost a module."""

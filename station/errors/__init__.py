@@ -41,6 +41,7 @@ from station.errors.device import (
 )
 from station.errors.line import (
     LineError,
+    LineStopped,
     NoAccess,
     NoEngine,
     NotArmed,
@@ -50,6 +51,7 @@ from station.errors.line import (
     PortsUnwatched,
     RecipeChanged,
     SlotHeld,
+    SlotOut,
     Stopping,
     TooManyScreens,
     TrayShort,
@@ -133,6 +135,7 @@ from station.errors.store import (
 )
 from station.errors.usb import (
     Disconnected,
+    HubFailed,
     NoUsb,
     PowerUnswitchable,
     PulledOut,
@@ -176,6 +179,7 @@ __all__ = [
     "FromVersionRefused",
     "GeometryMismatch",
     "HistoryTrouble",
+    "HubFailed",
     "HubMissing",
     "HubMoved",
     "HubReplaced",
@@ -187,6 +191,7 @@ __all__ = [
     "Interrupted",
     "LabelMismatch",
     "LineError",
+    "LineStopped",
     "Nak",
     "NeedsRoot",
     "NoAccess",
@@ -231,6 +236,7 @@ __all__ = [
     "SchemaTooNew",
     "SessionReset",
     "SlotHeld",
+    "SlotOut",
     "StationError",
     "StationOverdue",
     "Stopping",

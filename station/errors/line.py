@@ -94,3 +94,23 @@ class SlotHeld(LineError):
     headline = "HELD"
     remedy = "Use another slot; the line engineer releases this one when it is mended (key O)."
     blame = Blame.NOBODY
+
+
+class LineStopped(LineError):
+    code = "L630"
+    headline = "LINE STOPPED"
+    remedy = (
+        "Call the line engineer: nothing is started until the stop is lifted, with a name and a "
+        "reason (key E, or `station line lift`)."
+    )
+    blame = Blame.NOBODY
+
+
+class SlotOut(LineError):
+    code = "L631"
+    headline = "SLOT OUT"
+    remedy = (
+        "Sort the unit by its verdict and use another slot; the line engineer mends this one and "
+        "lifts it, with a name and a reason (key O, or `station line lift --slot`)."
+    )
+    blame = Blame.NOBODY

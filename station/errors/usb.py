@@ -92,3 +92,14 @@ class PowerUnswitchable(UsbError):
     headline = "NO POWER SWITCH"
     remedy = "Try the slot with `station slots power-test`; its hub may not switch its ports."
     blame = Blame.STATION
+
+
+class HubFailed(UsbError):
+    code = "U130"
+    headline = "HUB FAILED"
+    remedy = (
+        "Check plug and power of the hub; when its modules are back, run them again. "
+        "The units are not blamed; do not ship them as they are."
+    )
+    blame = Blame.STATION
+    retryable = True

@@ -37,15 +37,19 @@ def last_event(url: str, station: str, kind: str) -> StationEvent | None:
     return next(iter(_read(url, newest(conditions, 1))), None)
 
 
-def held_slots(url: str, station: str) -> dict[str, str]:
-    """The slots that were held and not released since, and why."""
-    told = [_event.c.station == station, _event.c.kind.in_(("hold", "release"))]
-    held: dict[str, str] = {}
+_OUT = ("hold", "taken_out")
+_IN = ("release", "slot_lifted")
+
+
+def held_slots(url: str, station: str) -> dict[str, StationEvent]:
+    """The slots that were held or taken out and not let in since, and the event that says so."""
+    told = [_event.c.station == station, _event.c.kind.in_((*_OUT, *_IN))]
+    held: dict[str, StationEvent] = {}
     for event in reversed(_read(url, newest(told, None))):
-        if event.kind == "hold" and event.slot is not None:
-            held[event.slot] = str(event.detail.get("reason", ""))
-        elif event.slot is not None:
+        if event.slot is not None:
             held.pop(event.slot, None)
+            if event.kind in _OUT:
+                held[event.slot] = event
     return held
 
 

@@ -201,7 +201,14 @@ class Store:
     async def last_event(self, station: str, kind: str) -> StationEvent | None:
         return await self._ask(lambda: events.last_event(self._url, station, kind))
 
-    async def held_slots(self, station: str) -> dict[str, str]:
+    async def latest_verdicts(
+        self, station: str, since_utc_us: int, limit: int
+    ) -> list[AttemptRecord]:
+        return await self._ask(
+            lambda: queries.latest_verdicts(self._url, station, since_utc_us, limit)
+        )
+
+    async def held_slots(self, station: str) -> dict[str, StationEvent]:
         return await self._ask(lambda: events.held_slots(self._url, station))
 
     # --- threads ------------------------------------------------------------------------------

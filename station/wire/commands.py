@@ -105,6 +105,16 @@ class Release(_Command):
     slot: SlotName
 
 
+class Lift(_Command):
+    """An engineer lifts what the line stopped by itself: a slot that was taken out, or without a
+    slot the line's stop and the alarm of a hub."""
+
+    do: Literal["lift"] = "lift"
+    by: Name
+    reason: Reason
+    slot: SlotName | None = None
+
+
 class Clear(_Command):
     """The slot is empty, says a person: a module that is not on USB cannot be seen to leave."""
 
@@ -157,7 +167,7 @@ class Hands(_Command):
 
 
 Command = (
-    Arm | Disarm | Retry | Abort | Hold | Release | Clear | Stop | Recipes | Status | Watch
+    Arm | Disarm | Retry | Abort | Hold | Release | Lift | Clear | Stop | Recipes | Status | Watch
     | Follow | Hands
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         (["abort", "A1"], 1, "L602"),
         (["release", "A1"], 1, "L602"),
         (["clear", "A1"], 1, "L602"),
+        (["lift", "--reason", "mended", "--by", "eva"], 1, "nothing to lift"),
+        (["lift", "--slot", "A1", "--reason", "mended", "--by", "eva"], 1, "nothing to lift"),
+        (["lift", "--slot", "Z9", "--reason", "mended", "--by", "eva"], 1, "no slot Z9"),
+        (["lift", "--reason", "mended"], 2, "--by"),
+        (["lift", "--by", "eva"], 2, "--reason"),
+        (["lift", "--reason", " ", "--by", "eva"], 2, "lift.reason"),
+        (["lift", "--reason", "mended", "--by", ""], 2, "lift.by"),
         (["hold", "A1", "--reason", ""], 2, "hold.reason"),
         (["hold", "A1"], 2, "--reason"),
         (["hold", "A1", "--reason", "x" * 201], 2, "hold.reason"),
@@ -188,6 +196,42 @@ def test_a_shift_by_commands_alone(tmp_path: Path) -> None:
     assert events["retry"]["actor"] == "jo"
     assert events["hold"]["detail"]["reason"] == "bent pin"
     assert events["disarmed"]["peer_uid"] == os.getuid()
+
+
+def test_a_line_that_stopped_by_itself_is_lifted_from_a_shell(tmp_path: Path) -> None:
+    config = files(tmp_path, 1)
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    settings["line"] = {"slot_failures": 2, "breaker": {"window": 2, "minimum": 2}}
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    with engine(config, "--speed", "20", "--fault", "A1=wrong-programmer") as running:
+        running.arm()
+        running.see("A1", SlotState.DONE)
+        assert running.sim("unplug", "A1").returncode == 0
+        assert running.sim("plug", "A1", "--fault", "wrong-programmer").returncode == 0
+        running.see("A1", SlotState.HELD)
+        status = running.line("status").stdout
+        assert "L630 LINE STOPPED: 0 of the last 2 units are good" in " ".join(status.split())
+        refused = running.line("release", "A1")
+        assert (refused.returncode, "L631 SLOT OUT" in refused.stderr) == (1, True)
+        said(running, "lifted, and on record", "lift", "--by", "eva", "--reason", "right package")
+        lift_slot = ("lift", "--slot", "A1", "--by", "eva", "--reason", "new pins")
+        said(running, "A1: lifted, and on record", *lift_slot)
+        running.until(lambda p: p.line is not None and not p.line.alarms)
+        running.see("A1", SlotState.DONE)
+        running.end()
+    events = {event["kind"]: event for event in records(config, "events")}
+    assert events["breaker_tripped"]["detail"]["cause"].endswith("D203 x 2")
+    assert events["taken_out"]["detail"] == {
+        "reason": "2 failures in a row, last FAIL D203 WRONG PACKAGE"
+    }
+    for kind, slot, reason in (
+        ("breaker_lifted", None, "right package"),
+        ("slot_lifted", "A1", "new pins"),
+    ):
+        event = events[kind]
+        assert (event["actor"], event["slot"]) == ("eva", slot)
+        assert event["detail"] == {"reason": reason}
+        assert event["peer_uid"] == os.getuid()
 
 
 def said(running: Engine, words: str, *arguments: str) -> None:

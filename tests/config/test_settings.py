@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from station.config import find_config, load_settings
-from station.config.settings import DEFAULT_PLACES, StationFile, TraySection
+from station.config.settings import (
+    DEFAULT_PLACES,
+    BreakerSection,
+    LineSection,
+    StationFile,
+    TraySection,
+)
 from station.config.strict import read_model
 from station.config.yaml_lines import parse_document
 from station.errors import ConfigError
@@ -161,6 +167,51 @@ FORMS = (
 )
 def test_a_full_tray_of_something_else(tmp_path: Path, text: str, problem: str) -> None:
     assert problems(tmp_path, f"{GOOD}tray: {{expect: {text}}}\n") == [problem]
+
+
+def test_left_out_the_line_stops_where_four_fifths_are_not_good(tmp_path: Path) -> None:
+    line = load_settings(write(tmp_path, GOOD)).line
+    assert (line.slot_failures, line.hub_losses) == (3, 3)
+    assert line.breaker == BreakerSection(window=20, minimum=10, yield_percent=80)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{slot_failures: null, breaker: null}", LineSection(slot_failures=None, breaker=None)),
+        ("{hub_losses: 4}", LineSection(hub_losses=4)),
+        (
+            "{breaker: {window: 8, minimum: 8}}",
+            LineSection(breaker=BreakerSection(window=8, minimum=8)),
+        ),
+    ],
+)
+def test_when_the_line_stops(tmp_path: Path, text: str, expected: LineSection) -> None:
+    assert load_settings(write(tmp_path, f"{GOOD}line: {text}\n")).line == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{slot_failures: 1}", "8: key 'line.slot_failures': must be at least 2"),
+        ("{hub_losses: 1}", "8: key 'line.hub_losses': must be at least 2"),
+        ("{hub_losses: null}", "8: key 'line.hub_losses': has no value"),
+        (
+            "{breaker: {yield_percent: 101}}",
+            "8: key 'line.breaker.yield_percent': must be at most 100",
+        ),
+        (
+            "{breaker: {window: 5, minimum: 6}}",
+            "8: key 'line.breaker': minimum 6 is more than the window of 5",
+        ),
+        (
+            "{breaker: {windw: 5}}",
+            "8: key 'line.breaker.windw': is not known here (nearest key: 'window')",
+        ),
+    ],
+)
+def test_a_line_that_cannot_stop_so(tmp_path: Path, text: str, problem: str) -> None:
+    assert problems(tmp_path, f"{GOOD}line: {text}\n") == [problem]
 
 
 def slots(number: int) -> str:

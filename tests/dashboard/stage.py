@@ -133,7 +133,8 @@ LOG = (
     LogLine(NOW_UTC_US - 10 * SECOND_US, "FAIL P112 WRITE REFUSED", "A3", False),
 )
 
-AnyScreen = StationScreen | StationDialog[bool] | StationDialog[str | None]
+Dialog = StationDialog[bool] | StationDialog[str | None] | StationDialog[tuple[str, str] | None]
+AnyScreen = StationScreen | Dialog
 
 
 class Shelf:

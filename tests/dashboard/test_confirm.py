@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from station.dashboard.base import StationDialog
-from station.dashboard.confirm import ConfirmScreen, ReasonScreen
+from station.dashboard.confirm import ConfirmScreen, LiftScreen, ReasonScreen
 from tests.dashboard.golden import check_golden
-from tests.dashboard.stage import staged
+from tests.dashboard.stage import Dialog, staged
 
-Dialog = StationDialog[bool] | StationDialog[str | None]
 Answers = Callable[..., list[object]]
 SIZES = ((80, 24), (120, 40), (160, 48))
 
@@ -71,6 +69,24 @@ def test_a_reason_that_is_empty_is_asked_again(answer: Answers) -> None:
 
 def test_no_reason_is_no_answer(answer: Answers) -> None:
     assert answer(ReasonScreen("Why?"), *"loose", "escape") == [None]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ([*"eva", "tab", *"new hub", "enter"], [("eva", "new hub")]),
+        ([*"eva", "enter", *"new hub", "enter"], [("eva", "new hub")]),
+        (["tab", *"new hub", "enter"], []),
+        (["tab", *"new hub", "enter", *"eva", "enter"], [("eva", "new hub")]),
+        ([*"eva", "enter", "space", "enter"], []),
+        (["enter"], []),
+        ([*"eva", "escape"], [None]),
+    ],
+)
+def test_a_stop_is_lifted_with_name_and_reason(
+    answer: Answers, keys: list[str], expected: list[object]
+) -> None:
+    assert answer(LiftScreen("Lift the stop of the line?"), *keys) == expected
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["colour", "plain"])

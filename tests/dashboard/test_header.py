@@ -4,9 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from station.dashboard.header import LARGE_ROWS, SMALL_ROWS, HeaderLook, draw_header
-from station.dashboard.palette import COLOUR, PLAIN
-from station.live import Counts, LineState, LineView
+from station.dashboard.block_letters import large
+from station.dashboard.header import (
+    LARGE_ROWS,
+    SMALL_ROWS,
+    HeaderLook,
+    draw_header,
+    state_face,
+)
+from station.dashboard.palette import COLOUR, PLAIN, Kind
+from station.errors import LineStopped
+from station.live import Alarm, Counts, LineState, LineView
 from tests.dashboard.stage import EC25
 
 LINE = LineView(
@@ -50,3 +58,33 @@ def test_a_name_that_is_cut_says_so() -> None:
 def test_with_room_the_tray_and_the_sku_on_the_label_are_named() -> None:
     text = shown(LINE, 160, LARGE_ROWS)
     assert "tray of 8   SKU EC25EFA-512-STD" in text
+
+
+def stopped(state: LineState) -> LineView:
+    why = "6 of the last 10 units are good, 60 % where 80 % are wanted: P112 x 4"
+    alarm = Alarm(LineStopped.code, LineStopped.headline, why, LineStopped.remedy, 0)
+    return replace(LINE, state=state, alarms=(alarm,))
+
+
+def test_an_armed_line_that_was_stopped_says_so_in_large() -> None:
+    assert state_face(stopped(LineState.ARMED)) == (Kind.BAD, "STOPPED")
+    assert state_face(stopped(LineState.DISARMED)) == (Kind.ACT, "NOT ARMED")
+    assert state_face(LINE) == (Kind.RUN, "ARMED")
+    text = shown(stopped(LineState.ARMED), 160, LARGE_ROWS)
+    letters = [row.strip() for row in large("STOPPED", 80, SMALL_ROWS, False)]
+    assert all(row in line for row, line in zip(letters, text.splitlines(), strict=False))
+    assert "LINE STOPPED" in text
+    assert "Call the line engineer" in shown(stopped(LineState.ARMED), 120, LARGE_ROWS)
+
+
+def test_a_stop_is_red_where_a_missing_module_is_not() -> None:
+    look = HeaderLook("LINE 3", "10:42:31", LINE, (), None)
+    grounds = []
+    for line in (stopped(LineState.ARMED), replace(LINE, alarms=(_MISSING,))):
+        last = draw_header(look, line, 120, LARGE_ROWS, COLOUR)[-1]
+        style = next(iter(last)).style
+        grounds.append(None if style is None else style.bgcolor)
+    assert grounds == [COLOUR.body[Kind.BAD].bgcolor, COLOUR.body[Kind.WARN].bgcolor]
+
+
+_MISSING = Alarm("L609", "MODULE MISSING", "2 of 32 are not on USB.", "Reseat them.", 0)

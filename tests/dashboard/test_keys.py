@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from station.dashboard.history_screen import HistoryScreen
 from station.dashboard.log_screen import LogScreen
 from station.dashboard.notice import NoticeScreen
 from station.dashboard.slot_screen import SlotScreen
-from station.errors import NoEngine
+from station.errors import LineStopped, NoEngine, SlotOut
+from station.live import Alarm
+from station.model import Failure
 from station.wire import (
     Abort,
     Answer,
@@ -25,6 +28,7 @@ from station.wire import (
     Disarm,
     Hands,
     Hold,
+    Lift,
     Refusal,
     Release,
     Retry,
@@ -173,6 +177,41 @@ def test_commands(tmp_path: Path, slot: str, keys: list[str], command: Command) 
         await show.until(lambda: bool(served.told()))
         assert served.told() == [command]
         await show.until(lambda: isinstance(show.app.screen, GridScreen))
+
+    on(tmp_path, test, served)
+
+
+def test_a_stop_of_the_line_is_lifted_by_a_key_that_shows_itself(tmp_path: Path) -> None:
+    stop = Alarm(LineStopped.code, LineStopped.headline, "6 of the last 10", LineStopped.remedy, 0)
+    served = ScriptedEngine(rows(8, STATES), replace(LINE, alarms=(stop,)), STATES)
+
+    async def test(show: Show) -> None:
+        assert "e lift the stop" in plain_text(show.app)
+        await show.press("e", *"eva", "enter", *"new hub", "enter")
+        await show.until(lambda: bool(served.told()))
+        assert served.told() == [Lift(by="eva", reason="new hub")]
+
+    on(tmp_path, test, served)
+
+
+def test_without_a_stop_no_key_is_offered_for_it(tmp_path: Path) -> None:
+    async def test(show: Show) -> None:
+        assert "lift the stop" not in plain_text(show.app)
+
+    on(tmp_path, test, engine())
+
+
+def test_a_slot_that_the_station_took_out_is_lifted_not_released(tmp_path: Path) -> None:
+    out = Failure.of(SlotOut("3 failures in a row"))
+    views = [replace(v, failure=out) if v.slot == "C7" else v for v in STATES]
+    served = ScriptedEngine(rows(8, STATES), LINE, tuple(views))
+
+    async def test(show: Show) -> None:
+        await select(show, "C7")
+        assert "L631" in plain_text(show.app)
+        await show.press("o", *"eva", "tab", *"new pins", "enter")
+        await show.until(lambda: bool(served.told()))
+        assert served.told() == [Lift(by="eva", reason="new pins", slot="C7")]
 
     on(tmp_path, test, served)
 

@@ -13,7 +13,16 @@ from station.dashboard.face import VERDICTS, face, face_of
 from station.dashboard.palette import COLOUR, PLAIN, Kind, Palette, contrast
 from station.dashboard.tile import Look, draw_tile
 from station.dashboard.words import duration, percent, wrapped
-from station.errors import HubMoved, NotFlashed
+from station.errors import (
+    HubFailed,
+    HubMoved,
+    LineStopped,
+    NotArmed,
+    NotFlashed,
+    SlotHeld,
+    SlotOut,
+    StationError,
+)
 from station.live import SlotState, SlotView
 from station.model import Failure, Outcome
 from tests.dashboard.tray import NOW_UTC_US, STATES
@@ -67,6 +76,37 @@ def test_a_unit_that_had_passed_is_told_so() -> None:
 def test_a_verdict_from_before_shows_when() -> None:
     assert face(slot("C3")).word == "PASS"
     assert "10:42" in text_of(slot("C3"))
+
+
+FATES = [
+    (
+        SlotState.HELD,
+        None,
+        SlotOut("3 failures in a row, last FAIL P112 NAK"),
+        "SLOT OUT",
+        Kind.WARN,
+    ),
+    (SlotState.WAITING, None, LineStopped("6 of the last 10"), "STOPPED", Kind.WARN),
+    (SlotState.DONE, Outcome.ERROR, HubFailed("the hub at 1-1"), "HUB FAILED", Kind.BAD),
+    (SlotState.AWAY, Outcome.ERROR, HubFailed("the hub at 1-1"), "HUB FAILED", Kind.BAD),
+    (SlotState.HELD, None, SlotHeld("bent pin"), "HELD", Kind.OFF),
+    (SlotState.WAITING, None, NotArmed("not armed"), "ARM", Kind.ACT),
+    (SlotState.PULLED, Outcome.ERROR, HubFailed("the hub at 1-1"), "PUT BACK", Kind.ACT),
+]
+
+
+@pytest.mark.parametrize(("state", "outcome", "why", "word", "kind"), FATES)
+def test_what_slot_line_or_hub_have_done_has_its_own_word_in_large(
+    state: SlotState, outcome: Outcome | None, why: StationError, word: str, kind: Kind
+) -> None:
+    view = SlotView("A1", state, NOW_UTC_US, outcome=outcome, failure=Failure.of(why))
+    found = face(view)
+    assert (found.word, found.kind) == (word, kind)
+    assert 1 <= len(found.short) <= 5
+    smallest = large(found.short, 9, 3, False)
+    assert smallest
+    assert all(row.strip() in text_of(view, 10, 4) for row in smallest)
+    assert why.code in text_of(view, 10, 4) or state is SlotState.WAITING
 
 
 # --- colours ----------------------------------------------------------------------------------

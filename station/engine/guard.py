@@ -1,0 +1,94 @@
+"""The line's own watch: takes slots out in which all fails, stops when too much fails, and has both
+on record, so that a restart lifts neither."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from station.engine.fate import Breaker, HubFailure, Streak
+from station.engine.world import World
+from station.errors import LineStopped
+from station.model import AttemptRecord, Fact, StationEvent
+
+
+@dataclass(slots=True)
+class Guard:
+    """`due`: what is not yet on record; it waits while the database is in trouble."""
+
+    world: World
+    breaker: Breaker | None = field(init=False)
+    due: deque[StationEvent] = field(default_factory=deque)
+    _streaks: dict[str, Streak] = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.world.settings
+        limit, breaker = settings.line.slot_failures, settings.line.breaker
+        slots = settings.slots if limit is not None else ()
+        self._streaks = {slot.name: Streak(limit or 0) for slot in slots}
+        self.breaker = None
+        if breaker is not None:
+            self.breaker = Breaker(breaker.window, breaker.minimum, breaker.yield_percent)
+
+    @property
+    def stopped(self) -> LineStopped | None:
+        """Why the line starts nothing."""
+        tripped = None if self.breaker is None else self.breaker.tripped
+        return None if tripped is None else LineStopped(tripped)
+
+    # --- verdicts ----------------------------------------------------------------------------
+
+    def note(self, slot: str, record: AttemptRecord) -> str | None:
+        """A verdict is committed. Why its slot is to be taken out; None: it is not."""
+        self._judge_line(record)
+        streak, closed = self._streaks.get(slot), record.closed
+        if streak is None or closed is None:
+            return None
+        failure = closed.failure
+        code = None if failure is None else failure.code
+        if not streak.note(closed.outcome, code, closed.unit) or failure is None:
+            return None
+        streak.lift()
+        words = f"{closed.outcome.value} {failure.code} {failure.headline}"
+        reason = f"{streak.limit} failures in a row, last {words}"
+        self._record_later("taken_out", {"reason": reason}, slot)
+        return reason
+
+    def _judge_line(self, record: AttemptRecord) -> None:
+        closed = record.closed
+        if self.breaker is None or closed is None:
+            return
+        before = self.breaker.tripped
+        code = None if closed.failure is None else closed.failure.code
+        self.breaker.note(closed.outcome, code, closed.unit)
+        if before is None and self.breaker.tripped is not None:
+            self._record_later("breaker_tripped", {"cause": self.breaker.tripped})
+
+    def note_hub(self, failure: HubFailure) -> None:
+        """A hub failed; the line says so, the record too."""
+        slots = ", ".join(failure.slots)
+        self._record_later("hub_failure", {"hub": str(failure.hub), "slots": slots})
+
+    # --- the record --------------------------------------------------------------------------
+
+    def _record_later(self, kind: str, detail: dict[str, Fact], slot: str | None = None) -> None:
+        self.due.append(self.world.event(kind, detail, slot))
+
+    async def record(self) -> None:
+        """What is due, in its order. Raises StoreError: the rest is still due."""
+        while self.due:
+            await self.world.store.add_event(self.due[0])
+            self.due.popleft()
+
+    async def recall(self) -> None:
+        """What an earlier engine knew of the line: stopped and not lifted, or the verdicts since.
+        Raises StationError."""
+        if self.breaker is None:
+            return
+        store, station = self.world.store, self.world.settings.station.name
+        tripped = await store.last_event(station, "breaker_tripped")
+        lifted = await store.last_event(station, "breaker_lifted")
+        since_us = 0 if lifted is None else lifted.utc_us
+        if tripped is not None and tripped.utc_us > since_us:
+            self.breaker.tripped = str(tripped.detail.get("cause", "the line was stopped"))
+            return
+        for record in await store.latest_verdicts(station, since_us, self.breaker.window):
+            self._judge_line(record)
