@@ -53,6 +53,7 @@ from station.model import (
     Outcome,
     PackageRef,
     Progress,
+    PutBack,
     StepStarted,
     Unit,
     VerifyKind,
@@ -139,6 +140,9 @@ class Attempt:
             self.session,
             self.runner,
             power=None if self.world.power is None else self._cycle_power,
+            put_back_s=self.world.settings.line.put_back_s,
+            gone=lambda until_s: self.world.show(PutBack(self.port.slot.name, until_s)),
+            hub_failed=lambda: self.port.hub_failure(self.began) is not None,
         )
         if self.order.label:
             label = Identifier(IdKind.LABEL, self.order.label, "operator")

@@ -71,13 +71,15 @@ def may_pass(error: StationError) -> bool:
 class Ladder:
     """One attempt's. `power` is None where nobody can switch the slot's power; `put_back_s` is
     the time for a hand to put a module back that was pulled out of the work; `gone` is told when
-    that time ends (seconds of trio's clock), and None once the module is back or given up."""
+    that time ends (seconds of trio's clock), and None once the module is back or given up;
+    `hub_failed`: it was lost with others, so neither its power nor a hand can help."""
 
     session: Session
     runner: StepRunner
     power: PowerCycle | None = None
     put_back_s: float = 0.0
     gone: Callable[[float | None], None] = lambda _: None
+    hub_failed: Callable[[], bool] = lambda: False
     left: dict[Rung, int] = field(default_factory=lambda: dict(RUNGS))
     _back_by_s: float | None = None
 
@@ -142,6 +144,8 @@ class Ladder:
             useful = {Rung.REOPEN, Rung.USB_RESET, Rung.POWER}
         if self.power is None:
             useful.discard(Rung.POWER)
+        if self.hub_failed():
+            useful -= {Rung.POWER, Rung.PUT_BACK}
         if not session.touched or not away:
             useful.discard(Rung.PUT_BACK)
         return useful
@@ -163,6 +167,7 @@ class Ladder:
             self._tell_gone(self._back_by_s or trio.current_time() + self.put_back_s)
         device = await self._climb_on(rung, session, lost)
         because = f"{step.name}: {error.code} {error.cause}"
+        session.tape.said("recovery", f"{rung.value}: there as {device.usb_id}; {because}")
         there = f"there as {device.usb_id}"
         return StepResult(detail={"rung": rung.value, "because": because, "then": there})
 

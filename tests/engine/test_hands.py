@@ -1,16 +1,14 @@
 """An operator in the way: modules pulled, exchanged, put into the wrong slot."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 
-from station.engine.attempt import Attempt
 from station.live import SlotState as S
 from station.live import SlotView
-from station.model import Outcome, PutBack
+from station.model import Outcome
 from station.sim.faults import Arrival, Traits
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, code_of, make_line, no_breaches
@@ -19,20 +17,6 @@ pytestmark = pytest.mark.trio
 
 VERDICTS = (S.DONE, S.AWAY, S.PULLED)
 PUT_BACK_S = 30.0
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts that wait for a hand."""
-    make: Callable[[Attempt], None] = Attempt.__post_init__
-
-    def wire(self: Attempt) -> None:
-        make(self)
-        slot = self.port.slot.name
-        self.ladder.put_back_s = PUT_BACK_S
-        self.ladder.gone = lambda until_s: self.world.show(PutBack(slot, until_s))
-
-    monkeypatch.setattr(Attempt, "__post_init__", wire)
 
 
 def move(bench: Line, module: str, slot: str) -> None:
@@ -63,7 +47,7 @@ async def waits_for_hand(run: Running, slot: str) -> SlotView:
 
 
 async def test_a_module_that_is_put_back_in_time_is_finished_in_the_same_attempt(
-    tmp_path: Path, tray_clock: object, patient: None
+    tmp_path: Path, tray_clock: object
 ) -> None:
     bench = make_line(tmp_path)
     with no_breaches(bench.tray):
@@ -86,7 +70,7 @@ async def test_a_module_that_is_put_back_in_time_is_finished_in_the_same_attempt
 
 
 async def test_a_module_that_is_not_put_back_was_pulled_out(
-    tmp_path: Path, tray_clock: object, patient: None
+    tmp_path: Path, tray_clock: object
 ) -> None:
     bench = make_line(tmp_path)
     async with running(bench) as run:
@@ -101,7 +85,7 @@ async def test_a_module_that_is_not_put_back_was_pulled_out(
 
 
 async def test_another_module_in_its_place_is_not_written_by_its_attempt(
-    tmp_path: Path, tray_clock: object, patient: None
+    tmp_path: Path, tray_clock: object
 ) -> None:
     """It is an arrival: refused, since nothing is known of a stranger in EDL."""
     bench = make_line(tmp_path, slots=2, faults={"A2": "arrives-in-edl"})
@@ -124,7 +108,7 @@ async def test_another_module_in_its_place_is_not_written_by_its_attempt(
 
 
 async def test_a_module_that_cannot_prove_who_it_is_is_not_written_on(
-    tmp_path: Path, tray_clock: object, patient: None
+    tmp_path: Path, tray_clock: object
 ) -> None:
     bench = make_line(tmp_path)
     bench.tray.modules["A1"].traits = Traits(serial_in_product=False, answers_commands=False)
@@ -166,7 +150,7 @@ async def test_a_module_put_into_another_slot_in_mid_work_is_written_there(
 
 
 async def test_a_module_that_leaves_again_while_it_waits_was_pulled_out(
-    tmp_path: Path, tray_clock: object, patient: None
+    tmp_path: Path, tray_clock: object
 ) -> None:
     bench = make_line(tmp_path, slots=2)
     async with running(bench) as run:
@@ -185,7 +169,7 @@ async def test_a_module_that_leaves_again_while_it_waits_was_pulled_out(
 
 
 async def test_two_modules_exchanged_in_mid_work_are_each_written_where_they_are(
-    tmp_path: Path, tray_clock: object, patient: None
+    tmp_path: Path, tray_clock: object
 ) -> None:
     bench = make_line(tmp_path, slots=2)
     async with running(bench) as run:
