@@ -5,6 +5,9 @@ completion of an earlier one, so that trio's task is woken for every TELL_BYTES 
 
 A chunk is one transfer to the module: full packets until a short or an empty one. To the kernel a
 long one is several, all of full packets but the last, which alone may have an empty one behind it.
+
+A lane takes IN_FLIGHT_BYTES of the kernel's memory, and holds two blocks of what it is fed: one on
+the wire, one that waits; who feeds it may have a third in hand.
 """
 
 import time

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -142,9 +143,11 @@ def test_an_empty_port_proves_nothing(bus: str) -> None:
 
 def test_cancelled_the_module_returns(bus: str) -> None:
     async def run(path: PortPath) -> None:
-        with trio.move_on_after(2) as scope:
-            await LibusbBackend().power().cycle((path,), off_s=60)
-        assert scope.cancelled_caught
+        power = LibusbBackend().power()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(power.cycle, (path,), off_s=60))
+            assert await trio.to_thread.run_sync(until, lambda: device_number(path) is None)
+            nursery.cancel_scope.cancel()
 
     with monitor() as qemu, hub_with_two(qemu, bus, switches=True) as (path, _):
         before = device_number(path)
