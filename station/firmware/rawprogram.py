@@ -20,7 +20,7 @@ be expressions on GPT media, never here; patches name files on the host, except 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax import SAXException
 from xml.sax.handler import ContentHandler
@@ -92,9 +92,11 @@ def parse_rawprogram(xml: bytes, name: str = "rawprogram") -> Rawprogram:
 
     Raises PackageHostile (DTD, entities, absurd size), RawprogramInvalid naming the line.
     """
+    tags = _tags(xml, name, root="data")
+    lines = xml.removeprefix(b"\xef\xbb\xbf").splitlines()
     found: list[Element] = []
-    for tag in _tags(xml, name, root="data"):
-        element = _element(tag, xml, name)
+    for tag in tags:
+        element = _element(tag, lines, name)
         if element is not None:
             found.append(element)
     return Rawprogram(tuple(found))
@@ -140,10 +142,10 @@ class _Tag:
         return int(text)
 
 
-def _element(tag: _Tag, xml: bytes, file: str) -> Element | None:
+def _element(tag: _Tag, lines: Sequence[bytes], file: str) -> Element | None:
     """None for what is there but does nothing."""
     if any(name.casefold() == "vendor" for name in tag.attributes):
-        return _vendor_line(tag, xml, file)
+        return _vendor_line(tag, lines, file)
     match tag.name:
         case "erase":
             if tag.number("SECTOR_SIZE_IN_BYTES") == 0:
@@ -185,9 +187,8 @@ def _refuse_disk_patch(tag: _Tag) -> None:
         raise RawprogramInvalid(f"{tag.where}: patches the storage itself, which NAND cannot be")
 
 
-def _vendor_line(tag: _Tag, xml: bytes, file: str) -> VendorLine:
+def _vendor_line(tag: _Tag, lines: Sequence[bytes], file: str) -> VendorLine:
     """The line as it is, once it is certain that it holds this element and nothing else."""
-    lines = xml.removeprefix(b"\xef\xbb\xbf").splitlines()
     raw = lines[tag.line_number - 1] if tag.line_number <= len(lines) else b""
     try:
         alone = _tags(b"<data>" + raw + b"</data>", file, root="data")

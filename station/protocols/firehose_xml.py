@@ -196,6 +196,9 @@ class Framer:
         After a response with `raw`, take the data with `take_raw` before calling this again.
         """
         while not self._ready:
+            self._skip_junk()
+            if self._ready:
+                break  # it comes first, whatever the document behind it turns out to be
             document = self._cut()
             if document is None:
                 break
@@ -210,7 +213,6 @@ class Framer:
 
     def _cut(self) -> str | None:
         """The next whole document as text, its unprintable bytes replaced."""
-        self._skip_junk()
         end = self._buffer.find(_END)
         if (len(self._buffer) if end < 0 else end + len(_END)) > MODULE_DOCUMENT_BYTES:
             raise FirehoseError(f"a document of more than {MODULE_DOCUMENT_BYTES} bytes")

@@ -343,3 +343,10 @@ def test_structured_garbage_raises_only_firehose_errors(parts: list[bytes], size
         for attempt in (lambda d=document: parse(d), lambda d=document: messages(d, size)):
             with suppress(FirehoseError):
                 attempt()
+
+
+def test_stray_bytes_are_told_before_the_document_behind_them_is_refused() -> None:
+    framer = Framer(b"\x7estray" + HEAD + b"<!DOCTYPE data><data></data>")
+    assert framer.next() == Log("6 stray bytes skipped: 7e 73 74 72 61 79")
+    with pytest.raises(FirehoseError, match="DTD"):
+        framer.next()
