@@ -114,6 +114,7 @@ class Attempt:
     started_utc_us: int = 0
     port_path: str | None = None
     step: str = ""
+    _worked_at: str = ""
     record: AttemptRecord | None = None
     """Set when the verdict is committed, and only then."""
 
@@ -385,10 +386,15 @@ class Attempt:
     # --- for eyes ----------------------------------------------------------------------------
 
     def _is_meant(self, device: DeviceInfo) -> bool:
-        return self.session.families.mode_of(device) in _MEANT_TO_LEAVE.get(self.step, ())
+        """A loss that made the attempt recover may be seen by the scan only then."""
+        seen_late = self.step == "recover" and device == self.ladder.lost
+        step = self._worked_at if seen_late else self.step
+        return self.session.families.mode_of(device) in _MEANT_TO_LEAVE.get(step, ())
 
     def _step_started(self, name: str) -> None:
         self.step = name
+        if name != "recover":
+            self._worked_at = name
         self.world.show(StepStarted(self.port.slot.name, name))
 
     def _watch(self, seen: dialogue.Progress | dialogue.Notice) -> None:

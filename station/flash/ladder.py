@@ -81,6 +81,8 @@ class Ladder:
     gone: Callable[[float | None], None] = lambda _: None
     hub_failed: Callable[[], bool] = lambda: False
     left: dict[Rung, int] = field(default_factory=lambda: dict(RUNGS))
+    lost: DeviceInfo | None = None
+    """The enumeration whose loss is being recovered from."""
     _back_by_s: float | None = None
 
     async def run(
@@ -106,7 +108,8 @@ class Ladder:
 
     async def climb(self, error: StationError, step: Step) -> None:
         """Take the next rung that works. Raises `error` if there is none."""
-        lost = self.session.device if isinstance(error, Disconnected | SessionReset) else None
+        is_lost = isinstance(error, Disconnected | SessionReset)
+        lost = self.lost = self.session.device if is_lost else None
         try:
             while (rung := self._next(error, step, lost)) is not None:
                 deed = Step("recover", partial(self._take, rung, error, step, lost))

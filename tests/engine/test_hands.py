@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import yaml
 
 from station.live import SlotState as S
 from station.live import SlotView
@@ -129,11 +130,13 @@ async def test_a_module_that_cannot_prove_who_it_is_is_not_written_on(
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "with a time to put it back"])
 async def test_a_module_put_into_another_slot_in_mid_work_is_written_there(
-    tmp_path: Path, tray_clock: object, request: pytest.FixtureRequest, waits: bool
+    tmp_path: Path, tray_clock: object, waits: bool
 ) -> None:
-    if waits:
-        request.getfixturevalue("patient")
     bench = make_line(tmp_path, slots=2)
+    if not waits:
+        settings = yaml.safe_load(bench.config.read_text())
+        settings["line"]["put_back_s"] = 0
+        bench.config.write_text(yaml.safe_dump(settings))
     async with running(bench) as run:
         await run.arm(expect="none")
         await writing(run, "A1")

@@ -11,6 +11,7 @@ from unittest import mock
 
 import trio
 import trio.testing
+import yaml
 
 from station.commands.demo_files import write_demo_files
 from station.config import Settings, load_families, load_recipes, load_settings
@@ -73,7 +74,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         names = [f"A{number}" for number in range(1, self.slots + 1)]
-        self.settings = load_settings(write_demo_files(self.folder, names, SIZE_MB))
+        self.settings = load_settings(_on_hubs_of_their_own(self.folder, names))
         self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=1)
         self.shelf = Shelf(PackageStore(self.settings.store))
         create_if_missing(self.settings.database)
@@ -156,6 +157,18 @@ class Bench:
 
         in_mock_time(work)
         return _programmed(module)
+
+
+def _on_hubs_of_their_own(folder: Path, names: list[str]) -> Path:
+    """So that modules which vanish together are not taken for one hub's failure."""
+    path = write_demo_files(folder, names, SIZE_MB)
+    settings = yaml.safe_load(path.read_text())
+    settings["slots"] = {
+        name: {"ports": [f"1-{number}.1", f"2-{number}.1"]}
+        for number, name in enumerate(names, start=1)
+    }
+    path.write_text(yaml.safe_dump(settings))
+    return path
 
 
 def _programmed(module: SimModule) -> tuple[bytes, ...]:
