@@ -87,7 +87,8 @@ def test_another_reason_to_stop_is_no_second_thought(
     tmp_path: Path, first: signal.Signals | None, second: signal.Signals
 ) -> None:
     config = files(tmp_path, 1)
-    with engine(config, "--speed", "5") as running:
+    speed = "2" if first is None else "5"  # the command that stops it takes its time
+    with engine(config, "--speed", speed) as running:
         running.arm()
         running.until(is_written)
         if first is None:
