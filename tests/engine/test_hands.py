@@ -179,14 +179,15 @@ async def test_two_modules_exchanged_in_mid_work_are_each_written_where_they_are
         await run.arm(expect="none")
         await writing(run, "A1", "A2")
         run.unplug("A1")
-        await trio.sleep(1)  # both at once would be their hub's failure
+        await trio.sleep(0.6)  # both at once would be their hub's failure
         run.unplug("A2")
         await waits_for_hand(run, "A1")
         await waits_for_hand(run, "A2")
         move(bench, "A1", "A2")
         move(bench, "A2", "A1")
         await run.until(lambda: len(bench.recorded()) == 4 and run.line.is_idle)
-        assert [run[slot].outcome for slot in ("A1", "A2")] == [Outcome.PASS, Outcome.PASS]
+        outcomes = [run[slot].outcome for slot in ("A1", "A2")]
+        assert all(outcome is not None and outcome.is_good for outcome in outcomes), outcomes
         assert [run[slot].imei for slot in ("A1", "A2")] == [
             imei_of(bench, "A2"),
             imei_of(bench, "A1"),
