@@ -98,7 +98,13 @@ _DAMAGES = (_byte, _number, _value, _insert, _nest, _cut, _drop, _repeat, _join)
 
 
 def _place(rng: Random, data: bytes) -> int:
-    return rng.randint(0, len(data))
+    """Anywhere, but seldom within a run of equal bytes: padding is long and means nothing."""
+    at = rng.randint(0, len(data))
+    for _ in range(8):
+        if data[at : at + 1] != data[at - 1 : at]:
+            break
+        at = rng.randint(0, len(data))
+    return at
 
 
 # --- repairs ----------------------------------------------------------------------------------

@@ -104,6 +104,7 @@ TARGETS = (
         (
             Parser(wire.firehose_document, (FirehoseError,)),
             Parser(wire.firehose_messages, (FirehoseError,)),
+            Parser(wire.firehose_report, (FirehoseError,)),
             Parser(wire.firehose_configure, _FIREHOSE),
             Parser(wire.firehose_storage, _FIREHOSE),
             Parser(wire.firehose_program, _FIREHOSE),
