@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
 
@@ -46,7 +47,9 @@ def package_seeds() -> dict[str, Seeds]:
         },
         "partition_table": {
             **{name: partition_table(layout)[:8192] for name, layout in layouts.items()},
-            "shown_twice": compose_partition_table((), 2048) * 2,
+            "none": compose_partition_table((), 2048) * 2,
+            "claims_too_many": _numbered(compose_partition_table((), 2048), 2048 + 12, 0x10000),
+            "claims_one_too_many": _numbered(compose_partition_table((), 2048), 2048 + 12, 73),
         },
         "zip": {
             "release": _zip(files),
@@ -54,8 +57,13 @@ def package_seeds() -> dict[str, Seeds]:
             "backslashes": _zip({path.replace("/", "\\"): data for path, data in files.items()}),
             "upwards": _zip({"md5.txt": b"", "../a": b"a"}),
             "empty": _zip({}),
+            "of_a_later_version": _zip(files).replace(b"PK\1\2\x14\0\x14", b"PK\1\2\x14\0\x63"),
         },
     }
+
+
+def _numbered(data: bytes, at: int, number: int) -> bytes:
+    return data[:at] + struct.pack("<I", number) + data[at + 4 :]
 
 
 def _zip(files: Seeds) -> bytes:
@@ -77,6 +85,7 @@ def config_seeds() -> dict[str, Seeds]:
             "shipped": station,
             "elsewhere": station.partition(b"\nslots:")[0] + b"\nslots: other.yaml\n",
             "alias": b"a: &x [1]\nb: *x\n",
+            "escape_of_nothing": b'station: "\\UFFFFFFFF"\n',
         },
         "slot_map": {"slots": slots.encode(), "hubs": (slots + hub).encode()},
     }

@@ -63,9 +63,11 @@ class Target:
     def seeds(self) -> list[bytes]:
         return _files(self.corpus)
 
+    def damage(self, rng: Random, data: bytes) -> bytes:
+        return mutate.mutate(rng, data, self.seeds(), self.words, self.repair)
+
     def damaged(self, rng: Random) -> bytes:
-        seeds = self.seeds()
-        return mutate.mutate(rng, rng.choice(seeds), seeds, self.words, self.repair)
+        return self.damage(rng, rng.choice(self.seeds()))
 
     def __repr__(self) -> str:
         return self.name
@@ -102,6 +104,7 @@ TARGETS = (
         (
             Parser(wire.firehose_document, (FirehoseError,)),
             Parser(wire.firehose_messages, (FirehoseError,)),
+            Parser(wire.firehose_report, (FirehoseError,)),
             Parser(wire.firehose_configure, _FIREHOSE),
             Parser(wire.firehose_storage, _FIREHOSE),
             Parser(wire.firehose_program, _FIREHOSE),

@@ -11,6 +11,7 @@ from station.protocols import at_lines, diag, firehose_xml, hdlc, sahara
 from station.protocols.at import READS, AtChannel, ModuleIdentity, read_identity
 from station.protocols.dialogue import BytesSource, Dialogue
 from station.protocols.firehose import Firehose, Geometry, Profile
+from station.protocols.firehose_logs import find_storage_info
 from tests.fuzz.drive import Played, cut
 
 IMAGE = BytesSource("programmer.mbn", bytes(range(256)) * 32)
@@ -38,6 +39,7 @@ def taken(framer: Framer, reads: list[bytes], *, resumes: bool) -> list[object]:
                 message = framer.next()
             except StationError as error:
                 found.append(type(error))
+                assert len(found) <= 2 * sum(map(len, reads)) + 1, "no end"
                 if not resumes:
                     return found
                 continue
@@ -75,9 +77,11 @@ def sahara_greet(data: bytes) -> None:
 
 def sahara_load(data: bytes) -> None:
     played = Played(data)
-    result = played.run(sahara.load_programmer(IMAGE, HELLO, 1))
-    assert result.sent_bytes == sum(span.length_bytes for span in played.spans)
-    assert all(s.offset_bytes + s.length_bytes <= IMAGE.length_bytes for s in played.spans)
+    try:
+        result = played.run(sahara.load_programmer(IMAGE, HELLO, 1))
+        assert result.sent_bytes == sum(span.length_bytes for span in played.spans)
+    finally:
+        assert all(s.offset_bytes + s.length_bytes <= IMAGE.length_bytes for s in played.spans)
 
 
 def sahara_chip(data: bytes) -> None:
@@ -102,6 +106,11 @@ def firehose_messages(data: bytes) -> None:
         if isinstance(message, firehose_xml.Log):
             assert message.text.isprintable()
             assert len(message.text) <= firehose_xml.MODULE_DOCUMENT_BYTES
+
+
+def firehose_report(data: bytes) -> None:
+    info = find_storage_info(data.decode("latin-1"))
+    assert info is None or info.total_sectors > 0
 
 
 def firehose_configure(data: bytes) -> None:
