@@ -32,7 +32,7 @@ FAULTS = {"A3": "nak", "A5": "no-return", "A7": "unplug"}
 GOOD = tuple(slot for slot in SLOTS if slot not in FAULTS)
 OPERATOR = "maria"
 SEED = "7"
-NO_RETURN_S = 100.0
+NO_RETURN_S = 170.0
 """Of the line's own time: how long a module that reset itself is waited for, and the tray."""
 
 _PACE = re.compile(r"(\d+) %\s+(\d+\.\d) MB/s")
