@@ -177,7 +177,7 @@ def test_the_command_names_the_hub_that_switches(bus: str, tmp_path: Path) -> No
         after = [device_number(path) for path in paths]
         empty = ran(*command, "--slot", "A3", "--json", limit_s=120)
     assert tested.returncode == 0, tested.stderr
-    assert tested.stdout.splitlines()[-1] == f"hub {bus}-1 switches"
+    assert tested.stdout.splitlines()[-1] == f"hub {bus}-1 cuts and gives the power of each slot"
     assert tested.stderr.splitlines() == ["A1: off for 1 s", "A2: off for 1 s"]
     assert None not in after
     assert not set(before) & set(after)
