@@ -143,7 +143,7 @@ class Attempt:
             power=None if self.world.power is None else self._cycle_power,
             put_back_s=self.world.settings.line.put_back_s,
             gone=lambda until_s: self.world.show(PutBack(self.port.slot.name, until_s)),
-            hub_failed=lambda: self.port.hub_failure(self.began) is not None,
+            hub_failed=lambda: self.port.has_hub_failed(self.began),
         )
         if self.order.label:
             label = Identifier(IdKind.LABEL, self.order.label, "operator")

@@ -118,7 +118,18 @@ class HubWatch:
         )
 
     def failure_of(self, slot: str, since_s: float, now_s: float) -> HubFailure | None:
-        """The failure of a hub that ended this slot's attempt, which runs since then and fails."""
+        """The failure of a hub that ended this slot's attempt, which runs since then and fails;
+        people will be told of it."""
+        failure = self._failure_of(slot, since_s, now_s)
+        if failure is not None:
+            failure.is_due = True
+        return failure
+
+    def has_failed(self, slot: str, since_s: float, now_s: float) -> bool:
+        """The same as a question, while the attempt may yet be saved."""
+        return self._failure_of(slot, since_s, now_s) is not None
+
+    def _failure_of(self, slot: str, since_s: float, now_s: float) -> HubFailure | None:
         for failure in self._failures:
             if failure.at_s < since_s:
                 continue
@@ -126,7 +137,6 @@ class HubWatch:
             if (slot in failure.slots and (is_fresh or slot in failure.missing)) or (
                 slot in failure.absent
             ):
-                failure.is_due = True
                 return failure
         return None
 

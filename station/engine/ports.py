@@ -63,6 +63,10 @@ class SlotPort:
         """The failure of its hub that ended the attempt which runs since then and fails."""
         return self._hubs.failure_of(self.slot.name, since_s, trio.current_time())
 
+    def has_hub_failed(self, since_s: float) -> bool:
+        """The same, while that attempt may yet be saved."""
+        return self._hubs.has_failed(self.slot.name, since_s, trio.current_time())
+
     async def wait(
         self, accept: Callable[[DeviceInfo | None], bool], timeout_s: float
     ) -> DeviceInfo | None:

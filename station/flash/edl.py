@@ -1,6 +1,5 @@
 """From normal mode to a programmer that answers: the switch, Sahara, configure, the checks."""
 
-from contextlib import suppress
 from dataclasses import replace
 
 from station.errors import (
@@ -19,13 +18,12 @@ from station.errors import (
     StationError,
     Swapped,
     Timeout,
-    UsbError,
 )
 from station.flash.identify import (
     ABSENT_S,
     LAST_WORD_S,
     ask_by_at,
-    chip_in,
+    chip_by_product,
     time_left_s,
 )
 from station.flash.session import Session, StepResult
@@ -113,6 +111,8 @@ async def load_programmer(session: Session) -> StepResult:
     await _open_undisturbed(session)
     if not is_trusted(session) and not session.touched and session.unit.imei is not None:
         await _restart_to_ask(session)
+    if is_trusted(session):
+        session.trusted = session.device  # of a nameless one the chip serial is read only now
     if session.firehose is not None:
         check_trusted(session)
         await session.run(session.firehose.greet(timeout_s=1.0))
@@ -183,9 +183,7 @@ async def _read_chip_from_product(session: Session) -> None:
     """So that a module whose boot ROM tells nothing is known again after it was cut off."""
     if session.unit.chip_serial is not None or session.device is None:
         return
-    told = None
-    with suppress(UsbError):
-        told = chip_in(await session.backend.product(session.device))
+    told = await chip_by_product(session, session.device)
     if told is not None:
         await _note_chip(session, Identifier(IdKind.CHIP, told, "usb"))
 
@@ -204,9 +202,7 @@ async def recognise(session: Session, device: DeviceInfo) -> None:
     known = session.unit.chip_serial
     if session.trusted == device or known is None:
         return
-    told = None
-    with suppress(UsbError):
-        told = chip_in(await session.backend.product(device))
+    told = await chip_by_product(session, device)
     if told == known:
         session.trusted = device
     elif told is not None:

@@ -20,7 +20,7 @@ from station.errors import (
     WrongFamily,
 )
 from station.flash.session import Session, StepResult
-from station.model import Identifier, IdKind, Mode, Unit
+from station.model import DeviceInfo, Identifier, IdKind, Mode, Unit
 from station.protocols.at import AtChannel, read_identity
 
 PING_S = 0.1
@@ -170,26 +170,26 @@ def time_left_s() -> float:
     return max(0.0, min(3600.0, trio.current_effective_deadline() - trio.current_time()))
 
 
-def chip_in(product: str | None) -> str | None:
-    """The chip serial in a product string of EDL, e.g. `QUSB_BULK_CID:0410_SN:0AA94EFD`."""
-    match = _CHIP_IN_PRODUCT.search(product or "")
-    return match[1].lower() if match else None
-
-
 # --- in EDL -----------------------------------------------------------------------------------
 
 
 async def _identify_in_edl(session: Session) -> StepResult:
     """By the product string alone: nothing is sent to a module that may be left as it is."""
     session.identified = session.trusted = device = session.port.device
-    product = None
-    if device is not None:
-        with suppress(UsbError):
-            product = await session.backend.product(device)
     detail: dict[str, str | int] = {"mode": "edl"}
-    if (told := chip_in(product)) is not None:
+    told = None if device is None else await chip_by_product(session, device)
+    if told is not None:
         chip = Identifier(IdKind.CHIP, told, "usb")
         session.unit = replace(session.unit, chip_serial=chip.value)
         session.identifiers.append(chip)
         detail["chip_serial"] = chip.value
     return StepResult(detail=detail)
+
+
+async def chip_by_product(session: Session, device: DeviceInfo) -> str | None:
+    """The chip serial in the product string of EDL, e.g. `QUSB_BULK_CID:0410_SN:0AA94EFD`; None
+    where it is not told, or cannot be read."""
+    with suppress(UsbError):
+        match = _CHIP_IN_PRODUCT.search(await session.backend.product(device) or "")
+        return match[1].lower() if match else None
+    return None

@@ -86,7 +86,7 @@ class Census:
         for _ in range(_LOOKS_AGAIN):
             if _disputed(kernel, listed) <= self._disputed:
                 break
-            time.sleep(_LAG_S)
+            time.sleep(_LAG_S)  # in a worker thread; neither of the two rings a bell
             kernel, listed = self._ask()
         self._disputed = _disputed(kernel, listed)
         return kernel, listed

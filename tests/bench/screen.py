@@ -194,7 +194,7 @@ def verdicts(caller: Call, before: set[str | None]) -> float:
             assert {slot["outcome"] for slot in slots} == {"PASS"}, slots
             ended = max(slot["ended_utc_us"] for slot in slots)
             return float(ended - min(slot["began_utc_us"] for slot in slots)) / 1e6
-        time.sleep(1)
+        time.sleep(1)  # a look a second: the engine that is measured answers each
     raise AssertionError(f"no verdict in each slot after {PATIENCE_S:.0f} s")
 
 

@@ -58,7 +58,7 @@ class Screen:
         while self.frames < 10:
             assert self.process.poll() is None, "the screen ended by itself"
             assert time.monotonic() < deadline_s, "the screen draws nothing"
-            time.sleep(0.1)
+            time.sleep(0.1)  # another thread counts the frames; a look under a deadline
 
 
 @contextmanager

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import trio
 
-from station.errors import DatabaseError, EvidenceNotKept
+from station.errors import EvidenceNotKept
 from station.evidence.cabinet import Cabinet
 from station.evidence.reading import Read, read_transcript
-from station.model import AttemptClosed, AttemptRecord, EvidenceRef, Notice, Outcome
-from station.store.writer import Store
-from tests.engine.test_trouble import flash_until, stop_now
+from station.model import AttemptRecord, EvidenceRef, Notice, Outcome
+from tests.engine.test_trouble import dies_in
 from tests.engine.tray import Line, by_slot, code_of, make_line
 
 
@@ -155,13 +154,7 @@ async def test_what_a_dead_engine_heard_is_kept_with_interrupted(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = make_line(tmp_path)
-
-    async def die(self: Store, closed: AttemptClosed) -> None:
-        raise DatabaseError("the process is gone")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Store, "close_attempt", die)
-        await flash_until(line, "verify", lambda: stop_now(line))
+    await dies_in(line, "verify", monkeypatch)
     assert len(spools(line)) == 1
     await line.flash("A2")
     (row,) = line.recorded(slot="A1")
@@ -179,13 +172,7 @@ async def test_an_interrupted_attempt_without_a_spool_is_closed_all_the_same(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = make_line(tmp_path)
-
-    async def die(self: Store, closed: AttemptClosed) -> None:
-        raise DatabaseError("the process is gone")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Store, "close_attempt", die)
-        await flash_until(line, "program", lambda: stop_now(line))
+    await dies_in(line, "program", monkeypatch)
     for spool in spools(line):
         spool.unlink()
         os.mkfifo(spool)

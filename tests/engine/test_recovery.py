@@ -3,6 +3,7 @@
 Every mishap at every step, and what comes of it: `tests/faults/table.txt`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import trio
 
 from station.engine.world import Order
 from station.model import AttemptRecord, Event, Outcome, StepOutcome, StepStarted
-from station.sim.mishap import Cure, Mishap, What
+from station.sim.faults import FAULTS
+from station.sim.mishap import Cure, Fate, Mishap, What
 from station.sim.power import SimPower
 from tests.engine.tray import by_slot, code_of, make_line, no_breaches
 
@@ -56,6 +58,19 @@ async def test_one_that_is_found_late_is_caught_in_the_next_window(
     await trio.sleep(late_s)
     record = by_slot(await line.flash(order=NAMED, wait_s=10))["A1"]
     assert code_of(record) is None, record.closed
+
+
+async def test_a_stranger_in_a_boot_loop_was_chosen_by_its_slot(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """Its chip serial is read for the first time in the second window."""
+    line = make_line(tmp_path)
+    module = line.tray.modules["A1"]
+    module.traits = replace(FAULTS["boot-loop"].traits, serial_in_product=False)
+    module.fate = Fate(Mishap(What.DIPS, "load_programmer"))
+    record = by_slot(await line.flash(order=NAMED))["A1"]
+    assert code_of(record) is None, record.closed
+    assert rungs(record) == ["wait for its return"]
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,7 @@ async def test_a_hub_that_is_back_at_once_costs_no_verdict(
         views = [await run.see(slot, *VERDICTS) for slot in HUB_1]
         assert [view.outcome for view in views] == [Outcome.PASS] * 4
         assert "U130" not in alarms(run)
+    assert events(bench, "hub_failure") == []
 
 
 @pytest.mark.trio

@@ -38,6 +38,17 @@ def stop_now(line: Line) -> None:
     line.stop.now.set()
 
 
+async def dies_in(line: Line, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The station is gone in this step of slot A1: its attempt is left open in the record."""
+
+    async def die(self: Store, closed: AttemptClosed) -> None:
+        raise DatabaseError("the process is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "close_attempt", die)
+        await flash_until(line, step, lambda: stop_now(line))
+
+
 @pytest.mark.trio
 @pytest.mark.parametrize("step", ["identify", "preflight", "load_programmer", "partition_table"])
 async def test_an_abort_before_the_first_erase_gives_the_module_back(
@@ -305,13 +316,7 @@ async def test_an_attempt_left_open_by_a_dead_engine_is_closed_as_interrupted(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = make_line(tmp_path)
-
-    async def die(self: Store, closed: AttemptClosed) -> None:
-        raise DatabaseError("the process is gone")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Store, "close_attempt", die)
-        await flash_until(line, "program", lambda: stop_now(line))
+    await dies_in(line, "program", monkeypatch)
     (row,) = line.recorded(slot="A1")
     assert row.closed is None
     await line.flash("A2")

@@ -39,7 +39,7 @@ class Broken(AssertionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class Case:
     """What is the matter with the module of one slot."""
 
     mishap: Mishap = NONE
@@ -59,7 +59,7 @@ class Round:
     """One tray. `dies_s`: so long after the start the station does, None for never."""
 
     seed: int
-    fates: dict[str, Fate]
+    cases: dict[str, Case]
     dies_s: float | None
 
 
@@ -75,18 +75,18 @@ class Totals:
 def draw(seed: int, slots: list[str]) -> Round:
     """The round of this seed."""
     chance = random.Random(seed)
-    fates = {slot: _fate(chance) for slot in slots}
+    cases = {slot: _case(chance) for slot in slots}
     dies_s = chance.uniform(0.0, FULL_FLASH_S) if chance.random() < 0.25 else None
-    return Round(seed, fates, dies_s)
+    return Round(seed, cases, dies_s)
 
 
-def _fate(chance: random.Random) -> Fate:
+def _case(chance: random.Random) -> Case:
     kind = chance.random()
     if kind < 0.15:
-        return Fate()
+        return Case()
     if kind < 0.3:
-        return Fate(fault=chance.choice(ODD))
-    return Fate(
+        return Case(fault=chance.choice(ODD))
+    return Case(
         Mishap(
             chance.choice(list(What)),
             chance.choice(STEPS),
@@ -119,7 +119,7 @@ class _Tray:
         self._round = round_
         self._totals = totals
         self._modules = {
-            slot: bench.module(fate.mishap, fate.traits) for slot, fate in round_.fates.items()
+            slot: bench.module(case.mishap, case.traits) for slot, case in round_.cases.items()
         }
         self._ports = bench.plug(self._modules)
 
@@ -171,7 +171,7 @@ class _Tray:
         for record in tally.records:
             slot = record.opened.slot
             self._check(f"{name} {slot}", self._modules[slot], record, states[slot])
-            if self._round.fates[slot].is_healthy and not died and name == "first":
+            if self._round.cases[slot].is_healthy and not died and name == "first":
                 _hold(record.closed is not None and record.closed.outcome.is_good,
                       f"{slot} is healthy and got {record.closed}")  # fmt: skip
 

@@ -6,8 +6,7 @@ import pytest
 
 from tests.faults.__main__ import run
 from tests.faults.bench import Bench
-from tests.faults.campaign import Broken, Round, Totals, draw, play
-from tests.faults.campaign import Fate as Sort
+from tests.faults.campaign import Broken, Case, Round, Totals, draw, play
 
 
 def test_a_few_rounds_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,7 +20,7 @@ def test_the_judge_sees_a_wrong_pass(tmp_path: Path) -> None:
     bench = Bench(tmp_path, slots=1)
     bench._new = bench._old
     with pytest.raises(Broken, match="PASS, but the flash is"):
-        play(bench, Round(1, {"A1": Sort()}, None), Totals())
+        play(bench, Round(1, {"A1": Case()}, None), Totals())
     bench.close()
 
 

@@ -10,22 +10,11 @@ from pathlib import Path
 import pytest
 
 from station.model import Event, Outcome, StepStarted
+from station.sim.mishap import STEPS
 from tests.engine.tray import code_of
 from tests.kernel.judge import assert_flashed, assert_verdicts
 from tests.kernel.rehearsal import Line, Rehearsal, make_line, rehearsal
 
-STEPS = (
-    "identify",
-    "enter_edl",
-    "load_programmer",
-    "configure",
-    "partition_table",
-    "erase",
-    "program",
-    "verify",
-    "reset",
-    "confirm",
-)
 PULLED = {f"A{number}": step for number, step in enumerate(STEPS, start=1)}
 UNTOUCHED = "A11"
 
