@@ -4,16 +4,14 @@ Whatever happens between the first look at the module and the verdict, the attem
 outcome in the database, and no other slot notices.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import trio
 
 from station import __version__
 from station.config import LoadedRecipe
+from station.engine.blame import blamed, is_meant
 from station.engine.evidence import Evidence
-from station.engine.fate import TOGETHER_S
 from station.engine.journal import Journal
 from station.engine.moved import await_given_up
 from station.engine.ports import SlotPort
@@ -22,21 +20,17 @@ from station.engine.select import select
 from station.engine.world import Order, World
 from station.errors import (
     Aborted,
-    Blame,
     Bug,
-    Disconnected,
     HubFailed,
     NoUsb,
     PulledOut,
     StationError,
     StationOverdue,
-    Timeout,
-    UsbError,
 )
 from station.evidence.cabinet import Cabinet
 from station.flash.confirm import give_back
 from station.flash.identify import identify
-from station.flash.ladder import QUIET_S, Ladder
+from station.flash.ladder import Ladder
 from station.flash.procedures import PROCEDURES
 from station.flash.runner import StepRunner
 from station.flash.session import Session, Step, StepResult
@@ -76,21 +70,7 @@ POWER_OFF_S = 3.0
 GIVE_BACK_S = 60.0
 """How long a module that was switched but not written may take to be itself again."""
 
-GONE_S = QUIET_S
-"""A module lost for so long was pulled out; one that is back sooner had a bad contact."""
-
 _IDENTIFY = Step("identify", identify, only_power=True)
-
-_ANY = frozenset(Mode)
-_MEANT_TO_LEAVE = {
-    "enter_edl": _ANY - {Mode.EDL},
-    "load_programmer": _ANY - {Mode.EDL},
-    "reset": frozenset({Mode.EDL}),
-    "confirm": frozenset({Mode.EDL}),
-    "give_back": _ANY,
-    "recover": _ANY,
-}
-"""The modes that a step makes the module leave; a device lost in any other is a loss."""
 
 
 @dataclass(slots=True)
@@ -282,36 +262,20 @@ class Attempt:
             if isinstance(ending, Outcome):
                 await self._close(ending, None)
                 return
-            failure = Failure.of(await self._blamed(ending))
+            error = await blamed(
+                ending,
+                self.port,
+                self.world.claims,
+                self.session.device,
+                during=self._worked_at,
+                since_s=self.began,
+            )
+            failure = Failure.of(error)
             if self.session.touched and failure.outcome is Outcome.BLOCKED:
                 failure = replace(failure, outcome=Outcome.FAIL)
             if self._must_give_back(failure):
                 failure = await self._give_back(failure)
             await self._close(failure.outcome, failure)
-
-    async def _blamed(self, error: StationError) -> StationError:
-        """A device lost for good was pulled out; the operator must be told just that. One that was
-        lost with others was lost by their hub: so it waits until it is known who else is."""
-        if error.blame is not Blame.UNIT:
-            return error
-        lost, here = self.session.device, self.port.device
-        if isinstance(error, Disconnected):
-            await self._see(lambda device: device not in (None, lost), GONE_S)
-        elif isinstance(error, UsbError):  # a hub that fails garbles before it is gone
-            await self._see(lambda device: device != here, TOGETHER_S)
-        await trio.sleep_until(self.port.lost_s + TOGETHER_S)
-        if (failure := self.port.hub_failure(self.began)) is not None:
-            return HubFailed(failure.cause)
-        if isinstance(error, Disconnected) and self.port.device is None:
-            slot = self.port.slot.name
-            other = self.world.claims.seen_in(slot)
-            where = "" if other is None else f"; it is in slot {other} now"
-            return PulledOut(f"the module left slot {slot} during {self.step}{where}")
-        return error
-
-    async def _see(self, accept: Callable[[DeviceInfo | None], bool], timeout_s: float) -> None:
-        with suppress(Timeout):
-            await self.port.wait(accept, timeout_s)
 
     def _must_give_back(self, failure: Failure) -> bool:
         """Switched to EDL and not written: it must not stay there. A module that arrived in EDL
@@ -389,7 +353,7 @@ class Attempt:
         """A loss that made the attempt recover may be seen by the scan only then."""
         seen_late = self.step == "recover" and device == self.ladder.lost
         step = self._worked_at if seen_late else self.step
-        return self.session.families.mode_of(device) in _MEANT_TO_LEAVE.get(step, ())
+        return is_meant(step, self.session.families.mode_of(device))
 
     def _step_started(self, name: str) -> None:
         self.step = name
