@@ -17,6 +17,7 @@ LAST_LINES = 16
 _LOOKED_AT = 400
 _SHIFTS = 24
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+_AFTER_A_FAILURE = ("recover", "give_back")
 _NO_EXCHANGE = ("notice", "open", "image", "port", "verdict", "recovery")
 
 _MEANS = {
@@ -74,7 +75,8 @@ class Story:
         until = len(self.lines)
         if failed := self._failed_step():
             end = f"ended: {failed.name} {StepOutcome.FAILED.value}"
-            until = next((n for n, line in enumerate(self.lines) if line.words == end), until)
+            ends = [n for n, line in enumerate(self.lines) if line.words == end]
+            until = ends[-1] if ends else until
         near = self.lines[max(0, until - _LOOKED_AT) : until]
         return folded(line for line in near if line.kind not in _NO_EXCHANGE)[-LAST_LINES:]
 
@@ -149,8 +151,10 @@ class Story:
         return _section(title, [*shown, *([f"and {more} more"] if more else [])])
 
     def _failed_step(self) -> StepRecord | None:
-        """The first that failed: what comes after is giving the module back."""
-        return next((s for s in self.record.steps if s.outcome is StepOutcome.FAILED), None)
+        """The last one of the work that failed: earlier ones were got over, and what comes after is
+        recovering or giving the module back."""
+        failed = (s for s in self.record.steps[::-1] if s.outcome is StepOutcome.FAILED)
+        return next((s for s in failed if s.name not in _AFTER_A_FAILURE), None)
 
     def _what_became(self) -> str:
         closed = self.record.closed

@@ -136,6 +136,7 @@ from station.errors.store import (
 from station.errors.usb import (
     Disconnected,
     HubFailed,
+    NoBulkPair,
     NoUsb,
     PowerUnswitchable,
     PulledOut,
@@ -195,6 +196,7 @@ __all__ = [
     "Nak",
     "NeedsRoot",
     "NoAccess",
+    "NoBulkPair",
     "NoDatabase",
     "NoDownloadMode",
     "NoEngine",

@@ -65,6 +65,15 @@ class UsbBroken(UsbError):
     retryable = True
 
 
+class NoBulkPair(UsbBroken):
+    """Its descriptors were read whole, and the port we need is not in them."""
+
+    code = "U112"
+    headline = "NO PORTS"
+    remedy = "Put it in the red bin: it shows up as a module, but without a module's ports."
+    retryable = False
+
+
 class UsbClosed(UsbError):
     code = "U108"
     headline = "STATION BUG"

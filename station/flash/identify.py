@@ -11,6 +11,7 @@ from station.errors import (
     AtSilent,
     Crashed,
     Disconnected,
+    NoBulkPair,
     NoUsb,
     Timeout,
     UnknownMode,
@@ -87,13 +88,13 @@ async def ask_by_at(
 
     The deadline is the step's. Values that any module has, or that were `known` before, are
     waited for SETTLE_S. Raises Disconnected after `absent_s` without the module; UsbBusy and
-    UsbAccess as `Session.open` does, whose patience they have outlived.
+    UsbAccess as `Session.open` does, whose patience they have outlived; NoBulkPair at once.
     """
     settled_at: float | None = None
     while True:
         try:
             unit = await _ask_once(session, absent_s)
-        except (UsbBusy, UsbAccess):
+        except (UsbBusy, UsbAccess, NoBulkPair):
             raise
         except (AtSilent, AtError, Timeout, UsbError) as error:
             if isinstance(error, Disconnected) and session.mode is not Mode.RUNTIME:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import trio
 
-from station.errors import Disconnected, Timeout, UsbBroken, UsbBusy, UsbClosed
+from station.errors import Disconnected, NoBulkPair, Timeout, UsbBusy, UsbClosed
 from station.model import DeviceInfo, Endpoint, PortPath
 from station.protocols.dialogue import Source, read_exact
 from station.sim.port import Module, SimPort
@@ -106,7 +106,7 @@ class SimBackend:
             raise Disconnected(f"the module on {device.path} is gone")
         found = next((i for i in device.interfaces if i.number == interface), None)
         if found is None or found.bulk_in is None or found.bulk_out is None:
-            raise UsbBroken(f"{device.path} has no interface {interface} with two bulk endpoints")
+            raise NoBulkPair(f"{device.path} has no interface {interface} with two bulk endpoints")
         claim = (device.generation, interface)
         if claim in seat.claims:
             raise UsbBusy(f"interface {interface} of {device.path} is in use already")

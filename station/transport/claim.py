@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import usb.backend
 import usb.core
 
-from station.errors import Disconnected, UsbAccess, UsbBroken, UsbBusy
+from station.errors import Disconnected, NoBulkPair, UsbAccess, UsbBroken, UsbBusy
 from station.model import BOOT_ROM, DeviceInfo, Endpoint
 from station.transport.tty_holders import TtyHolders
 from station.transport.usb_errors import usb_error
@@ -58,13 +58,15 @@ def claim(
 ) -> Claim:
     """Open the device and claim its interface `number`; `line_state` sets DTR and RTS.
 
-    Raises UsbBroken for an interface without a bulk pair, UsbBusy when another process has its
+    Raises NoBulkPair for an interface without one (UsbBroken while its descriptors cannot be
+    read), UsbBusy when another process has its
     tty open, UsbAccess without rights on the device, and what pyusb raises.
     """
     place = f"{found.info.path} interface {number}"
     interface = next((i for i in found.info.interfaces if i.number == number), None)
     if interface is None or interface.bulk_in is None or interface.bulk_out is None:
-        raise UsbBroken(f"{found.info.usb_id} on {place}: no pair of bulk endpoints there")
+        what = f"{found.info.usb_id} on {place}: no pair of bulk endpoints there"
+        raise NoBulkPair(what) if found.info.interfaces else UsbBroken(f"{what} yet")
     holder = None if ttys is None else ttys.holder_of(found.info.path, number)
     if holder is not None:
         raise UsbBusy(f"open {place}: {holder}")

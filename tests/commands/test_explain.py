@@ -14,6 +14,7 @@ from station.commands.explain import explain, find, read_story
 from station.errors import EvidenceNotKept, UsageError
 from station.evidence.cabinet import Cabinet
 from station.model import AttemptRecord, EvidenceRef, StepStarted
+from station.sim.mishap import Mishap, What
 from tests.commands.running import process, said
 from tests.commands.test_cli import station
 from tests.engine.tray import Line, in_order, make_line
@@ -57,6 +58,20 @@ async def test_golden_story(
     record = record_of(line)
     story = read_story(line.settings(), record)
     compare(name, story.text(full=False), record)
+
+
+@pytest.mark.trio
+async def test_the_failure_that_counts_is_the_one_that_was_not_got_over(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, faults={"A1": "nak"})
+    line.befall("A1", Mishap(What.MUTE, "configure"))
+    await line.flash()
+    story = read_story(line.settings(), record_of(line))
+    text = story.text(full=False)
+    assert "Last exchanges before program failed" in text
+    assert "Recovery" in text
+    assert any("HANDLE_PROGRAM_FAILURE" in shown.words for shown in story.last_exchanges())
 
 
 @pytest.mark.trio

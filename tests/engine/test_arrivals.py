@@ -10,6 +10,7 @@ from station.engine.world import Order
 from station.model import Endpoint, Interface, Mode, Outcome
 from station.sim.faults import FAULTS, Arrival, Traits
 from station.sim.mishap import Mishap, What
+from station.sim.odd import ODDITIES
 from station.sim.port import Face, Reaction, Taken
 from tests.engine.tray import by_slot, code_of, make_line, no_breaches, step_named
 
@@ -190,3 +191,19 @@ async def test_a_running_module_that_never_answers_fails_in_time(
     assert record.closed is not None
     assert record.closed.duration_us < 31_000_000
     assert set(mute.received) == {b"ATE0\r"}
+
+
+@pytest.mark.trio
+async def test_a_device_without_a_modules_ports_is_told_at_once(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """Nothing that passes: no power cycle, and nobody waits for ports that it does not have."""
+    line = make_line(tmp_path)
+    line.switch_power()
+    line.backend.plug(line.tray.ports["A1"], ODDITIES["no-endpoints"].make())
+    line.plugged = True
+    began_s = trio.current_time()
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) == "U112"
+    assert trio.current_time() - began_s < 2
+    assert "recover" not in [step.name for step in record.steps]

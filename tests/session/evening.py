@@ -6,8 +6,10 @@ from functools import partial
 from station.dashboard.header import STATES as LINE_FACES
 from station.dashboard.palette import Kind
 from station.dashboard.words import doing
+from station.engine.attempt import POWER_OFF_S
 from station.errors import Nak, NoReturn, NotArmed, PulledOut
 from station.live import LineState
+from station.transport.base import RETURN_S
 from station.wire import Hands
 from tests.session.line import Line
 from tests.session.picture import svg
@@ -32,8 +34,9 @@ FAULTS = {"A3": "nak", "A5": "no-return", "A7": "unplug"}
 GOOD = tuple(slot for slot in SLOTS if slot not in FAULTS)
 OPERATOR = "maria"
 SEED = "7"
-NO_RETURN_S = 170.0
-"""Of the line's own time: how long a module that reset itself is waited for, and the tray."""
+NO_RETURN_S = 100.0 + POWER_OFF_S + RETURN_S
+"""Of the line's own time: how long a module that reset itself is waited for, and the tray; and the
+cycle of its power, after which it is waited for once more."""
 
 _PACE = re.compile(r"(\d+) %\s+(\d+\.\d) MB/s")
 _STEPS = ("enter_edl", "load_programmer", "erase", "program", "verify", "reset", "confirm")
