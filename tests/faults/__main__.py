@@ -1,22 +1,29 @@
 """`python -m tests.faults`: the table as it is, or a campaign of random rounds.
 
 python -m tests.faults --table                     write the table anew
-python -m tests.faults --attempts 100000 --seed 7  a long run
+python -m tests.faults --attempts 100000 --seed 7  a long run, a process for each processor
 python -m tests.faults --round 1234567             one round again, as a failing run names it
 """
 
 import argparse
+import itertools
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.faults.bench import Bench
-from tests.faults.campaign import Broken, Totals, draw, play
+from tests.faults.campaign import Broken, Totals
+from tests.faults.pool import Play, players
 from tests.faults.table import TABLE, all_mishaps, run_table, text_of
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 SPREAD = 1_000_003
+WAVE = 16
+"""So many rounds are handed out before the attempts are counted, whatever the number of processes:
+equal seeds are equal campaigns."""
 
 
 def main() -> int:
@@ -26,31 +33,30 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--round", type=int, dest="one")
     asked.add_argument("--table", action="store_true")
+    asked.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = asked.parse_args()
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
-        bench = Bench(Path(folder))
         if options.table:
-            TABLE.write_text(text_of(run_table(bench, all_mishaps())))
+            TABLE.write_text(text_of(run_table(Bench(Path(folder)), all_mishaps())))
             return 0
-        return run(bench, options.attempts, options.seed, options.one)
+        with players(Path(folder), options.jobs) as play:
+            if options.one is not None:
+                return run(play, [options.one], 1)
+            return run(play, itertools.count(options.seed * SPREAD), options.attempts)
 
 
-def run(bench: Bench, attempts: int, seed: int, one: int | None) -> int:
-    """So many attempts, in rounds of one tray each."""
-    slots = [slot.name for slot in bench.settings.slots]
-    totals, began = Totals(), time.monotonic()
-    while totals.attempts < attempts:
-        number = seed * SPREAD + totals.rounds if one is None else one
+def run(play: Play, rounds: Iterable[int], attempts: int) -> int:
+    """Rounds of one tray each until there were so many attempts, or no round is left."""
+    left, totals, began_s = iter(rounds), Totals(), time.monotonic()
+    while totals.attempts < attempts and (wave := list(itertools.islice(left, WAVE))):
         try:
-            play(bench, draw(number, slots), totals)
+            for played in play(wave):
+                totals.add(played)
         except Broken as broken:
-            say(f"BROKEN: {broken}\nsee it again: python -m tests.faults --round {number}")
+            say(f"BROKEN: {broken}")
             return 1
-        if one is not None:
-            break
-    took_s = time.monotonic() - began
     say(f"{totals.attempts} attempts in {totals.rounds} trays, {totals.deaths} deaths of the")
-    say(f"station, {took_s:.0f} s, seed {seed}: all held")
+    say(f"station, {time.monotonic() - began_s:.0f} s: all held")
     say("outcomes: " + ", ".join(f"{k} {v}" for k, v in totals.outcomes.most_common()))
     say("codes: " + ", ".join(f"{k} {v}" for k, v in totals.codes.most_common()))
     return 0

@@ -71,6 +71,13 @@ class Totals:
     outcomes: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: "Totals") -> None:
+        self.attempts += other.attempts
+        self.rounds += other.rounds
+        self.deaths += other.deaths
+        self.outcomes += other.outcomes
+        self.codes += other.codes
+
 
 def draw(seed: int, slots: list[str]) -> Round:
     """The round of this seed."""
