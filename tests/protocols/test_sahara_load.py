@@ -95,6 +95,39 @@ def test_hello_is_answered_with_no_more_than_its_version(version: int, answered:
     run(load_programmer(PROGRAMMER, hello, 1), answer, END, DONE, DONE_RESP)
 
 
+AGAIN = Module(sahara.encode(HELLO))
+
+
+def test_hello_twice_of_one_that_took_the_answer() -> None:
+    steps: list[Step] = [ANSWER, AGAIN, asked(0, 0x34), served(0, 0x34), END, DONE, DONE_RESP]
+    assert run(load_programmer(PROGRAMMER, HELLO, 1), *steps).requests == 1
+
+
+def test_hello_twice_of_one_that_waits_for_an_answer() -> None:
+    steps: list[Step] = [
+        ANSWER,
+        AGAIN,
+        SILENCE,
+        ANSWER,
+        asked(0, 0x34),
+        served(0, 0x34),
+        END,
+        DONE,
+        DONE_RESP,
+    ]
+    assert run(load_programmer(PROGRAMMER, HELLO, 1), *steps).requests == 1
+
+
+@pytest.mark.parametrize("then", [AGAIN, Module(b"<?xml version")], ids=["hello", "xml"])
+def test_hello_without_end_is_an_error(then: Module) -> None:
+    with pytest.raises(SaharaError):
+        run(load_programmer(PROGRAMMER, HELLO, 1), ANSWER, AGAIN, then)
+    with pytest.raises(SaharaError):
+        run(load_programmer(PROGRAMMER, HELLO, 1), ANSWER, AGAIN, SILENCE, ANSWER, then)
+    with pytest.raises(SaharaError):
+        run(load_programmer(PROGRAMMER, HELLO, 1), ANSWER, END, DONE, AGAIN)
+
+
 def test_the_banner_behind_done_is_handed_over() -> None:
     glued = Module(DONE_RESP.data + b"<?xml version")
     result = run(load_programmer(PROGRAMMER, HELLO, 1), ANSWER, END, DONE, glued)
@@ -201,12 +234,11 @@ def test_silence_names_its_place() -> None:
 @pytest.mark.parametrize(
     "stray",
     [
-        Module(sahara.encode(HELLO)),
         Module(sahara.encode(sahara.Done())),
         Module(b"<?xml version"),
         Module(bytes(8)),
     ],
-    ids=["hello", "done", "xml", "zeros"],
+    ids=["done", "xml", "zeros"],
 )
 def test_what_does_not_belong_there_is_an_error(stray: Module) -> None:
     with pytest.raises(SaharaError):

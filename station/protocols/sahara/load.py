@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from station.errors import Bug, ImageRefused, ProgrammerRejected, SaharaError, StationError, Timeout
-from station.protocols.dialogue import Dialogue, Progress, SendSpan, Source, send
+from station.protocols.dialogue import Dialogue, Progress, SendSpan, Source, notice, send
 from station.protocols.sahara.codes import SaharaMode, Status
 from station.protocols.sahara.hello import Greeting, ProgrammerRunning, Requested, hear
 from station.protocols.sahara.packets import (
@@ -39,6 +39,9 @@ MAX_REQUEST_BYTES = 0x80000
 MAX_REQUESTS = 100_000
 MAX_TIMES_SERVED = 64
 """A boot ROM reads parts of its image twice or three times; one without end is broken."""
+
+AGAIN_S = 1.0
+"""A boot ROM that took the answer asks within milliseconds."""
 
 PENDING_IS_DONE = frozenset({7, 13, 21})
 """NAND programmer, Firehose programmer, sbl1."""
@@ -93,22 +96,42 @@ def _first(framer: Framer, greeting: Greeting, name: str, timeout_s: float) -> D
     match greeting:
         case Requested(first):
             return first
-        case Hello(version=version, mode=mode):
-            # Asked in command mode (or one unknown), we still want an image loaded.
-            complete = mode == SaharaMode.IMAGE_TX_COMPLETE
-            answer = SaharaMode.IMAGE_TX_COMPLETE if complete else SaharaMode.IMAGE_TX_PENDING
-            yield from send(encode(HelloResponse(answer, version=min(version, HOST_VERSION))))
-            return (yield from _expect(framer, f"before it asked for {name}", timeout_s))
+        case Hello():
+            return (yield from _answer(framer, greeting, name, timeout_s))
         case ProgrammerRunning():
             raise Bug(f"{name} was to be loaded although a programmer is running")
         case _:
             assert_never(greeting)
 
 
+def _answer(framer: Framer, hello: Hello, name: str, timeout_s: float) -> Dialogue[Packet]:
+    """What the boot ROM wants first. One that says HELLO twice may have taken the answer already:
+    another would be taken for image data, so it is given only to one that waits for it."""
+    # Asked in command mode (or one unknown), we still want an image loaded.
+    complete = hello.mode == SaharaMode.IMAGE_TX_COMPLETE
+    mode = SaharaMode.IMAGE_TX_COMPLETE if complete else SaharaMode.IMAGE_TX_PENDING
+    answer = encode(HelloResponse(mode, version=min(hello.version, HOST_VERSION)))
+    place = f"before it asked for {name}"
+    yield from send(answer)
+    heard = yield from _expect(framer, place, timeout_s)
+    if not isinstance(heard, Hello):
+        return heard
+    yield from notice("HELLO again")
+    after = yield from hear(framer, AGAIN_S)
+    if after is None:
+        yield from send(answer)
+        return (yield from _expect(framer, place, timeout_s))
+    return _packet(after, place)
+
+
 def _expect(framer: Framer, place: str, timeout_s: float) -> Dialogue[Packet]:
     heard = yield from hear(framer, timeout_s)
     if heard is None:
         raise SaharaError(f"the boot ROM fell silent {place}")
+    return _packet(heard, place)
+
+
+def _packet(heard: Packet | ProgrammerRunning, place: str) -> Packet:
     if isinstance(heard, ProgrammerRunning):
         raise SaharaError(f"a programmer answered instead of the boot ROM {place}")
     return heard
