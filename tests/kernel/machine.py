@@ -115,7 +115,7 @@ class Machine:
             *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", _MEMORY),
             *("-display", "none", "-serial", "stdio"),
             *("-kernel", str(image), "-initrd", str(archive)),
-            *("-append", "console=ttyS0 quiet loglevel=3 panic=-1 station.rig"),
+            *("-append", "console=ttyS0 quiet loglevel=3 panic=-1 station.rig tsc=reliable"),
             *("-device", "virtio-rng-pci"),
             *_share("root", Path("/"), ",readonly=on"),
             *_share("rig", self.share, ""),
