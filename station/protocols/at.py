@@ -1,7 +1,8 @@
 """AT, host side: who is this module, and what does it run?
 
-Only the commands in `READS` can leave this file; none of them changes anything in the module
-that outlives its power (`ATE0` switches the echo off).
+Only the commands in `COMMANDS` can leave this file. `READS` change nothing in the module that
+outlives its power (`ATE0` switches the echo off); `BACK_UP` is the one that writes, and what it
+writes is a copy (`station.protocols.at_backup`). There is none that brings the copy back.
 
 A late answer must not become the answer of the next question, and replies carry no number. So a
 channel asks only while it is in step. It is not when it is new (another program may have asked
@@ -28,6 +29,8 @@ from station.protocols.at_lines import (
 from station.protocols.dialogue import Dialogue, receive, send
 
 __all__ = [
+    "BACK_UP",
+    "COMMANDS",
     "READS",
     "AtChannel",
     "Commands",
@@ -48,8 +51,12 @@ _ANSWER_PREFIX = {
     "AT+EGMR=0,7": "+EGMR:",
     "AT+EGMR=0,5": "+EGMR:",
     "AT+CFUN?": "+CFUN:",
+    "AT+QPRTPARA=?": "+QPRTPARA:",
+    "AT+QPRTPARA=4": "+QPRTPARA:",
 }
 READS = tuple(_ANSWER_PREFIX)
+BACK_UP = "AT+QPRTPARA=1"
+COMMANDS = (*READS, BACK_UP)
 """Every command the station ever sends, to the letter."""
 
 _BARE_ANSWER = frozenset({"ATI", "AT+QGMR", "AT+CGSN"})
@@ -99,12 +106,12 @@ class AtChannel:
     _in_step: bool = False
 
     def ask(self, command: str, timeout_s: float) -> Dialogue[Reply]:
-        """Send one of `READS`; the reply up to `OK`. `timeout_s` is per read.
+        """Send one of `COMMANDS`; the reply up to `OK`. `timeout_s` is per read.
 
         Raises AtError (any other final code, or an endless answer), AtSilent, and Bug for a
         command that is not listed.
         """
-        if command not in READS:
+        if command not in COMMANDS:
             raise Bug(f"{command!r} is not among the AT commands the station may send")
         if not self._in_step:
             yield from self.synchronise(timeout_s)
@@ -186,7 +193,7 @@ def _send(command: str, timeout_s: float) -> Dialogue[None]:
 
 def _answers(command: str, line: str) -> bool:
     if line.startswith("+") or command not in _BARE_ANSWER:
-        prefix = _ANSWER_PREFIX[command]
+        prefix = _ANSWER_PREFIX.get(command, "")
         return bool(prefix) and line.startswith(prefix)
     return line not in _BARE_URC
 

@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from station.errors import AtError, AtSilent, Bug, Disconnected, StationError
-from station.protocols.at import READS, AtChannel, ModuleIdentity, Reply, read_identity
+from station.protocols.at import (
+    BACK_UP,
+    COMMANDS,
+    READS,
+    AtChannel,
+    ModuleIdentity,
+    Reply,
+    read_identity,
+)
 from station.protocols.at_lines import format_reply
 from station.protocols.dialogue import Dialogue, Receive, Send
 from tests.protocols.script import SILENCE, Host, Module, Step, run
@@ -114,14 +122,26 @@ def test_every_other_final_code_is_an_error_that_names_it(final: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ['AT+EGMR=1,7,"863436050940776"', "AT+QPRTPARA=3", "AT+CFUN=1,1", "ATI\rAT", ""]
+    "command",
+    [
+        'AT+EGMR=1,7,"863436050940776"',
+        "AT+QPRTPARA=2",
+        "AT+QPRTPARA=3",
+        "AT+QPRTPARA=13",
+        "AT+QPRTPARA=1;+QPRTPARA=3",
+        "AT+CFUN=1,1",
+        "ATI\rAT",
+        "",
+    ],
 )
-def test_only_reads_can_be_sent(command: str) -> None:
+def test_only_what_is_listed_can_be_sent(command: str) -> None:
     with pytest.raises(Bug):
         next(AtChannel().ask(command, 1))
 
 
-def test_the_reads_are_these() -> None:
+def test_the_commands_are_these_and_one_of_them_writes() -> None:
+    assert COMMANDS == (*READS, BACK_UP)
+    assert BACK_UP == "AT+QPRTPARA=1"
     assert READS == (
         "ATE0",
         "ATI",
@@ -130,6 +150,8 @@ def test_the_reads_are_these() -> None:
         "AT+EGMR=0,7",
         "AT+EGMR=0,5",
         "AT+CFUN?",
+        "AT+QPRTPARA=?",
+        "AT+QPRTPARA=4",
     )
 
 
