@@ -1,4 +1,4 @@
-"""The AT port of a simulated module: listed reads are answered, writes are breaches.
+"""The AT port of a simulated module: listed reads are answered, writes are breaches but for one.
 
 Ref: Quectel EC25/RM50x AT command manuals; samples of real modules.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from station.errors import AtError
 from station.protocols.at_lines import Commands, format_reply
+from station.sim.own_backup import OwnBackup
 from station.sim.port import Later, Reaction, Say, Taken
 from station.sim.referee import Referee
 from station.sim.timing import Timing
@@ -20,7 +21,8 @@ _SESSION = re.compile(r"(E[01]?|V[01]?|Q[01]?|\+CMEE=[012])?")
 """Settings of this conversation; they change nothing that lasts."""
 _LATE_VALUES = frozenset({"+QGMR", "+EGMR=0,5", "+CFUN?"})
 """What a module may refuse for some seconds although it answers ATI already."""
-_READS_WITH_VALUE = re.compile(r"\+EGMR=0,\d{1,2}|\+QPRTPARA=4|\+QCFG=\"[\w/]+\"|\+\w+=\?")
+_READS_WITH_VALUE = re.compile(r"\+EGMR=0,\d{1,2}|\+QCFG=\"[\w/]+\"|\+\w+=\?")
+_BACKUP = re.compile(r"\+QPRTPARA=(\?|\d{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,14 @@ class AtSide:
         *,
         noisy: bool = False,
         values_s: float = 0.0,
+        backup: OwnBackup | None = None,
     ) -> None:
         self._interface = interface
         self._running = running
         self._referee = referee
         self._timing = timing
         self._noisy = noisy
+        self._backup = backup or OwnBackup(referee)
         self._values_s = values_s
         self._values_up = values_s == 0.0
         self._commands = Commands()
@@ -70,6 +74,8 @@ class AtSide:
             return Taken()
         if not self._up:
             return Taken()
+        if self._backup.under_way:
+            return Taken()
         out = bytearray(data if self._echo or self._noisy else b"")
         self._commands.feed(data)
         try:
@@ -77,7 +83,18 @@ class AtSide:
                 out += self._reply(line)
         except AtError as error:
             self._referee.breach("at", str(error))
-        return Taken(reactions=self._say(bytes(out)))
+        return Taken(reactions=(*self._back_up(), *self._say(bytes(out))))
+
+    def _back_up(self) -> tuple[Reaction, ...]:
+        """The answer comes when the backup is made."""
+        if not self._backup.under_way:
+            return ()
+
+        def finish() -> tuple[Reaction, ...]:
+            self._backup.finish()
+            return ()
+
+        return (Later(finish, self._timing.backup_s),)
 
     def _come_up(self) -> tuple[Reaction, ...]:
         self._up = True
@@ -91,9 +108,11 @@ class AtSide:
 
     def _say(self, data: bytes) -> tuple[Reaction, ...]:
         size = 7 if self._noisy else 4096
+        after_s = self._timing.at_reply_s
+        if self._backup.under_way:
+            after_s += self._timing.backup_s
         return tuple(
-            Say(self._interface, data[at : at + size], self._timing.at_reply_s)
-            for at in range(0, len(data), size)
+            Say(self._interface, data[at : at + size], after_s) for at in range(0, len(data), size)
         )
 
     def _reply(self, line: str) -> bytes:
@@ -121,6 +140,8 @@ class AtSide:
             if command.startswith("E"):
                 self._echo = command == "E1"
             return []
+        if match := _BACKUP.fullmatch(command):
+            return self._backup.answer(match[1])
         if "=" in command and not _READS_WITH_VALUE.fullmatch(command):
             return [] if self._referee.breach("at", f"write command AT{command[:60]}") else None
         return self._read(command)
@@ -154,9 +175,5 @@ class AtSide:
                 return [f"+CFUN: {says.functionality}"]
             case "+CPIN?":
                 return None
-            case "+QPRTPARA=4":
-                return ["+QPRTPARA: 1,0,16,0,0,0,0,0,0,0,0,0,0,0"]
-            case "+QPRTPARA=?":
-                return ["+QPRTPARA: (1-4)"]
             case _:
                 return None

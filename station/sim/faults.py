@@ -32,6 +32,8 @@ class Traits:
     at_values_s: float = 0.0
     """So long after the AT port is up some values are still refused."""
     other_variant: bool = False
+    offers_backup: bool = True
+    counts_backups: bool = True
     hangs_once: bool = False
     """Mute from its first moment until its power was off."""
 
@@ -56,6 +58,7 @@ class Traits:
     raw_reads: bool = False
     zlp_after_read: bool = False
     refuses_reads: bool = False
+    refuses_efs_reads: bool = False
     other_geometry: bool = False
     efs_moved: bool = False
 

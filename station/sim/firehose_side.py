@@ -280,7 +280,7 @@ class FirehoseSide:
 
     def _read(self, attributes: Mapping[str, str]) -> Taken:
         extent: Extent = self._work.extent(attributes)
-        if self._programmer.refuses_reads:
+        if self._programmer.refuses_reads or not self._work.may_read(extent):
             return self._answers.nak("ERROR: Failed to read, HANDLE_READ_FAILURE 3")
         after_s = self._timing.firehose_reply_s
         pieces = self._work.read(extent, ends_empty=self._programmer.zlp_after_read)

@@ -30,6 +30,12 @@ class Extent:
     start_page: int
     pages: int
 
+    def overlaps(self, other: "Extent") -> bool:
+        return (
+            self.start_page < other.start_page + other.pages
+            and other.start_page < self.start_page + self.pages
+        )
+
 
 @dataclass(slots=True)
 class Upload:
@@ -73,6 +79,7 @@ class FlashWork:
         referee: Referee,
         *,
         raw_reads: bool = False,
+        hides_kept: bool = False,
         spoils_program: int | None = None,
     ) -> None:
         self._nand = nand
@@ -80,6 +87,7 @@ class FlashWork:
         self._keeps = keeps
         self._referee = referee
         self._raw_reads = raw_reads
+        self._hides_kept = hides_kept
         self._spoils_program = spoils_program
         self._scanned = False
 
@@ -216,6 +224,10 @@ class FlashWork:
         what = f"program of page {page}, which is not erased"
         if upload.shifted or not self._referee.breach("nand", what):
             raise FirehoseError(f"{what}: HANDLE_PROGRAM_FAILURE")
+
+    def may_read(self, extent: Extent) -> bool:
+        """Whether nothing of the region is broken for reading."""
+        return not self._hides_kept or not any(map(extent.overlaps, self._keeps))
 
     def read(self, extent: Extent, *, ends_empty: bool) -> Iterator[bytes]:
         """The region as IN transfers; what lies behind the end of the flash reads as 0xFF."""

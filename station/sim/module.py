@@ -19,6 +19,7 @@ from station.sim.flash_work import Extent, FlashWork
 from station.sim.layouts import Layout
 from station.sim.mishap import NONE, Cure, Fate, Mishap
 from station.sim.nand import Geometry, Nand
+from station.sim.own_backup import OwnBackup
 from station.sim.port import Face, Later, Leave, Reaction, Taken
 from station.sim.referee import Breach, OutLog, Referee
 from station.sim.sahara_side import BootRom, SaharaSide, Stage
@@ -64,6 +65,7 @@ class SimModule:
         self.traits = traits
         self.timing = timing
         self.referee = Referee(tolerant=tolerant)
+        self.own_backup = OwnBackup(self.referee)
         self.out_log = OutLog(keep_payload)
         self._log_out = log_out
         self.fate = Fate(mishap)
@@ -119,7 +121,9 @@ class SimModule:
         self._interfaces = frozenset(interface.number for interface in face.interfaces)
         if self.fate.keeps_state:
             self.fate.keeps_state = False
+            self.own_backup.finish()
             return tuple(reaction for side in self._at.values() for reaction in side.boot())
+        self.own_backup.cut_off("a restart")
         self._at, self._diag, self._sahara, self._firehose = {}, None, None, None
         if face.vid == faces.QUECTEL:
             return self._start_system()
@@ -152,6 +156,7 @@ class SimModule:
         if self._sahara is not None:
             return self._to_sahara(self._sahara, data)
         if self._diag is not None and interface == faces.DIAG:
+            self.own_backup.cut_off("a word to DIAG")
             return self._diag.receive(data)
         if interface in self._at:
             return self._at[interface].receive(data)
@@ -238,6 +243,8 @@ class SimModule:
 
     def _start_system(self) -> tuple[Reaction, ...]:
         running = self._running(self._boot())
+        self.own_backup.offered = self.traits.offers_backup
+        self.own_backup.counts = self.traits.counts_backups
         self._diag = DiagSide(
             faces.DIAG,
             running,
@@ -254,6 +261,7 @@ class SimModule:
                 self.timing,
                 noisy=self.traits.noisy_at,
                 values_s=self.traits.at_values_s,
+                backup=self.own_backup,
             )
             for number in (faces.AT, faces.MODEM)
         }
@@ -272,6 +280,7 @@ class SimModule:
             tuple(Extent(made.start_sector(p), made.num_sectors(p)) for p in made.calibration),
             self.referee,
             raw_reads=self.traits.raw_reads,
+            hides_kept=self.traits.refuses_efs_reads,
             spoils_program=self.traits.spoils_program,
         )
         programmer = Programmer(

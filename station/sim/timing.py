@@ -9,6 +9,7 @@ class Timing:
     """Seconds and bytes per second, as seen on EC25 and RM500Q."""
 
     at_reply_s: float = 0.005
+    backup_s: float = 8.0
     diag_reply_s: float = 0.002
     edl_switch_s: float = 0.3
     edl_absent_s: float = 1.5

@@ -1,6 +1,7 @@
 import pytest
 
 from station.sim.at_side import AtSide, Running
+from station.sim.own_backup import OwnBackup
 from station.sim.port import Later, Say, Taken
 from station.sim.referee import Referee
 from station.sim.timing import Timing
@@ -104,6 +105,43 @@ def test_the_backup_status_has_fourteen_numbers() -> None:
     assert len(line.removeprefix(b"+QPRTPARA: ").split(b",")) == 14
 
 
+def count(side: AtSide) -> bytes:
+    return heard(side.receive(b"AT+QPRTPARA=4\r")).split(b"\r\n")[1]
+
+
+def test_a_backup_takes_its_time_and_is_counted() -> None:
+    side, referee = booted()
+    side.receive(b"ATE0\r")
+    assert count(side).startswith(b"+QPRTPARA: 1,0,")
+    taken = side.receive(b"AT+QPRTPARA=1\r")
+    later, answer = taken.reactions
+    assert isinstance(later, Later)
+    assert isinstance(answer, Say)
+    assert (answer.data, later.after_s) == (b"\r\nOK\r\n", Timing().backup_s)
+    assert answer.after_s > later.after_s > 1
+    assert side.receive(b"AT+QPRTPARA=4\r") == Taken()
+    later.act()
+    assert count(side).startswith(b"+QPRTPARA: 2,0,")
+    assert not referee.breaches
+
+
+def test_a_restore_is_a_breach_and_counted_where_it_is_tolerated() -> None:
+    side, referee = booted(tolerant=True)
+    side.receive(b"ATE0\r")
+    assert heard(side.receive(b"AT+QPRTPARA=3\r")) == b"\r\nOK\r\n"
+    assert count(side).startswith(b"+QPRTPARA: 1,1,")
+    assert [breach.what for breach in referee.breaches] == [
+        "AT+QPRTPARA=3 puts an old calibration back"
+    ]
+
+
+def test_a_module_that_offers_no_backup_objects_to_being_told() -> None:
+    referee = Referee(tolerant=False)
+    backup = OwnBackup(referee, offered=False)
+    assert [backup.answer(value) for value in ("?", "4", "1")] == [None] * 3
+    assert [breach.what for breach in referee.breaches] == ["AT+QPRTPARA=1, never offered"]
+
+
 def test_an_unsolicited_line_lands_in_the_first_long_reply() -> None:
     side, _ = booted()
     side.receive(b"ATE0\r")
@@ -125,7 +163,6 @@ def test_a_chained_command_gets_one_result() -> None:
     [
         b'AT+EGMR=1,7,"866866040155456"\r',
         b"AT+CFUN=1,1\r",
-        b"AT+QPRTPARA=1\r",
         b"AT+QPRTPARA=3\r",
         b'AT+QCFG="usbcfg",0x2C7C\r',
         b"AT+CGMM;+CFUN=5\r",
