@@ -1,7 +1,9 @@
 """The folder of evidence: files by digest, and spools of attempts under way.
 
     <root>/ab/ab12….jsonl.gz        a transcript, named by the sha256 of this very file
+    <root>/cd/cd34….bin.gz          EFS2 as it was read out of a module, named the same way
     <root>/open/<attempt>.jsonl     what an attempt heard so far; adopted if its engine dies
+    <root>/open/<attempt>.bin.gz    what it has read out so far, packed already
 
 A file is on the disk before its row is committed; one without a row is harmless. No link inside
 the folder is followed. Everything blocks on disk and belongs in a worker thread.
@@ -22,15 +24,21 @@ from station.errors import EvidenceDamaged, EvidenceMissing, EvidenceNotKept
 from station.evidence.transcript import HEAD_BYTES, TAIL_BYTES
 from station.model import EvidenceRef
 
-TRANSCRIPT = "transcript"
+TRANSCRIPT, EFS2 = "transcript", "efs2"
 
 MAX_BYTES = 2 * (HEAD_BYTES + TAIL_BYTES)
 """No transcript is longer, unpacked; whatever is did not come from here."""
+
+MAX_DUMP_BYTES = 64 << 20
+"""Nor any EFS2; the largest known has 23 MB."""
 
 ORPHAN_S = 7 * 86_400
 """A spool so old belongs to no attempt that runs, and to none that an engine will ask for."""
 
 _OPEN = "open"
+_SPOOL = {TRANSCRIPT: "jsonl", EFS2: "bin.gz"}
+_KEPT = {TRANSCRIPT: "jsonl.gz", EFS2: "bin.gz"}
+_LIMIT_BYTES = {TRANSCRIPT: MAX_BYTES, EFS2: MAX_DUMP_BYTES}
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ATTEMPT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -44,11 +52,11 @@ class Cabinet:
 
     # --- attempts under way -------------------------------------------------------------------
 
-    def spool(self, attempt_id: str, data: bytes) -> None:
+    def spool(self, attempt_id: str, data: bytes, kind: str = TRANSCRIPT) -> None:
         """Append; not yet safe from a power cut. Raises EvidenceNotKept."""
         with self._trouble(), self._folder(_OPEN, make=True) as folder_fd:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            with _opened(_spool_name(attempt_id), flags, folder_fd) as file_fd:
+            with _opened(_spool_name(attempt_id, kind), flags, folder_fd) as file_fd:
                 _write(file_fd, data)
 
     def adopt(self, attempt_id: str) -> EvidenceRef | None:
@@ -69,10 +77,11 @@ class Cabinet:
             return data[: data.rfind(b"\n") + 1]
         return b""
 
-    def drop(self, attempt_id: str) -> None:
-        """The attempt's row is committed: its spool is needed no more."""
-        with suppress(OSError), self._folder(_OPEN) as folder_fd:
-            os.unlink(_spool_name(attempt_id), dir_fd=folder_fd)
+    def drop(self, attempt_id: str, *kinds: str) -> None:
+        """The attempt's row is committed: its spools (all, or of these kinds) may go."""
+        for kind in kinds or _SPOOL:
+            with suppress(OSError), self._folder(_OPEN) as folder_fd:
+                os.unlink(_spool_name(attempt_id, kind), dir_fd=folder_fd)
 
     def sweep(self) -> None:
         """Remove spools of attempts that never came into the record."""
@@ -91,23 +100,29 @@ class Cabinet:
         """Keep a transcript; it is on the disk when this returns. Raises EvidenceNotKept."""
         packed = gzip.compress(transcript, mtime=0)
         sha256 = hashlib.sha256(packed).hexdigest()
-        with (
-            self._trouble(),
-            self._folder(_OPEN, make=True) as drafts_fd,
-            self._folder(sha256[:2], make=True) as folder_fd,
-        ):
+        ref = EvidenceRef(TRANSCRIPT, sha256, len(transcript), len(packed))
+        with self._trouble(), self._folder(_OPEN, make=True) as drafts_fd:
             with _draft(f"{sha256}.draft", drafts_fd) as file_fd:
                 _write(file_fd, packed)
                 os.fsync(file_fd)
-            os.rename(
-                f"{sha256}.draft", _file_name(sha256), src_dir_fd=drafts_fd, dst_dir_fd=folder_fd
-            )
-            os.fsync(folder_fd)
-            _sync_root(self.root)
-        return EvidenceRef(TRANSCRIPT, sha256, len(transcript), len(packed))
+            self._file_away(f"{sha256}.draft", drafts_fd, ref)
+        return ref
+
+    def keep_spooled(self, attempt_id: str, ref: EvidenceRef) -> None:
+        """Keep a spool that is whole and packed; on the disk when this returns.
+
+        Raises EvidenceNotKept, also for a spool that does not have the length of `ref`.
+        """
+        name = _spool_name(attempt_id, ref.kind)
+        with self._trouble(), self._folder(_OPEN) as spools_fd:
+            with _opened(name, os.O_RDONLY, spools_fd) as file_fd:
+                if (found := os.fstat(file_fd).st_size) != ref.stored_bytes:
+                    raise EvidenceNotKept(f"{name} has {found} bytes, not {ref.stored_bytes}")
+                os.fsync(file_fd)
+            self._file_away(name, spools_fd, ref)
 
     def read(self, ref: EvidenceRef) -> bytes:
-        """The transcript, its digest checked before it is unpacked.
+        """The file unpacked, its digest checked before that.
 
         Raises EvidenceMissing, EvidenceDamaged.
         """
@@ -115,13 +130,16 @@ class Cabinet:
             raise EvidenceDamaged(
                 f"the record names a file {ref.sha256[:80]!r}, which is no digest"
             )
-        place = self.root / ref.sha256[:2] / _file_name(ref.sha256)
+        if ref.kind not in _KEPT:
+            raise EvidenceDamaged(f"the record names evidence of kind {ref.kind[:80]!r}")
+        name, limit_bytes = _file_name(ref), _LIMIT_BYTES[ref.kind]
+        place = self.root / ref.sha256[:2] / name
         try:
             with (
                 self._folder(ref.sha256[:2]) as folder_fd,
-                _opened(_file_name(ref.sha256), os.O_RDONLY, folder_fd) as file_fd,
+                _opened(name, os.O_RDONLY, folder_fd) as file_fd,
             ):
-                packed = _read(file_fd, MAX_BYTES)
+                packed = _read(file_fd, limit_bytes)
         except FileNotFoundError:
             raise EvidenceMissing(f"{place}: there is no such file") from None
         except OSError as error:
@@ -129,7 +147,7 @@ class Cabinet:
         found = hashlib.sha256(packed).hexdigest()
         if found != ref.sha256:
             raise EvidenceDamaged(f"{place}: its bytes have the digest {found}")
-        return unpack(packed, str(place))
+        return unpack(packed, str(place), limit_bytes)
 
     # --- folders ------------------------------------------------------------------------------
 
@@ -150,6 +168,12 @@ class Cabinet:
         finally:
             os.close(folder_fd)
 
+    def _file_away(self, name: str, from_fd: int, ref: EvidenceRef) -> None:
+        with self._folder(ref.sha256[:2], make=True) as folder_fd:
+            os.rename(name, _file_name(ref), src_dir_fd=from_fd, dst_dir_fd=folder_fd)
+            os.fsync(folder_fd)
+        _sync_root(self.root)
+
     @contextmanager
     def _trouble(self) -> Iterator[None]:
         try:
@@ -158,15 +182,15 @@ class Cabinet:
             raise EvidenceNotKept(f"{self.root}: {error.strerror or error}") from error
 
 
-def unpack(packed: bytes, place: str) -> bytes:
-    """One whole gzip member of at most MAX_BYTES, nothing behind it. Raises EvidenceDamaged."""
+def unpack(packed: bytes, place: str, limit_bytes: int = MAX_BYTES) -> bytes:
+    """One whole gzip member of at most `limit_bytes`, nothing behind it. Raises EvidenceDamaged."""
     inflate = zlib.decompressobj(wbits=31)
     try:
-        data = inflate.decompress(packed, MAX_BYTES + 1)
+        data = inflate.decompress(packed, limit_bytes + 1)
     except zlib.error as error:
         raise EvidenceDamaged(f"{place}: it is no gzip file ({error})") from None
-    if len(data) > MAX_BYTES:
-        raise EvidenceDamaged(f"{place}: it unpacks to more than {MAX_BYTES} bytes")
+    if len(data) > limit_bytes:
+        raise EvidenceDamaged(f"{place}: it unpacks to more than {limit_bytes} bytes")
     if not inflate.eof:
         raise EvidenceDamaged(f"{place}: it ends too early")
     if inflate.unused_data:
@@ -174,14 +198,14 @@ def unpack(packed: bytes, place: str) -> bytes:
     return data
 
 
-def _spool_name(attempt_id: str) -> str:
+def _spool_name(attempt_id: str, kind: str = TRANSCRIPT) -> str:
     if not _ATTEMPT.fullmatch(attempt_id):
         raise EvidenceNotKept(f"{attempt_id[:80]!r} is no attempt's name")
-    return f"{attempt_id}.jsonl"
+    return f"{attempt_id}.{_SPOOL[kind]}"
 
 
-def _file_name(sha256: str) -> str:
-    return f"{sha256}.jsonl.gz"
+def _file_name(ref: EvidenceRef) -> str:
+    return f"{ref.sha256}.{_KEPT[ref.kind]}"
 
 
 @contextmanager
