@@ -235,7 +235,7 @@ def _recipe_check(
 ) -> None:
     """Explain everything that is wrong with recipes; default: those of the settings."""
     with station_errors():
-        _answer(inspect.recipe_check(paths or [_settings(config).recipes]))
+        _answer(inspect.recipe_check(paths) if paths else inspect.recipes_check(_settings(config)))
 
 
 @recipe_app.command("match")

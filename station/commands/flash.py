@@ -10,7 +10,7 @@ import trio
 
 from station.commands.exits import Exit, is_stations_fault, say
 from station.commands.reporter import Reporter, print_results
-from station.config import LoadedRecipe, Settings, load_families, load_recipes
+from station.config import Families, LoadedRecipe, Settings, load_families, load_recipes
 from station.engine.evidence import close_interrupted
 from station.engine.lock import own
 from station.engine.once import Tally, flash_once
@@ -71,7 +71,8 @@ def run_flash(
     slots = choose_slots(settings, request.slots)
     if strangers := set(request.labels) - {slot.name for slot in slots}:
         raise UsageError(f"a label is given for {min(strangers)}, which is not among the slots")
-    recipes = load_recipes(settings.recipes)
+    families = load_families(settings.families)
+    recipes = load_recipes(settings.recipes, families)
     for name in (request.recipe, *(slot.recipe for slot in slots)):
         if name is not None:
             recipe_named(recipes, name)
@@ -82,7 +83,16 @@ def run_flash(
         reporter.start(slots)
         try:
             tally = trio.run(
-                _flash, settings, recipes, slots, request, backend, reporter, started, clock=clock
+                _flash,
+                settings,
+                families,
+                recipes,
+                slots,
+                request,
+                backend,
+                reporter,
+                started,
+                clock=clock,
             )
         finally:
             reporter.stop()
@@ -103,6 +113,7 @@ def _exit(tally: Tally, slots: tuple[Slot, ...]) -> Exit:
 
 async def _flash(
     settings: Settings,
+    families: Families,
     recipes: tuple[LoadedRecipe, ...],
     slots: tuple[Slot, ...],
     request: FlashRequest,
@@ -120,7 +131,7 @@ async def _flash(
             await close_interrupted(store, settings)
             world = World(
                 settings=settings,
-                families=load_families(settings.families),
+                families=families,
                 recipes=recipes,
                 backend=backend,
                 store=store,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from station.commands.exits import Exit, say
-from station.config import Settings, load_recipes
+from station.config import Families, LoadedRecipe, Settings, load_families, load_recipes
 from station.config import check_recipes as lint_recipes
 from station.engine.shelf import prepare_blocking
 from station.errors import StationError
@@ -28,23 +28,28 @@ class Answer:
 
 def plan(settings: Settings, recipe_name: str, *, as_json: bool) -> Answer:
     """The plan of a recipe, made from its package. Raises RecipeError, PackageError."""
-    recipe = recipe_named(load_recipes(settings.recipes), recipe_name)
+    recipe = recipe_named(_recipes(settings), recipe_name)
     prepared = prepare_blocking(PackageStore(settings.store), recipe)
     with closing(prepared.package):
         return Answer(prepared.plan.to_json() if as_json else prepared.plan.describe())
 
 
-def recipe_check(paths: list[Path]) -> Answer:
+def recipe_check(paths: list[Path], families: Families | None = None) -> Answer:
     """Every problem of every recipe file, in words."""
-    problems = lint_recipes(paths)
+    problems = lint_recipes(paths, families)
     if problems:
         return Answer("\n".join(problems), Exit.VERDICT)
     return Answer("no problems found")
 
 
+def recipes_check(settings: Settings) -> Answer:
+    """The same for the recipes of the line."""
+    return recipe_check([settings.recipes], load_families(settings.families))
+
+
 def recipe_match(settings: Settings, unit: Unit, label: str | None) -> Answer:
     """Which recipe a unit of this identity would get, and why not the others."""
-    recipes = load_recipes(settings.recipes)
+    recipes = _recipes(settings)
     lines: list[str] = []
     if unit.imei is not None and not imei_is_valid(unit.imei):
         return Answer(f"BLOCKED: {unit.imei!r} is not an IMEI", Exit.VERDICT)
@@ -70,6 +75,10 @@ def recipe_match(settings: Settings, unit: Unit, label: str | None) -> Answer:
         lines.append(f"BLOCKED {error.code}: {error.cause}")
         return Answer("\n".join(lines), Exit.VERDICT)
     return Answer("\n".join(lines))
+
+
+def _recipes(settings: Settings) -> tuple[LoadedRecipe, ...]:
+    return load_recipes(settings.recipes, load_families(settings.families))
 
 
 def package_add(settings: Settings, path: Path) -> Answer:

@@ -5,6 +5,7 @@ Every complaint is a `ConfigError` whose cause has a line per problem:
 """
 
 from station.config.families import Families, Family, load_families
+from station.config.recipe_files import check_recipes, load_recipe, load_recipes
 from station.config.recipes import (
     Firmware,
     Limits,
@@ -14,9 +15,6 @@ from station.config.recipes import (
     QuectelFirmware,
     Recipe,
     RecipeBase,
-    check_recipes,
-    load_recipe,
-    load_recipes,
 )
 from station.config.settings import (
     Settings,

@@ -76,6 +76,8 @@ class FamilySection(Strict):
     firehose: FirehoseSection = FirehoseSection()
     chip_identity: bool = True
     """Ask the boot ROM for its serial before the programmer is loaded."""
+    module_backup: bool = False
+    """Its modules are known to back their calibration up by `AT+QPRTPARA=1` without harm."""
 
 
 class DeviceSection(Strict):
@@ -105,6 +107,7 @@ class Family:
     at_interface: int
     firehose: Profile
     chip_identity: bool
+    module_backup: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,9 @@ class Families:
 
 def _family(name: str, section: FamilySection, diag: int, at: int) -> Family:
     firehose = Profile(zlp=section.firehose.zlp, payload_bytes=section.firehose.payload_bytes)
-    return Family(name, section.title, diag, at, firehose, section.chip_identity)
+    return Family(
+        name, section.title, diag, at, firehose, section.chip_identity, section.module_backup
+    )
 
 
 # --- what descriptors tell --------------------------------------------------------------------

@@ -6,23 +6,18 @@ joins with a `Firmware` of its own (e.g. Sierra: CWE files, boot version, PRI, c
 recipe class, and a line in `PROCEDURES`; `procedure` tells them apart.
 """
 
-import hashlib
 import os.path
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from station.config.strict import Strict, Text, nearest, read_model
-from station.config.yaml_lines import Document, parse_document, read_bytes, refuse
-from station.errors import ConfigError, VersionUnknown
+from station.config.strict import Strict, Text
+from station.errors import VersionUnknown
 from station.firmware.version import FirmwareVersion
 from station.model import RecipeRef
-
-MAX_FILES = 1000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _GLOB = re.compile(r"[A-Z0-9._*?\[\]!-]{1,64}")
@@ -100,10 +95,12 @@ class QuectelFirmware(Firmware):
 class Limits(Strict):
     """Seconds each step may take."""
 
+    backup: Seconds = 90.0
     enter_edl: Seconds = 30.0
     load_programmer: Seconds = 60.0
     configure: Seconds = 15.0
     partition_table: Seconds = 15.0
+    dump: Seconds = 120.0
     erase: Seconds = 120.0
     program: Seconds = 600.0
     verify: Seconds = 600.0
@@ -117,6 +114,8 @@ class RecipeBase(Strict):
     name: RecipeName
     revision: Annotated[int, Field(ge=1, le=1_000_000)]
     procedure: str
+    family: Text | None = None
+    """The family of families.yaml that its modules are of; others are refused."""
     match: Match
     firmware: Firmware
     allow_from: Globs = ("*",)
@@ -134,6 +133,9 @@ class QuectelEdlRecipe(RecipeBase):
     procedure: Literal["quectel_edl"]
     firmware: QuectelFirmware
     allow_vendor_lines: bool = False
+    backup: Annotated[tuple[Literal["module", "dump"], ...], Field(max_length=2)] = ()
+    """What must be safe before anything is switched or erased. `module`: a copy that the module
+    makes inside itself; `dump`: EFS2 as it was, read out into the evidence."""
 
 
 Recipe = QuectelEdlRecipe
@@ -155,111 +157,3 @@ class LoadedRecipe:
         """`firmware.package` as an absolute path; it may not exist (see `Firmware`)."""
         here = self.path.absolute().parent
         return Path(os.path.normpath(here / self.recipe.firmware.package))
-
-
-# --- reading ----------------------------------------------------------------------------------
-
-
-def load_recipe(path: Path) -> LoadedRecipe:
-    """Read one recipe file. Raises ConfigError with every problem of it."""
-    return _load(path)[0]
-
-
-def load_recipes(folder: Path) -> tuple[LoadedRecipe, ...]:
-    """Every `*.yaml` and `*.yml` of a folder, sorted by name; names are unique.
-
-    Raises ConfigError with the problems of all files.
-    """
-    recipes, problems = _load_all(recipe_files(folder))
-    if problems:
-        raise refuse(problems)
-    return tuple(sorted(recipes, key=lambda loaded: loaded.recipe.name))
-
-
-def check_recipes(paths: Iterable[Path]) -> list[str]:
-    """Every problem of these recipe files and folders, one sentence each; empty is good."""
-    files: list[Path] = []
-    problems: list[str] = []
-    for path in paths:
-        try:
-            files += recipe_files(path) if path.is_dir() else [path]
-        except ConfigError as error:
-            problems.append(error.cause)
-    return problems + _load_all(files, whole=False)[1]
-
-
-def recipe_files(folder: Path) -> list[Path]:
-    """The recipe files of a folder, sorted. Raises ConfigError if it cannot be listed."""
-    try:
-        files = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
-        )
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder}: the recipe folder cannot be read: {error}") from error
-    if len(files) > MAX_FILES:
-        raise ConfigError(f"{folder}: holds more than {MAX_FILES} recipe files")
-    return files
-
-
-def _load(path: Path) -> tuple[LoadedRecipe, Document]:
-    data = read_bytes(path)
-    document = parse_document(path, data)
-    recipe = read_model(document, _class_of(document))
-    ref = RecipeRef(recipe.name, recipe.revision, hashlib.sha256(data).hexdigest(), document.text)
-    return LoadedRecipe(recipe, ref, path), document
-
-
-def _class_of(document: Document) -> type[Recipe]:
-    """The recipe class its `procedure` names; the model itself complains if there is none."""
-    value = document.value
-    procedure = value.get("procedure") if isinstance(value, dict) else None
-    if not isinstance(procedure, str):
-        return QuectelEdlRecipe
-    found = PROCEDURES.get(procedure)
-    if found is None:
-        known = ", ".join(PROCEDURES)
-        what = f"{procedure[:64]!r} is not a procedure of this station (known: {known})"
-        raise refuse([*document.problems, document.problem(("procedure",), what)])
-    return found
-
-
-def _load_all(files: Iterable[Path], *, whole: bool = True) -> tuple[list[LoadedRecipe], list[str]]:
-    """Recipes and problems of these files. `whole`: a recipe they refer to must be among them."""
-    read: list[tuple[LoadedRecipe, Document]] = []
-    problems: list[str] = []
-    for path in files:
-        try:
-            read.append(_load(path))
-        except ConfigError as error:
-            problems += error.cause.splitlines()
-    problems += _repeated_names(read)
-    if whole and not problems:
-        problems += _unknown_run_before(read)
-    return [loaded for loaded, _ in read], problems
-
-
-def _repeated_names(read: list[tuple[LoadedRecipe, Document]]) -> list[str]:
-    first: dict[str, Path] = {}
-    problems = []
-    for loaded, document in read:
-        name = loaded.recipe.name
-        if first.setdefault(name, loaded.path) != loaded.path:
-            what = f"the recipe {name!r} is in {first[name]} too"
-            problems.append(document.problem(("name",), what))
-    return problems
-
-
-def _unknown_run_before(read: list[tuple[LoadedRecipe, Document]]) -> list[str]:
-    names = {loaded.recipe.name for loaded, _ in read}
-    problems = []
-    for loaded, document in read:
-        before = loaded.recipe.run_before
-        if before is not None and (before not in names or before == loaded.recipe.name):
-            close = nearest(before, names - {loaded.recipe.name})
-            what = f"there is no other recipe {before!r}" + (
-                f" (nearest: {close!r})" if close else ""
-            )
-            problems.append(document.problem(("run_before",), what))
-    return problems

@@ -182,8 +182,10 @@ class Desk:
             raise Stopping("the engine is being stopped")
 
     async def _load(self) -> tuple[LoadedRecipe, ...]:
-        folder = self.line.world.settings.recipes
-        return await trio.to_thread.run_sync(load_recipes, folder, limiter=self._reading)
+        world = self.line.world
+        return await trio.to_thread.run_sync(
+            load_recipes, world.settings.recipes, world.families, limiter=self._reading
+        )
 
     async def _recipes(self) -> dict[str, Any]:
         try:

@@ -230,3 +230,11 @@ def test_bad_files(tmp_path: Path, old: str, new: str, problem: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, GOOD.replace(old, new, 1))
     assert caught.value.cause.splitlines()[0].startswith(f"{tmp_path}/families.yaml:{problem}")
+
+
+def test_only_listed_families_may_be_asked_to_back_themselves_up(tmp_path: Path) -> None:
+    sections = FAMILIES.file.families
+    assert [n for n, one in sections.items() if one.module_backup] == ["ec25", "rm500q"]
+    family = load(tmp_path, GOOD).family_of(normal("2c7c:0125"))
+    assert family is not None
+    assert family.module_backup is False

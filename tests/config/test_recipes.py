@@ -14,10 +14,12 @@ from station.config import (
     Firmware,
     RecipeBase,
     check_recipes,
+    load_families,
     load_recipe,
     load_recipes,
 )
-from station.config.recipes import MAX_FILES, Glob
+from station.config.recipe_files import MAX_FILES
+from station.config.recipes import Glob
 from station.config.strict import read_model
 from station.config.yaml_lines import parse_document
 from station.errors import ConfigError
@@ -239,3 +241,52 @@ firmware:
     bad = text.replace("carrier", "carier")
     with pytest.raises(ConfigError, match=r"firmware\.carier.*nearest key: 'carrier'"):
         read_model(parse_document(Path("r.yaml"), bad.encode()), SierraRecipe)
+
+
+# --- families and backups ---------------------------------------------------------------------
+
+
+def test_nothing_is_backed_up_unless_it_is_asked_for(tmp_path: Path) -> None:
+    assert load_recipe(write(tmp_path, GOOD)).recipe.backup == ()
+    text = GOOD + "family: ec25\nbackup: [module, dump]\n"
+    assert load_recipe(write(tmp_path, text)).recipe.backup == ("module", "dump")
+    assert load_recipe(write(tmp_path, GOOD + "backup: [dump]\n")).recipe.family is None
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        (
+            "family: rm520n\nbackup: [module]\n",
+            "r.yaml:9: key 'backup': rm520n is not known to back itself up safely "
+            "(`module`; known: ec25, rm500q)",
+        ),
+        (
+            "backup: [dump, module]\n",
+            "r.yaml:8: key 'backup': asks for `module`, so the recipe needs the `family` of its "
+            "modules",
+        ),
+        (
+            "family: ec52\n",
+            "r.yaml:8: key 'family': there is no family 'ec52' in families.yaml (nearest: 'ec25')",
+        ),
+    ],
+)
+def test_a_backup_that_may_not_be_is_refused_where_it_is_written(
+    tmp_path: Path, more: str, complaint: str
+) -> None:
+    (found,) = check_recipes([write(tmp_path, GOOD + more)])
+    assert found == f"{tmp_path}/{complaint}"
+
+
+def test_the_families_of_the_settings_decide(tmp_path: Path) -> None:
+    text = """\
+families: {ec25: {title: one, usb: ["2c7c:0125"]}}
+devices: []
+edl_default: ec25
+"""
+    families = load_families(write(tmp_path, text, "families.yaml"))
+    path = write(tmp_path, GOOD + "family: ec25\nbackup: [module]\n")
+    assert check_recipes([path]) == []
+    (found,) = check_recipes([path], families)
+    assert found.endswith("known: none)")

@@ -53,7 +53,7 @@ def _broken(error: StationError, store: PackageStore, what: str = "") -> Finding
 def recipes(ground: Ground) -> Iterator[Finding]:
     """What `station recipe check` finds, and whether each recipe's package is at hand."""
     folder = ground.settings.recipes
-    problems = check_recipes([folder])
+    problems = check_recipes([folder], ground.families)
     for problem in problems:
         yield bad(
             problem,
@@ -64,7 +64,7 @@ def recipes(ground: Ground) -> Iterator[Finding]:
     if problems:
         return
     try:
-        loaded = load_recipes(folder)
+        loaded = load_recipes(folder, ground.families)
     except StationError as error:
         yield bad(error.headline, folder, why=error.cause, remedy=error.remedy)
         return
