@@ -221,6 +221,9 @@ class StepRecord:
     detail: Mapping[str, str | int] = field(default_factory=dict)
 
 
+BACKUP_STEP, DUMP_STEP = "backup", "dump"
+"""Taken only where the recipe asks for them."""
+
 LAYOUT_STEP = "partition_table"
 LAYOUT_AGREES = "agrees with the package"
 """What a step says of itself, and later attempts rely on; the first erase comes after it."""

@@ -10,7 +10,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import NamedTuple, assert_never
 
-from station.config import LoadedRecipe, nearest
+from station.config import Family, LoadedRecipe, nearest
 from station.errors import (
     AmbiguousRecipe,
     ArrivedInTestMode,
@@ -210,6 +210,15 @@ def check_variant(loaded: LoadedRecipe, unit: Unit) -> None:
     if not same_hardware(before, after):
         raise WrongVariant(
             f"the module is {before.hardware}, recipe {loaded.recipe.name} is for {after.hardware}"
+        )
+
+
+def check_family(loaded: LoadedRecipe, family: Family | None) -> None:
+    """A recipe that names a family is for no other; in EDL none is told. Raises WrongVariant."""
+    wanted = loaded.recipe.family
+    if wanted is not None and family is not None and family.name != wanted:
+        raise WrongVariant(
+            f"the module is of family {family.name}, recipe {loaded.recipe.name} is for {wanted}"
         )
 
 

@@ -31,7 +31,7 @@ from station.evidence.cabinet import Cabinet
 from station.flash.confirm import give_back
 from station.flash.identify import identify
 from station.flash.ladder import Ladder
-from station.flash.procedures import PROCEDURES
+from station.flash.procedures import steps_of
 from station.flash.runner import StepRunner
 from station.flash.session import Session, Step, StepResult
 from station.model import (
@@ -53,7 +53,7 @@ from station.model import (
     VerifyKind,
 )
 from station.protocols import dialogue
-from station.selection import Decision
+from station.selection import Decision, check_family
 from station.store.ids import new_id
 from station.transport.base import PowerProof
 
@@ -115,6 +115,7 @@ class Attempt:
             recorder=self.journal,
             watch=self._watch,
             tape=self.evidence,
+            keep_dump=self.evidence.dump,
         )
         self.runner = StepRunner(self.session, self._step_started)
         self.ladder = Ladder(
@@ -208,6 +209,7 @@ class Attempt:
                 self.world, self.order, self.port.slot.recipe, session.mode, session.unit, left
             )
             self.world.claims.claim(self.port.slot.name, selection.unit)
+            check_family(selection.recipe, session.family)
             session.unit, self.recipe = selection.unit, selection.recipe
             session.identifiers += selection.remembered
             session.recipe = selection.recipe.recipe
@@ -238,7 +240,7 @@ class Attempt:
         recipe = self.session.recipe
         if recipe is None:
             raise Bug("a flash without a recipe")
-        steps = PROCEDURES[recipe.procedure]
+        steps = steps_of(recipe)
         limits = {step.name: float(getattr(recipe.limits, step.name)) for step in steps}
         results = await self.ladder.run(
             steps, lambda step: limits[step.name], retries=recipe.retries

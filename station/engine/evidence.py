@@ -1,16 +1,17 @@
-"""The transcript of an attempt and where it is put away. Whatever goes wrong here is told, and
-costs no verdict and no time worth the name."""
+"""What is kept of an attempt. Whatever goes wrong with its transcript is told, and costs no
+verdict and no time worth the name; a dump is kept before the first erase, or there is none."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 import trio
 
 from station.config import Settings
-from station.errors import EvidenceNotKept
+from station.errors import DumpNotKept, EvidenceNotKept
 from station.evidence.cabinet import Cabinet
+from station.evidence.dump import Dump
 from station.evidence.lines import Value
 from station.evidence.transcript import Transcript
 from station.model import DeviceInfo, EvidenceRef, Failure, Outcome
@@ -21,11 +22,13 @@ T = TypeVar("T")
 SETTLE_EVERY_S = 1.0
 PATIENCE_S = 5.0
 """A disk that takes longer for a few kilobytes gets no more of them; nobody waits for it."""
+DUMP_PATIENCE_S = 30.0
+"""For a piece of a dump, and for all of it to be safe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the closing row tells: the file, or why there is none."""
+    """What the closing row tells: the files, or why there is no transcript."""
 
     files: tuple[EvidenceRef, ...] = ()
     trouble: EvidenceNotKept | None = None
@@ -49,6 +52,7 @@ class Evidence(Transcript):
         self._attempt_id = attempt_id
         self._settled_at = trio.current_time()
         self._spool_failed = False
+        self._dumps: list[EvidenceRef] = []
 
     def occupied(self, device: DeviceInfo | None) -> None:
         """Who is in the slot now."""
@@ -76,14 +80,49 @@ class Evidence(Transcript):
         self.said("verdict", f"{outcome.value}{why}")
         data = self.whole()
         try:
-            return Kept((await _in_thread(lambda: self._cabinet.put(data)),))
+            transcript = await _in_thread(lambda: self._cabinet.put(data))
         except EvidenceNotKept as error:
-            return Kept(trouble=error)
+            return Kept(tuple(self._dumps), error)
+        return Kept((transcript, *self._dumps))
+
+    @asynccontextmanager
+    async def dump(self) -> AsyncIterator["KeptDump"]:
+        """A file for memory that is read out of the module. Raises DumpNotKept."""
+        dump = Dump(self._cabinet, self._attempt_id)
+        await _or_no_dump(dump.drop)
+        try:
+            yield KeptDump(dump, self._dumps.append)
+        finally:
+            with trio.CancelScope(shield=True), suppress(DumpNotKept):
+                await _or_no_dump(dump.drop)
 
     async def done(self) -> None:
         """The closing row is committed."""
         with suppress(EvidenceNotKept):
             await _in_thread(lambda: self._cabinet.drop(self._attempt_id))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDump:
+    """A `station.flash.session.DumpFile`; `kept` is told what the closing row shall name."""
+
+    dump: Dump
+    kept: Callable[[EvidenceRef], None]
+
+    async def add(self, data: bytes) -> None:
+        await _or_no_dump(lambda: self.dump.add(data))
+
+    async def keep(self) -> EvidenceRef:
+        ref = await _or_no_dump(self.dump.keep)
+        self.kept(ref)
+        return ref
+
+
+async def _or_no_dump(work: Callable[[], T]) -> T:
+    try:
+        return await _in_thread(work, DUMP_PATIENCE_S)
+    except EvidenceNotKept as error:
+        raise DumpNotKept(error.cause) from error
 
 
 async def close_interrupted(store: Store, settings: Settings) -> None:
@@ -100,13 +139,13 @@ async def close_interrupted(store: Store, settings: Settings) -> None:
         await _in_thread(tidy)
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
+async def _in_thread(work: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
     """Raises EvidenceNotKept, too, for a disk that takes too long."""
     try:
-        with trio.move_on_after(PATIENCE_S):
+        with trio.move_on_after(patience_s):
             return await trio.to_thread.run_sync(work, abandon_on_cancel=True)
     except EvidenceNotKept:
         raise
     except Exception as error:
         raise EvidenceNotKept(f"{type(error).__name__}: {error}") from error
-    raise EvidenceNotKept(f"the disk did not take it within {PATIENCE_S:g} s")
+    raise EvidenceNotKept(f"the disk did not take it within {patience_s:g} s")

@@ -18,8 +18,11 @@ whether trying again can help. The class table generates ``deploy/errors.md``.
 from station.errors.base import Blame, StationError
 from station.errors.device import (
     ArrivedInTestMode,
+    BackupNotMade,
+    BackupNotOffered,
     Crashed,
     DeviceError,
+    DumpFailed,
     DuplicateUnit,
     FactoryTestMode,
     GeometryMismatch,
@@ -122,6 +125,7 @@ from station.errors.rehearsal import (
 from station.errors.store import (
     DatabaseError,
     DiskTrouble,
+    DumpNotKept,
     EngineRunning,
     EvidenceDamaged,
     EvidenceMissing,
@@ -156,6 +160,8 @@ __all__ = [
     "ArrivedInTestMode",
     "AtError",
     "AtSilent",
+    "BackupNotMade",
+    "BackupNotOffered",
     "Blame",
     "Bug",
     "ConfigError",
@@ -167,6 +173,8 @@ __all__ = [
     "Disconnected",
     "DiskTrouble",
     "DowngradeRefused",
+    "DumpFailed",
+    "DumpNotKept",
     "DuplicateUnit",
     "EngineRunning",
     "EvidenceDamaged",

@@ -125,6 +125,27 @@ class Swapped(DeviceError):
     blame = Blame.REFUSAL
 
 
+class BackupNotOffered(DeviceError):
+    code = "D219"
+    headline = "CANNOT BACK UP"
+    remedy = "Let the line engineer see whether the recipe may do without `backup: [module]`."
+    blame = Blame.REFUSAL
+
+
+class BackupNotMade(DeviceError):
+    """Never tried again by itself, and no reason to cut the power: it may still be at it."""
+
+    code = "D220"
+    headline = "NO BACKUP"
+    remedy = "Leave it powered for a minute, then run it once more; if it repeats, put it aside."
+
+
+class DumpFailed(DeviceError):
+    code = "D221"
+    headline = "NO DUMP"
+    remedy = "Run the module once more; if it repeats, put it aside: its EFS2 cannot be read."
+
+
 class ResumesWhenArmed(DeviceError):
     """Shown while it waits; no attempt ends with it."""
 

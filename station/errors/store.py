@@ -70,6 +70,14 @@ class EvidenceNotKept(StoreError):
     remedy = "Free space or repair the folder `evidence` in the settings; the verdict stands."
 
 
+class DumpNotKept(StoreError):
+    """A verdict, unlike the loss of a transcript: the recipe wants it before the first erase."""
+
+    code = "S523"
+    headline = "NO DUMP KEPT"
+    remedy = "Free space or repair the folder `evidence` in the settings, then run it again."
+
+
 class EvidenceMissing(StoreError):
     code = "S521"
     headline = "EVIDENCE MISSING"

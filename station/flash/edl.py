@@ -44,7 +44,7 @@ async def enter_edl(session: Session) -> StepResult:
     if session.mode is Mode.EDL:
         return StepResult(detail={"mode": "edl already"}, skipped=True)
     if session.port.device != session.identified:
-        await _check_still_the_same(session)
+        await check_still_the_same(session)
     device = session.identified
     family = None if device is None else session.families.family_of(device)
     if device is None or family is None:
@@ -73,8 +73,11 @@ async def enter_edl(session: Session) -> StepResult:
     return StepResult(detail={"answer": "echo" if echoed else "left", "port": str(found.path)})
 
 
-async def _check_still_the_same(session: Session) -> None:
-    """The module left the bus since it was identified: a restart, or another module."""
+async def check_still_the_same(session: Session) -> None:
+    """The module left the bus since it was identified: a restart, or another module.
+
+    Raises NoDownloadMode, Swapped, PulledOut.
+    """
     try:
         now = await ask_by_at(session, known=session.unit, absent_s=ABSENT_S)
     except (Disconnected, AtSilent, AtError) as error:

@@ -1,6 +1,7 @@
 """One unit in one slot while it is worked on: the claimed device, what is known, what was done."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -10,7 +11,15 @@ from station.config import Families, Family, QuectelEdlRecipe
 from station.errors import Bug, Disconnected, StationError, Timeout, UsbAccess, UsbBusy
 from station.flash.pump import Watch, pump
 from station.flash.tape import NoTape, Tape
-from station.model import DeviceInfo, Identifier, ImageSent, Mode, StepRecord, Unit
+from station.model import (
+    DeviceInfo,
+    EvidenceRef,
+    Identifier,
+    ImageSent,
+    Mode,
+    StepRecord,
+    Unit,
+)
 from station.plan import FlashPlan
 from station.protocols import sahara
 from station.protocols.dialogue import Dialogue, Notice, Progress, Source
@@ -44,6 +53,20 @@ class Package(Protocol):
     def source(self, path: str) -> Source: ...
 
 
+class DumpFile(Protocol):
+    """Where memory goes that is read out of a module. Both raise DumpNotKept."""
+
+    async def add(self, data: bytes) -> None: ...
+
+    async def keep(self) -> EvidenceRef:
+        """It is whole, and safe when this returns; without it nothing is left of the file."""
+        ...
+
+
+def _nowhere() -> AbstractAsyncContextManager[DumpFile]:
+    raise Bug("memory is to be read out, and there is nowhere to keep it")
+
+
 @dataclass(slots=True)
 class Session:
     """What the steps of a procedure share. Used by one task."""
@@ -54,6 +77,7 @@ class Session:
     recorder: Recorder
     watch: Watch
     tape: Tape = field(default_factory=NoTape)
+    keep_dump: Callable[[], AbstractAsyncContextManager[DumpFile]] = _nowhere
     unit: Unit = field(default_factory=Unit)
     family: Family | None = None
     device: DeviceInfo | None = None
@@ -77,6 +101,8 @@ class Session:
     layout_proven: bool = False
     """This very module's partition table was seen to agree with the package, now or by an earlier
     attempt."""
+    dumped: bool = False
+    """What the recipe wants to be kept of the module's memory is kept."""
     identifiers: list[Identifier] = field(default_factory=list)
     """Every name of the unit with its source."""
     after: Unit | None = None

@@ -140,7 +140,7 @@ def test_only_what_is_listed_can_be_sent(command: str) -> None:
 
 
 def test_the_commands_are_these_and_one_of_them_writes() -> None:
-    assert COMMANDS == (*READS, BACK_UP)
+    assert (*READS, BACK_UP) == COMMANDS
     assert BACK_UP == "AT+QPRTPARA=1"
     assert READS == (
         "ATE0",
