@@ -7,9 +7,20 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from station.errors import StationError
+from station.evidence.cabinet import TRANSCRIPT
 from station.evidence.reading import Read
 from station.evidence.words import Line, folded, in_words, printable
-from station.model import AttemptRecord, Mode, Outcome, StepOutcome, StepRecord, VerifyKind
+from station.model import (
+    BACKUP_STEP,
+    DUMP_STEP,
+    AttemptRecord,
+    EvidenceRef,
+    Mode,
+    Outcome,
+    StepOutcome,
+    StepRecord,
+    VerifyKind,
+)
 
 LAST_LINES = 16
 """What a person reads of the exchanges before a failure; `--full` has them all."""
@@ -91,6 +102,7 @@ class Story:
         told = [f"{failure.code} {failure.headline}: {printable(failure.cause)}."]
         told.append(_MEANS.get(closed.outcome, ""))
         told.append(self._what_became())
+        told += _backups(self.record)
         told.append(f"What to do: {failure.remedy}")
         if failure.retryable:
             told.append("Trying again can help.")
@@ -159,8 +171,10 @@ class Story:
     def _what_became(self) -> str:
         closed = self.record.closed
         mode = _STOOD[closed.final_mode] if closed else _STOOD[Mode.UNKNOWN]
-        was_written = any(step.name == "erase" for step in self.record.steps)
-        change = "was changed" if was_written else "was not changed"
+        begun = {step.name for step in self.record.steps if step.outcome is not StepOutcome.SKIPPED}
+        change = "was changed" if "erase" in begun else "was not changed"
+        if "erase" not in begun and BACKUP_STEP in begun:
+            change += ", but for the module's own backup,"
         return f"The flash memory {change} in this attempt; at the end {mode}."
 
     def _evidence(self) -> str:
@@ -170,12 +184,18 @@ class Story:
             return _section("Evidence", [printable(told), f"What to do: {self.trouble.remedy}"])
         if closed is None:
             return ""
-        if not closed.evidence:
+        lines: list[str] = []
+        if all(kept.kind != TRANSCRIPT for kept in closed.evidence):
             why = closed.readings.get("evidence", "none was kept for this attempt")
-            return _section("Evidence", [f"no transcript: {printable(why)}"])
-        (kept, *_) = closed.evidence
-        length = f"{len(self.lines)} lines, {kept.length_bytes} bytes"
-        return _section("Evidence", [f"transcript {kept.sha256}", f"{length}; --full shows all"])
+            lines.append(f"no transcript: {printable(why)}")
+        for kept in closed.evidence:
+            lines += [f"{kept.kind} {kept.sha256}", self._length(kept)]
+        return _section("Evidence", lines)
+
+    def _length(self, kept: EvidenceRef) -> str:
+        if kept.kind == TRANSCRIPT:
+            return f"{len(self.lines)} lines, {kept.length_bytes} bytes; --full shows all"
+        return f"{kept.length_bytes} bytes, {kept.stored_bytes} packed; nothing to write back"
 
 
 def _why_good(record: AttemptRecord) -> list[str]:
@@ -187,9 +207,22 @@ def _why_good(record: AttemptRecord) -> list[str]:
     told = [f"{count} images were sent, and the digest of what left is that of the package."]
     if closed is not None and closed.verify is VerifyKind.READBACK:
         told.append("Every image was read back from the flash memory and is the same.")
+    told += _backups(record)
     same = "; IMEI and serial number are those of before" if record.opened.unit.imei else ""
     told.append(f"After its restart the module says {firmware}{same}.")
     return told
+
+
+def _backups(record: AttemptRecord) -> Iterator[str]:
+    """What was made safe before the module was changed."""
+    for step in record.steps:
+        if step.outcome is not StepOutcome.OK:
+            continue
+        if step.name == BACKUP_STEP:
+            counted = f"{step.detail['backups_before']} to {step.detail['backups_after']}"
+            yield f"The module had backed itself up: it counted its backups from {counted}."
+        elif step.name == DUMP_STEP:
+            yield f"Its EFS2 was kept as it was before the first erase: {step.bytes} bytes."
 
 
 def _section(title: str, lines: "Iterator[str] | list[str] | map[str]") -> str:

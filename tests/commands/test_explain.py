@@ -61,6 +61,40 @@ async def test_golden_story(
 
 
 @pytest.mark.trio
+async def test_backups_are_told_in_words(tmp_path: Path, tray_clock: object) -> None:
+    line = make_line(tmp_path)
+    line.edit_recipe(family="ec25", backup=["module", "dump"])
+    module = line.tray.modules["A1"]
+    module.traits = replace(module.traits, nak_program=2)
+    await line.flash()
+    record = record_of(line)
+    story = read_story(line.settings(), record)
+    assert record.closed is not None
+    dump = next(kept for kept in record.closed.evidence if kept.kind == "efs2")
+    length = "17825792 bytes"
+    assert "The module had backed itself up: it counted its backups from 1 to 2." in story.why()
+    assert f"Its EFS2 was kept as it was before the first erase: {length}." in story.why()
+    text = story.text(full=False)
+    assert "backups after: 2; backups before: 1; restores: 0" in text
+    assert f"efs2 {dump.sha256}\n  {length}, {dump.stored_bytes} packed; nothing to write" in text
+
+
+@pytest.mark.trio
+async def test_a_backup_that_failed_is_all_that_was_written(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    line.edit_recipe(family="ec25", backup=["module"])
+    module = line.tray.modules["A1"]
+    module.traits = replace(module.traits, counts_backups=False)
+    await line.flash()
+    why = read_story(line.settings(), record_of(line)).why()
+    assert why[0].startswith("D220 NO BACKUP: the module said OK, but its count of backups was 1")
+    assert "was not changed, but for the module's own backup, in this attempt" in " ".join(why)
+    assert not any("backed itself up:" in words for words in why)
+
+
+@pytest.mark.trio
 async def test_the_failure_that_counts_is_the_one_that_was_not_got_over(
     tmp_path: Path, tray_clock: object
 ) -> None:
