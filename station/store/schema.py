@@ -234,7 +234,7 @@ evidence = _table(
     sa.Column("length_bytes", sa.BigInteger, nullable=False),
     sa.Column("stored_bytes", sa.BigInteger, nullable=False),
 )
-"""Files kept beside the database, by the digest of their bytes; `kind` is `transcript` or `efs2`."""
+"""Files kept beside the database, by the digest of their bytes; `kind`: `transcript`, `efs2`."""
 
 # --- the line ---------------------------------------------------------------------------------
 

@@ -183,6 +183,10 @@ def at_seeds() -> Seeds:
         "identity_no_cgsn": echo_off + ati + rest[0] + reply(final="ERROR") + rest[2] * 2 + rest[3],
         "identity_urcs": echo_off + ati + b"\r\n+CFUN: 1\r\n" + b"".join(rest),
         "identity_echoed": echo_off + b"ATI\r" + ati + b"AT+QGMR\r" + rest[0] + rest[1],
+        "backup": echo_off
+        + reply("+QPRTPARA: (1-4)")
+        + reply("+QPRTPARA: 1,0,16,0,0,0,0,0,0,0,0,0,0,0")
+        + reply(),
         "bare_cr": ati.replace(b"\r\n", b"\r"),
         "bare_lf": ati.replace(b"\r\n", b"\n"),
         "nul": b"\0" * 7 + reply(),

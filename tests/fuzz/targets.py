@@ -131,6 +131,7 @@ TARGETS = (
         (
             Parser(wire.at_text, ()),
             Parser(wire.at_identity, (AtError, AtSilent)),
+            Parser(wire.at_backup, (AtError, AtSilent)),
         ),
         words.AT,
         guided=True,

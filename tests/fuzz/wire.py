@@ -8,7 +8,8 @@ from typing import Protocol
 
 from station.errors import AtError, FirehoseError, StationError
 from station.protocols import at_lines, diag, firehose_xml, hdlc, sahara
-from station.protocols.at import READS, AtChannel, ModuleIdentity, read_identity
+from station.protocols.at import COMMANDS, READS, AtChannel, ModuleIdentity, read_identity
+from station.protocols.at_backup import BackupCount, back_up, check_offer, read_count
 from station.protocols.dialogue import BytesSource, Dialogue
 from station.protocols.firehose import Firehose, Geometry, Profile
 from station.protocols.firehose_logs import find_storage_info
@@ -204,3 +205,20 @@ def at_identity(data: bytes) -> None:
         assert len(channel.urcs) <= 64
     for text in (identity.firmware, identity.imei, identity.serial, identity.model):
         assert text is None or (0 < len(text) <= 64 and text.isprintable())
+
+
+def at_backup(data: bytes) -> None:
+    played = Played(data)
+    try:
+        count = played.run(_backed_up(AtChannel()), REPLY_END)
+    finally:
+        assert {line[:-1].decode() for line in played.sent} <= set(COMMANDS)
+    assert min(count.backups, count.restores) >= 0
+    assert max(count.backups, count.restores) < 1_000_000_000
+
+
+def _backed_up(channel: AtChannel) -> Dialogue[BackupCount]:
+    yield from check_offer(channel, 1)
+    count = yield from read_count(channel, 1)
+    yield from back_up(channel, 1)
+    return count

@@ -87,6 +87,7 @@ AT = (
     b"\n",
     b"+CFUN: ",
     b"+EGMR: ",
+    b"+QPRTPARA: ",
     b"\r\nRDY\r\n",
     b"\0",
     b"\xff",
