@@ -1,8 +1,8 @@
 """Before anything is switched: the module copies its calibration inside itself.
 
-Its own count is the proof. Until it was told to write, whatever goes wrong is recovered from as
-in `identify`. From then on nothing is: cutting its power, or telling it again, could do the harm
-that the backup is made against.
+Its own count is the proof. Until it was told to write, what may pass is got over as anywhere. From
+then on nothing is tried: cutting its power, or telling it again, could do the harm that the backup
+is made against. So whatever goes wrong there is a BackupNotMade.
 """
 
 import trio

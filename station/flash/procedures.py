@@ -18,7 +18,7 @@ _EDL = "enter_edl"
 """From the first look to the last read-back, work that was cut short begins anew here."""
 
 QUECTEL_EDL = (
-    Step(BACKUP_STEP, back_up_inside, late=BackupNotMade, only_power=True),
+    Step(BACKUP_STEP, back_up_inside, late=BackupNotMade),
     Step("enter_edl", enter_edl, repeatable=True, late=NoDownloadMode),
     Step("load_programmer", load_programmer, late=NoHello, anew=_EDL),
     Step("configure", configure, anew=_EDL),

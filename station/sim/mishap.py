@@ -28,6 +28,7 @@ STEPS = (
     "reset",
     "confirm",
 )
+"""Of every flash; `backup` is one, too, where a recipe asks for it."""
 
 
 class What(Enum):

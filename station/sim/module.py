@@ -187,6 +187,8 @@ class SimModule:
             return "load_programmer"
         if interface == faces.DIAG:
             return "enter_edl"
+        if b"QPRTPARA" in data:
+            return "backup"
         return "confirm" if self.flashed else "identify"
 
     def _give_up(self) -> tuple[Reaction, ...]:

@@ -275,23 +275,6 @@ async def test_one_that_is_pulled_in_its_backup_is_not_taken_for_backed_up(
     assert SWITCH not in said(line.tray.modules["A1"])
 
 
-async def test_silence_before_the_backup_is_got_over(tmp_path: Path, tray_clock: object) -> None:
-    line = backing_up(tmp_path, "module")
-    line.switch_power()
-    module = line.tray.modules["A1"]
-
-    def mute(event: object) -> None:
-        if isinstance(event, StepStarted) and event.step == "backup" and not module.fate.struck:
-            line.befall("A1", Mishap(What.HANGS, "identify"))
-
-    line.tell = mute
-    record = by_slot(await line.flash())["A1"]
-    assert code_of(record) is None
-    assert module.fate.struck == 1
-    assert step_named(record, "recover").detail["rung"] == "cycle the power"
-    assert said(module).count(BACK_UP) == 1
-
-
 # --- the dump ---------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from station.firmware.package_store import PackageStore
 from station.sim.backend import SimBackend
 from station.sim.factory import Factory
 from station.sim.faults import Traits
-from station.sim.mishap import NONE, Mishap
+from station.sim.mishap import NONE, STEPS, Mishap
 from station.sim.module import SimModule
 from station.sim.port import SimPort
 from station.sim.tray import port_of
@@ -33,6 +33,9 @@ from station.store.writer import Store, open_store
 from station.transport.base import Backend
 
 T = TypeVar("T")
+
+STEPS_STRUCK = ("identify", "backup", *STEPS[1:])
+"""Where a mishap strikes."""
 
 SIZE_MB = 1
 FAMILY = "ec25"
@@ -75,6 +78,7 @@ class Bench:
     def __post_init__(self) -> None:
         names = [f"A{number}" for number in range(1, self.slots + 1)]
         self.settings = load_settings(_on_hubs_of_their_own(self.folder, names))
+        _with_backups(self.folder)
         self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=1)
         self.shelf = Shelf(PackageStore(self.settings.store))
         create_if_missing(self.settings.database)
@@ -157,6 +161,13 @@ class Bench:
 
         in_mock_time(work)
         return _programmed(module)
+
+
+def _with_backups(folder: Path) -> None:
+    """So that a mishap can strike in the module's own backup, too. A dump only takes long."""
+    path = folder / "recipes" / f"{FAMILY}-demo.yaml"
+    recipe = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(recipe | {"family": FAMILY, "backup": ["module"]}))
 
 
 def _on_hubs_of_their_own(folder: Path, names: list[str]) -> Path:

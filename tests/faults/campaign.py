@@ -11,9 +11,17 @@ from station.engine.once import Tally
 from station.engine.world import Order
 from station.model import AttemptRecord, Outcome
 from station.sim.faults import FAULTS, Traits
-from station.sim.mishap import NONE, STEPS, Cure, Mishap, What
+from station.sim.mishap import NONE, Cure, Mishap, What
 from station.sim.module import SimModule
-from tests.faults.bench import ANYBODY, NAMED, Bench, Rows, in_mock_time, is_calibrated
+from tests.faults.bench import (
+    ANYBODY,
+    NAMED,
+    STEPS_STRUCK,
+    Bench,
+    Rows,
+    in_mock_time,
+    is_calibrated,
+)
 from tests.faults.cut import Cut, Dead, MortalBackend
 
 ROUND_S = 3600.0
@@ -96,7 +104,7 @@ def _case(chance: random.Random) -> Case:
     return Case(
         Mishap(
             chance.choice(list(What)),
-            chance.choice(STEPS),
+            chance.choice(STEPS_STRUCK),
             chance.choice(list(Cure)),
             after=chance.choice((0, 0, 1, 2, 5, 20)),
             times=chance.choice((1, 1, 1, 2, 3, 1_000_000)),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from station.model import AttemptRecord, Mode
 from station.sim.backend import SimBackend
-from station.sim.mishap import STEPS, Cure, Mishap, What
+from station.sim.mishap import Cure, Mishap, What
 from station.sim.module import SimModule
-from tests.faults.bench import Bench, in_mock_time, is_calibrated
+from tests.faults.bench import STEPS_STRUCK, Bench, in_mock_time, is_calibrated
 
 TABLE = Path(__file__).with_name("table.txt")
 FOR_EVER = 1_000_000
@@ -52,7 +52,7 @@ def mishaps(step: str) -> Iterator[Mishap]:
 
 
 def all_mishaps() -> list[Mishap]:
-    return [mishap for step in STEPS for mishap in mishaps(step)]
+    return [mishap for step in STEPS_STRUCK for mishap in mishaps(step)]
 
 
 def row_of(mishap: Mishap, module: SimModule, record: AttemptRecord, bench: Bench) -> Row:
