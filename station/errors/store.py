@@ -88,3 +88,52 @@ class EvidenceDamaged(StoreError):
     code = "S522"
     headline = "EVIDENCE DAMAGED"
     remedy = "Restore the file from a backup and check the disk; the record is whole."
+
+
+# --- S53x: the station's own trouble ----------------------------------------------------------
+
+
+class NotRecorded(StoreError):
+    code = "S530"
+    headline = "NOT RECORDED"
+    remedy = "Leave the module in its slot: the result is kept and recorded as soon as that works."
+
+
+class ResultsWaiting(StoreError):
+    """No module is started meanwhile: its result would have to wait, too."""
+
+    code = "S531"
+    headline = "RESULTS WAIT"
+    remedy = "Check disk and database of the station; the results are recorded by themselves then."
+
+
+class ResultSetAside(StoreError):
+    code = "S532"
+    headline = "RESULT SET ASIDE"
+    remedy = "Call the line engineer: flash the unit again, look at the file and move it away."
+
+
+class RecordDamaged(DatabaseError):
+    code = "S533"
+    headline = "RECORD DAMAGED"
+    remedy = "Stop the engine, copy the file, restore the latest backup (*.bak), start it again."
+
+
+class ClockJumped(StoreError):
+    code = "S534"
+    headline = "CLOCK JUMPED"
+    remedy = "Check the time of the station (`timedatectl`); times in the record may be wrong."
+
+
+class NoDescriptors(StoreError):
+    code = "S535"
+    headline = "TOO MANY FILES"
+    remedy = "Close screens nobody looks at; if it stays, restart the engine and tell developers."
+
+
+class ResultsLost(StoreError):
+    code = "S536"
+    headline = "RESULTS LOST"
+    remedy = (
+        "Mend disk and database, then flash the named units again: no record has these results."
+    )

@@ -9,6 +9,7 @@ from station.model import (
     AttemptClosed,
     AttemptOpened,
     Failure,
+    Identifier,
     IdKind,
     Mode,
     Outcome,
@@ -87,6 +88,19 @@ def insert_verdict(connection: sa.Connection, closed: AttemptClosed) -> None:
     insert_rows(connection, schema.reading, readings)
     rows = [evidence_row(closed.attempt_id, kept) for kept in closed.evidence]
     insert_rows(connection, schema.evidence, rows)
+
+
+def insert_names(
+    connection: sa.Connection,
+    attempt_id: str,
+    names: Collection[Identifier],
+    *,
+    seen_utc_us: int,
+) -> None:
+    """They belong to the attempt's unit; an attempt without one finds or makes a unit by them."""
+    unit_id = unit_of_attempt(connection, attempt_id) or resolve(connection, names)
+    if unit_id is not None:
+        record_names(connection, unit_id, names, attempt_id, seen_utc_us=seen_utc_us)
 
 
 def unit_of_attempt(connection: sa.Connection, attempt_id: str) -> str | None:

@@ -10,11 +10,14 @@ their own and never wait for a commit.
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
 import trio
+from sqlalchemy.exc import IntegrityError
 
+from station.errors import DatabaseError, ResultSetAside
 from station.live import Counts
 from station.model import (
     AttemptClosed,
@@ -32,15 +35,17 @@ from station.store import counts, events, queries, schema, unfinished
 from station.store.database import database_errors, writer_engine
 from station.store.inserts import (
     insert_attempt,
+    insert_names,
     insert_rows,
     insert_verdict,
     interrupted_row,
     open_attempts,
-    unit_of_attempt,
 )
 from station.store.migrate import check
+from station.store.pending import Pending, Result, beside
 from station.store.rows import event_row, evidence_row, image_row, step_row
-from station.store.units import record_names, resolve
+from station.store.settle import insert_missing
+from station.store.waiting import Settled, Waiting
 
 T = TypeVar("T")
 
@@ -54,14 +59,20 @@ def now_utc_us() -> int:
 
 
 @asynccontextmanager
-async def open_store(url: str, *, clock: Callable[[], int] = now_utc_us) -> AsyncIterator["Store"]:
+async def open_store(
+    url: str, *, clock: Callable[[], int] = now_utc_us, pending: Path | None = None
+) -> AsyncIterator["Store"]:
     """The record, ready for writing. The database must exist at the right revision: raises
-    DatabaseError, SchemaOutdated, SchemaTooNew. `clock`: microseconds since the epoch, UTC."""
+    DatabaseError, SchemaOutdated, SchemaTooNew. `clock`: microseconds since the epoch, UTC.
+    `pending`: where results wait that cannot be committed; beside a SQLite file if not given."""
     limiter = trio.CapacityLimiter(1)
     await trio.to_thread.run_sync(check, url, limiter=limiter)
     engine = writer_engine(url)
+    folder = pending or beside(url)
+    waiting = Waiting(None if folder is None else Pending(folder))
+    await trio.to_thread.run_sync(waiting.prepare, limiter=limiter)
     try:
-        yield Store(url, engine, limiter, clock)
+        yield Store(url, engine, limiter, clock, waiting)
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(engine.dispose, limiter=limiter)
@@ -71,8 +82,14 @@ class Store:
     """Made by `open_store`."""
 
     def __init__(
-        self, url: str, engine: sa.Engine, limiter: trio.CapacityLimiter, clock: Callable[[], int]
+        self,
+        url: str,
+        engine: sa.Engine,
+        limiter: trio.CapacityLimiter,
+        clock: Callable[[], int],
+        waiting: Waiting,
     ) -> None:
+        self.waiting = waiting
         self._url = url
         self._engine = engine
         self._limiter = limiter
@@ -100,14 +117,8 @@ class Store:
     async def add_identifiers(self, attempt_id: str, identifiers: Iterable[Identifier]) -> None:
         """Commit names read during the attempt. They belong to its unit; an attempt opened
         without one finds or makes a unit by them."""
-        names, seen_utc_us = tuple(identifiers), self._clock()
-
-        def work(connection: sa.Connection) -> None:
-            unit_id = unit_of_attempt(connection, attempt_id) or resolve(connection, names)
-            if unit_id is not None:
-                record_names(connection, unit_id, names, attempt_id, seen_utc_us=seen_utc_us)
-
-        await self._commit(work)
+        names, seen_us = tuple(identifiers), self._clock()
+        await self._commit(lambda c: insert_names(c, attempt_id, names, seen_utc_us=seen_us))
 
     async def close_attempt(self, closed: AttemptClosed, steps: Sequence[StepRecord] = ()) -> None:
         """Commit the verdict and the steps not yet added; only then may it be shown."""
@@ -159,6 +170,31 @@ class Store:
                 connection.begin().rollback()
 
         await trio.to_thread.run_sync(lock_blocking, limiter=self._limiter)
+
+    # --- results that wait --------------------------------------------------------------------
+
+    async def keep(self, result: Result) -> Path | None:
+        """Keep a result that could not be committed: its file, or None if it is in memory only.
+        To be shielded by the caller."""
+        return await trio.to_thread.run_sync(self.waiting.keep, result, limiter=self._limiter)
+
+    async def settle(self) -> Settled:
+        """Commit what waits, as far as the database takes it. Raises nothing of the store's."""
+        return await trio.to_thread.run_sync(
+            self.waiting.settle, self._record_blocking, limiter=self._limiter
+        )
+
+    def _record_blocking(self, result: Result) -> None:
+        """Raises DatabaseError; ResultSetAside for what this database will never take."""
+        try:
+            with database_errors(self._url), self._engine.begin() as connection:
+                insert_missing(connection, result)
+        except DatabaseError as error:
+            if isinstance(error.__cause__, IntegrityError):
+                raise ResultSetAside(error.cause) from error
+            raise
+        except (LookupError, ValueError) as error:
+            raise ResultSetAside(f"the record holds an unknown value ({error})") from error
 
     # --- questions ----------------------------------------------------------------------------
 

@@ -324,7 +324,8 @@ def test_a_locked_database_is_said_in_words(url: str, monkeypatch: pytest.Monkey
 def test_a_database_that_vanished_is_not_made_anew(url: str, tmp_path: Path) -> None:
     def vanish() -> None:
         for file in tmp_path.glob("station.db*"):
-            file.unlink()
+            if file.is_file():
+                file.unlink()
 
     async def work(store: Store) -> None:
         vanish()

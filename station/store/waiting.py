@@ -1,0 +1,141 @@
+"""Results that are not in the record yet: in files, or in memory while not even those work.
+
+Blocks on disk; one thread at a time.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from station.errors import DatabaseError, ResultSetAside
+from station.model import AttemptRecord
+from station.store.pending import Pending, Result
+
+TURN_S = 3.0
+"""After so long the rest waits for the next turn: others want to commit, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a turn: now on record, and set aside with the reason."""
+
+    recorded: tuple[AttemptRecord, ...] = ()
+    aside: tuple[tuple[Path, str], ...] = ()
+
+
+class Waiting:
+    """`pending` None: there is no place for files. `why` is what the last turn met."""
+
+    def __init__(self, pending: Pending | None) -> None:
+        self._pending = pending
+        self._files: dict[int, Path] = {}
+        self._memory: dict[int, Result] = {}
+        self._aside: tuple[Path, ...] = ()
+        self._last = 0
+        self.why = ""
+
+    @property
+    def count(self) -> int:
+        return len(self._files) + len(self._memory)
+
+    @property
+    def unsafe(self) -> tuple[Result, ...]:
+        """Those that end with this process."""
+        return tuple(self._memory.values())
+
+    @property
+    def aside(self) -> tuple[Path, ...]:
+        """Files that were set aside, as of the last look."""
+        return self._aside
+
+    def prepare(self) -> None:
+        """Room on disk, and what lies there already."""
+        if self._pending is not None:
+            self._pending.prepare()
+            self.look()
+
+    def look(self) -> None:
+        """What lies in the folder; as before if it cannot be read."""
+        if self._pending is None:
+            return
+        with suppress(OSError):
+            self._files = self._pending.files()
+            self._aside = self._pending.aside()
+            self._last = max((self._last, *self._files))
+
+    def keep(self, result: Result) -> Path | None:
+        """Its file; None if it could only be remembered. Never raises."""
+        self._last += 1
+        number = self._last
+        self._memory[number] = result
+        self.save()
+        return self._files.get(number)
+
+    def save(self) -> None:
+        """Give files to the results that have none, as far as the disk allows."""
+        if self._pending is None:
+            self.why = "the database is a server's, and no folder was named for results"
+            return
+        for number, result in list(self._memory.items()):
+            try:
+                self._files[number] = self._pending.write(number, result)
+            except OSError as error:
+                self.why = f"{self._pending.folder}: {error.strerror}"
+                return
+            del self._memory[number]
+
+    def settle(self, commit: Callable[[Result], None]) -> Settled:
+        """Commit what waits, in the order of writing, until the database refuses. `commit` raises
+        DatabaseError, or ResultSetAside for what can never be recorded."""
+        self.look()
+        self.why = ""
+        recorded: list[AttemptRecord] = []
+        aside: list[tuple[Path, str]] = []
+        until_s = time.monotonic() + TURN_S
+        for number in sorted((*self._files, *self._memory)):
+            if time.monotonic() > until_s:
+                break
+            try:
+                result = self._result(number)
+                commit(result)
+            except ResultSetAside as error:
+                aside += self._put_aside(number, error.cause)
+            except DatabaseError as error:
+                self.why = error.cause
+                break
+            except OSError as error:
+                self.why = f"{self._files[number]}: {error.strerror}"
+            else:
+                self._forget(number)
+                recorded.append(result.record)
+        self.save()
+        self.prepare()  # the reserve may have been given up
+        return Settled(tuple(recorded), tuple(aside))
+
+    def _result(self, number: int) -> Result:
+        known = self._memory.get(number)
+        if known is not None or self._pending is None:
+            return self._memory[number]
+        return self._pending.read(self._files[number])
+
+    def _forget(self, number: int) -> None:
+        self._memory.pop(number, None)
+        place = self._files.pop(number, None)
+        if place is not None and self._pending is not None:
+            self._pending.remove(place)
+
+    def _put_aside(self, number: int, why: str) -> list[tuple[Path, str]]:
+        """A result without a file stays in memory until it has one."""
+        place = self._files.get(number)
+        if place is None or self._pending is None:
+            self.why = why
+            return []
+        try:
+            moved = self._pending.set_aside(place, "damaged")
+        except OSError as error:
+            self.why = f"{place}: {error.strerror}; {why}"
+            return []
+        del self._files[number]
+        return [(moved, why)]

@@ -1,0 +1,213 @@
+"""Results that could not be committed come into the record, once, as soon as it takes them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from station.model import AttemptRecord, Outcome, RecipeRef
+from station.store import database
+from station.store.pending import Pending, Result, beside
+from station.store.queries import find_attempts
+from station.store.waiting import Settled
+from station.store.writer import Store
+from tests.store.samples import (
+    BOOT,
+    IDENTIFY,
+    PROGRAM,
+    READ_BY_SAHARA,
+    attempt,
+    begun,
+    flashed,
+    rows,
+    stranger,
+    verdict,
+    written,
+)
+
+LARGE = RecipeRef("large", 1, "11" * 32, "x" * 200_000)
+"""More than the free pages of a database that may not grow."""
+
+
+def result(**changes: object) -> Result:
+    opened = attempt(**changes)
+    record = AttemptRecord(opened, verdict(opened), (IDENTIFY, PROGRAM), (BOOT,))
+    return Result(record, (READ_BY_SAHARA,))
+
+
+def folder_of(url: str) -> Pending:
+    folder = beside(url)
+    assert folder is not None
+    return Pending(folder)
+
+
+def kept(url: str, *results: Result) -> None:
+    async def work(store: Store) -> None:
+        for one in results:
+            await store.keep(one)
+
+    written(url, work)
+
+
+def settled(url: str) -> Settled:
+    answer: Settled = written(url, lambda store: store.settle())
+    return answer
+
+
+def everything(url: str) -> list[tuple[object, ...]]:
+    tables = [
+        *("attempt_opened", "attempt_closed", "step", "image_sent", "reading", "recipe"),
+        *("evidence", "unit", "unit_identifier"),
+    ]
+    return [row for table in tables for row in rows(url, f"SELECT * FROM {table}")]
+
+
+def full(store: Store, pages: int = 1) -> None:
+    """The writer's own connection may make the file no longer: SQLite's real SQLITE_FULL."""
+    with store._engine.connect() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+
+def roomy(store: Store) -> None:
+    full(store, pages=0x7FFF_FFFF)
+
+
+@pytest.mark.parametrize("committed", ["nothing", "opened", "steps", "all"])
+def test_what_is_missing_is_added_and_what_is_there_stays(url: str, committed: str) -> None:
+    waits = result()
+    opened = waits.record.opened
+    if committed == "opened":
+        begun(url, opened, IDENTIFY)
+    if committed == "steps":
+        begun(url, opened, IDENTIFY, PROGRAM)
+        written(url, lambda store: store.add_image(opened.attempt_id, 1, BOOT))
+    if committed == "all":
+        flashed(url, opened, waits.record.closed)
+    kept(url, waits)
+    assert settled(url).recorded == (waits.record,)
+    (found,) = find_attempts(url)
+    assert found.closed == waits.record.closed
+    assert (found.steps, found.images) == (waits.record.steps, waits.record.images)
+    assert found.opened.started_utc_us == opened.started_utc_us
+    assert READ_BY_SAHARA in found.opened.identifiers
+    assert find_attempts(url, chip=READ_BY_SAHARA.value) == [found]
+    assert folder_of(url).files() == {}
+
+
+def test_a_crash_between_commit_and_removal_costs_nothing(url: str) -> None:
+    waits = result()
+    kept(url, waits)
+    (place,) = folder_of(url).files().values()
+    data = place.read_bytes()
+    settled(url)
+    before = everything(url)
+    place.write_bytes(data)
+    assert settled(url).recorded == (waits.record,)
+    assert everything(url) == before
+    assert folder_of(url).files() == {}
+
+
+def test_another_truth_is_set_aside_and_the_others_are_recorded(url: str) -> None:
+    first, second, third = result(), result(), result()
+    opened = second.record.opened
+    flashed(url, opened, verdict(opened, duration_us=1))
+    kept(url, first, second, third)
+    done = settled(url)
+    assert done.recorded == (first.record, third.record)
+    ((place, why),) = done.aside
+    assert place.name.endswith(f"{opened.attempt_id}.json.damaged")
+    assert "attempt_closed differs in duration_us" in why
+    durations = [a.closed.duration_us for a in find_attempts(url) if a.closed is not None]
+    assert durations.count(1) == 1
+    assert len(durations) == 3
+
+
+def test_a_damaged_file_is_set_aside_and_the_others_are_recorded(url: str) -> None:
+    first, second = result(), result()
+    kept(url, first, second)
+    place = folder_of(url).files()[1]
+    place.write_bytes(place.read_bytes()[:100])
+    done = settled(url)
+    assert done.recorded == (second.record,)
+    assert [moved.name for moved, _ in done.aside] == [place.name + ".damaged"]
+
+
+def test_a_row_that_no_record_takes_is_set_aside(url: str) -> None:
+    whole = result()
+    assert whole.record.closed is not None
+    odd = replace(whole.record, closed=replace(whole.record.closed, outcome=Outcome.FAIL))
+    kept(url, Result(odd))
+    done = settled(url)
+    assert done.recorded == ()
+    assert "it refuses the row" in done.aside[0][1]
+    assert find_attempts(url) == []
+
+
+def test_they_are_recorded_in_the_order_of_writing(url: str) -> None:
+    """Also after a restart, and whatever their times say."""
+    first, second = result(started_utc_us=2_000_000), result(started_utc_us=1_000_000)
+    kept(url, first)
+    kept(url, second)
+    assert settled(url).recorded == (first.record, second.record)
+
+
+def test_a_locked_database_keeps_them_waiting(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+    waits = result()
+    kept(url, waits)
+
+    async def work(store: Store) -> None:
+        with stranger(url) as somebody:
+            somebody.execute("BEGIN EXCLUSIVE")
+            assert (await store.settle()).recorded == ()
+            assert store.waiting.count == 1
+            assert "another program kept it locked" in store.waiting.why
+            somebody.rollback()
+        assert (await store.settle()).recorded == (waits.record,)
+        assert store.waiting.count == 0
+
+    written(url, work)
+
+
+def test_a_full_database_keeps_them_waiting(url: str) -> None:
+    async def work(store: Store) -> None:
+        full(store)
+        await store.keep(result(recipe=LARGE))
+        assert (await store.settle()).recorded == ()
+        assert "the disk is full" in store.waiting.why
+        assert find_attempts(url) == []
+        roomy(store)
+        assert len((await store.settle()).recorded) == 1
+
+    written(url, work)
+
+
+def test_without_a_place_on_disk_they_are_remembered(url: str, tmp_path: Path) -> None:
+    """A file in place of the folder: not even root can write there."""
+    in_the_way = tmp_path / "station.db.pending"
+    waits = result(recipe=LARGE)
+
+    async def work(store: Store) -> None:
+        for path in in_the_way.iterdir():
+            path.unlink()
+        in_the_way.rmdir()
+        in_the_way.touch()
+        assert await store.keep(waits) is None
+        assert store.waiting.unsafe == (waits,)
+        assert str(in_the_way) in store.waiting.why
+        full(store)
+        await store.settle()
+        assert store.waiting.unsafe == (waits,)
+        in_the_way.unlink()
+        await store.settle()
+        assert not store.waiting.unsafe
+        assert store.waiting.count == 1
+        roomy(store)
+        assert (await store.settle()).recorded == (waits.record,)
+
+    written(url, work)
+    assert folder_of(url).files() == {}
+
+
+def test_a_server_has_a_folder_only_if_one_is_named() -> None:
+    assert beside("postgresql://station@db/record") is None
