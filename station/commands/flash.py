@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import trio
 
-from station.commands.exits import Exit, is_stations_fault, say
+from station.commands.exits import Exit, complain, is_stations_fault, say
 from station.commands.reporter import Reporter, print_results
 from station.config import Families, LoadedRecipe, Settings, load_families, load_recipes
+from station.engine.backlog import Backlog, results_folder
 from station.engine.evidence import close_interrupted
 from station.engine.lock import own
 from station.engine.once import Tally, flash_once
@@ -98,6 +99,8 @@ def run_flash(
             reporter.stop()
     if tally.unknown is not None:
         say(f"{UnmappedPort.code} {UnmappedPort.headline}: {tally.unknown}; it was left alone")
+    if tally.unrecorded is not None:
+        complain(tally.unrecorded)
     if not request.json:
         print_results(slots, tally.records, tally.lost)
     return Flashed(_exit(tally, slots) if reporter.heard else Exit.STATION, tally.aborted)
@@ -125,10 +128,12 @@ async def _flash(
     shelf = Shelf(PackageStore(settings.store))
     stop = Stop()
     try:
-        async with open_store(settings.database) as store, trio.open_nursery() as nursery:
+        async with (
+            open_store(settings.database, pending=results_folder(settings)) as store,
+            trio.open_nursery() as nursery,
+        ):
             nursery.start_soon(obey_signals, stop)
             nursery.start_soon(_narrate, stop)
-            await close_interrupted(store, settings)
             world = World(
                 settings=settings,
                 families=families,
@@ -140,6 +145,8 @@ async def _flash(
                 tell=reporter.tell,
                 power=backend.power(),
             )
+            await Backlog(world).start()
+            await close_interrupted(store, settings)
             orders = {slot.name: _order(request, slot.name) for slot in slots}
             tally = await flash_once(world, slots, orders, wait_s=request.wait_s, stop=stop)
             nursery.cancel_scope.cancel()

@@ -150,7 +150,7 @@ class Attempt:
     async def run(self) -> None:
         """From the first look to the committed verdict.
 
-        Raises StoreError only if the verdict could not be committed. Cancelled, it gives an
+        Raises NotRecorded only if the verdict could not be committed. Cancelled, it gives an
         untouched module back, records ABORTED and lets the cancellation go on.
         """
         self.port.meant = self._is_meant
@@ -191,7 +191,7 @@ class Attempt:
             return Outcome.NO_CHANGE
         preflight = Step("preflight", self._preflight, late=StationOverdue)
         await self.runner.run(preflight, limit_s=PREFLIGHT_S)
-        await self._open()
+        await self.journal.open(self._opened())
         await self._flash()
         return Outcome.PASS
 
@@ -300,39 +300,36 @@ class Attempt:
             )
         return failure
 
-    async def _open(self) -> None:
+    def _opened(self) -> AttemptOpened:
         session = self.session
         recipe, plan = self.recipe, session.plan
-        await self.journal.open(
-            AttemptOpened(
-                attempt_id=self.journal.attempt_id,
-                station=self.world.settings.station.name,
-                site=self.world.settings.station.site,
-                slot=self.port.slot.name,
-                port_path=self.port_path,
-                operator=self.world.operator,
-                software_version=__version__,
-                trigger=self.order.trigger,
-                started_utc_us=self.started_utc_us,
-                unit=session.unit,
-                identifiers=tuple(session.identifiers),
-                recipe=None if recipe is None else recipe.ref,
-                package=self.package,
-                plan_sha256=None if plan is None else plan.sha256,
-                plan_json=None if plan is None else plan.to_json(),
-            )
+        return AttemptOpened(
+            attempt_id=self.journal.attempt_id,
+            station=self.world.settings.station.name,
+            site=self.world.settings.station.site,
+            slot=self.port.slot.name,
+            port_path=self.port_path,
+            operator=self.world.operator,
+            software_version=__version__,
+            trigger=self.order.trigger,
+            started_utc_us=self.started_utc_us,
+            unit=session.unit,
+            identifiers=tuple(session.identifiers),
+            recipe=None if recipe is None else recipe.ref,
+            package=self.package,
+            plan_sha256=None if plan is None else plan.sha256,
+            plan_json=None if plan is None else plan.to_json(),
         )
 
     async def _close(self, outcome: Outcome, failure: Failure | None) -> None:
         await self.session.close()
-        if self.journal.opened is None:
-            await self._open()
         after = self.session.after
         self.port.witness = lambda _: None
         kept = await self.evidence.keep(outcome, failure)
         if kept.trouble is not None:
             self.world.show(Notice(self.port.slot.name, kept.words))
         self.record = await self.journal.close(
+            self._opened(),
             AttemptClosed(
                 attempt_id=self.journal.attempt_id,
                 outcome=outcome,
@@ -345,7 +342,7 @@ class Attempt:
                 final_mode=self.session.mode,
                 readings=_readings(after) | kept.readings,
                 evidence=kept.files,
-            )
+            ),
         )
         await self.evidence.done()
 

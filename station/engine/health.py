@@ -6,8 +6,17 @@ from pathlib import Path
 
 import trio
 
+from station.engine.backlog import Backlog
 from station.engine.ports import PortBoard
-from station.errors import DatabaseError, DiskTrouble, PortsUnwatched, StationError
+from station.errors import (
+    DatabaseError,
+    DiskTrouble,
+    PortsUnwatched,
+    ResultSetAside,
+    ResultsWaiting,
+    StationError,
+)
+from station.model import AttemptRecord
 from station.store.writer import Store
 
 LOOK_S = 2.0
@@ -16,6 +25,9 @@ PING_S = 5.0
 
 STALE_S = 15.0
 """Ports not scanned, or house not looked at, for so long: something hangs."""
+
+_ALARMS_ONLY = frozenset({ResultSetAside})
+"""Troubles that a person must know and that keep no module from being started."""
 
 RESERVE_BYTES = 512 << 20
 """Results need room even when everything else has filled the disk."""
@@ -29,6 +41,7 @@ class Health:
     store: Store
     board: PortBoard
     folders: tuple[Path, ...]
+    backlog: Backlog
     report: dict[type[StationError], str | None] = field(default_factory=dict)
     looked_s: float = field(default_factory=trio.current_time)
     answered_s: float = field(default_factory=trio.current_time)
@@ -37,8 +50,10 @@ class Health:
     @property
     def obstacle(self) -> StationError | None:
         """What keeps modules from being started."""
-        troubles = (kind(cause) for kind, cause in self.report.items() if cause is not None)
-        return next(troubles, None)
+        for kind, cause in self.report.items():
+            if cause is not None and kind not in _ALARMS_ONLY:
+                return kind(cause)
+        return None
 
     @property
     def is_alive(self) -> bool:
@@ -47,12 +62,16 @@ class Health:
         latest_s = min(self.looked_s, self.answered_s, self.board.watched_s)
         return trio.current_time() - latest_s < STALE_S
 
-    async def look(self) -> None:
-        """Once. Never raises a StationError."""
+    async def look(self) -> tuple[AttemptRecord, ...]:
+        """Once; what waited and is on record now. Never raises a StationError."""
         self.report[DatabaseError] = await self._database()
+        recorded = await self.backlog.catch_up()
+        self.report[ResultsWaiting] = self.backlog.trouble
+        self.report[ResultSetAside] = self.backlog.aside
         self.report[DiskTrouble] = self._disk()
         self.report[PortsUnwatched] = self._ports()
         self.looked_s = trio.current_time()
+        return recorded
 
     async def _database(self) -> str | None:
         try:

@@ -3,12 +3,13 @@
 Until the attempt is opened, facts wait in memory: a module that was only read may be forgotten,
 and a refusal is opened and closed in one go. From then on each fact is committed as it becomes
 true. If the database fails while a module is half written, the flash goes on and the facts wait
-for the closing commit: a record can be repeated, a brick cannot.
+for the closing commit: a record can be repeated, a brick cannot. If that fails, too, the whole
+result waits on disk until the database takes it.
 """
 
 from dataclasses import dataclass, field
 
-from station.errors import Bug, StoreError
+from station.errors import NotRecorded, StationError, StoreError
 from station.model import (
     AttemptClosed,
     AttemptOpened,
@@ -17,6 +18,7 @@ from station.model import (
     ImageSent,
     StepRecord,
 )
+from station.store.pending import Result
 from station.store.writer import Store
 
 
@@ -32,6 +34,8 @@ class Journal:
     _saved_steps: int = 0
     _saved_images: int = 0
     _learnt: tuple[Identifier, ...] = ()
+    _names: tuple[Identifier, ...] = ()
+    """All that were read since the attempt was opened."""
 
     async def open(self, opened: AttemptOpened) -> None:
         """Commit the attempt with the steps so far. Raises StoreError: then nothing is written."""
@@ -49,20 +53,30 @@ class Journal:
 
     async def identifiers(self, identifiers: tuple[Identifier, ...]) -> None:
         """Committed before anything is erased. Raises StoreError."""
+        self._names += identifiers
         await self.store.add_identifiers(self.attempt_id, identifiers)
 
     async def learn(self, identifiers: tuple[Identifier, ...]) -> None:
         """Names read when the module is written already: they may wait for `close`."""
+        self._names += identifiers
         self._learnt += identifiers
         await self._save_if_possible()
 
-    async def close(self, closed: AttemptClosed) -> AttemptRecord:
-        """Commit the verdict and whatever is still waiting. Raises StoreError."""
-        if self.opened is None:
-            raise Bug("an attempt is closed that was never opened")
-        await self._save()
-        await self.store.close_attempt(closed)
-        return AttemptRecord(self.opened, closed, tuple(self.steps), tuple(self.images))
+    async def close(self, opened: AttemptOpened, closed: AttemptClosed) -> AttemptRecord:
+        """Commit the verdict and whatever is still waiting, `opened` too if it never was. Raises
+        NotRecorded, with everything kept, whatever was in the way."""
+        record = AttemptRecord(self.opened or opened, closed, tuple(self.steps), tuple(self.images))
+        try:
+            if self.opened is None:
+                await self.open(opened)
+            await self._save()
+            await self.store.close_attempt(closed)
+        except Exception as error:
+            cause = error.cause if isinstance(error, StationError) else repr(error)
+            place = await self.store.keep(Result(record, self._names))
+            where = "only the engine remembers it" if place is None else f"it waits in {place}"
+            raise NotRecorded(f"the result is not on record, {where}: {cause}") from error
+        return record
 
     async def _save_if_possible(self) -> None:
         if self.opened is None:

@@ -177,7 +177,10 @@ class Line:
             await self.floor.stirred.wait()
 
     async def _look_after(self) -> None:
-        await self.health.look()
+        for record in await self.health.look():
+            self._recorded(record)
+        due, self.health.backlog.due = self.health.backlog.due, []
+        self.guard.due.extend(due)
         self._on_health()
         await trio.sleep(LOOK_S)
 
@@ -215,6 +218,13 @@ class Line:
             self.places[slot].take_out(reason)
             self.feed.log(f"taken out of the line: {reason}", slot=slot, good=False)
         self.on_fate()
+
+    def _recorded(self, record: AttemptRecord) -> None:
+        """A result that had to wait is on record: from now on it counts like any other."""
+        place = self.places.get(record.opened.slot)
+        if place is not None:
+            place.recorded(record)
+            self._ended(record.opened.slot, record)
 
     def on_fate(self) -> None:
         """The line was stopped, or lifted; a hub failed, or is back."""

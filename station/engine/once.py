@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from station.engine.attempt import Attempt
+from station.engine.backlog import Backlog
 from station.engine.guard import Guard
 from station.engine.ports import PortBoard
 from station.engine.stop import Stop
@@ -23,6 +24,8 @@ class Tally:
     lost: dict[str, Failure] = field(default_factory=dict)
     aborted: bool = False
     """A person stopped it."""
+    unrecorded: StoreError | None = None
+    """Results that wait for the next start, or are lost."""
     unknown: str | None = None
     """Modules on ports of no slot, which were left alone."""
 
@@ -58,9 +61,23 @@ async def flash_once(
                 tray.start_soon(_one, world, attempt, scope, tally)
                 watching.start_soon(_stop, attempt, scope, stop)
         watching.cancel_scope.cancel()
+    if tally.lost:
+        await _try_again(world, tally)
     await _record_hubs(world, board)
     tally.aborted = stop.gently.is_set()
     return tally
+
+
+async def _try_again(world: World, tally: Tally) -> None:
+    """What could not be recorded a moment ago may be now."""
+    backlog = Backlog(world)
+    for record in await backlog.last_try():
+        if record.opened.slot in tally.lost:
+            _count(world, record, tally)
+    try:
+        backlog.require_empty()
+    except StoreError as error:
+        tally.unrecorded = error
 
 
 async def _record_hubs(world: World, board: PortBoard) -> None:
@@ -104,5 +121,10 @@ async def _one(world: World, attempt: Attempt, scope: trio.CancelScope, tally: T
                 world.show(SlotFailed(slot, lost))
     finally:
         if attempt.record is not None:
-            tally.records.append(attempt.record)
-            world.show(AttemptEnded(slot, attempt.record))
+            _count(world, attempt.record, tally)
+
+
+def _count(world: World, record: AttemptRecord, tally: Tally) -> None:
+    tally.lost.pop(record.opened.slot, None)
+    tally.records.append(record)
+    world.show(AttemptEnded(record.opened.slot, record))

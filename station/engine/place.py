@@ -393,6 +393,13 @@ class Place:
         if attempt.record is not None:
             self._floor.ended(self._name, attempt.record)
 
+    def recorded(self, record: AttemptRecord) -> None:
+        """A result that could not be committed at first is on record: its verdict may be shown."""
+        self._floor.verdicts += 1
+        if self.view.attempt_id == record.opened.attempt_id and self.state not in BUSY:
+            self._tale.show(views.with_verdict(self.view, record))
+            self._tale.verdict()
+
     async def _look_back(self, record: AttemptRecord | None) -> None:
         """ALREADY PASS: a unit that needed nothing may have been flashed here before."""
         if record is None or record.closed is None:

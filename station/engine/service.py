@@ -10,6 +10,7 @@ import trio
 
 from station import __version__
 from station.config import Families, Settings
+from station.engine.backlog import Backlog, results_folder
 from station.engine.desk import Desk
 from station.engine.evidence import close_interrupted
 from station.engine.feed import Feed
@@ -56,12 +57,12 @@ async def run_engine(
     """Serve until `stop` is asked for, or nobody watched an idle line for `linger_s`.
 
     The caller owns database and ports (`station.engine.lock.own`). `ready` is awaited once
-    screens can connect. Raises StationError for what keeps the engine from starting.
+    screens can connect. Raises StationError for what keeps the engine from starting, ResultsWaiting
+    or ResultsLost for what is not on record when it ends.
     """
     shelf = Shelf(PackageStore(settings.store))
     try:
-        async with open_store(settings.database) as store:
-            await close_interrupted(store, settings)
+        async with open_store(settings.database, pending=results_folder(settings)) as store:
             world = World(
                 settings=settings,
                 families=families,
@@ -73,7 +74,14 @@ async def run_engine(
                 tell=lambda _: None,
                 power=backend.power(),
             )
-            await _serve(world, stop, notify, hands, linger_s, ready)
+            backlog = Backlog(world)
+            await backlog.start()
+            await close_interrupted(store, settings)
+            try:
+                await _serve(world, stop, notify, hands, linger_s, ready)
+            finally:
+                await backlog.last_try()
+                backlog.require_empty()
     finally:
         shelf.close()
 
@@ -85,7 +93,7 @@ async def make_line(world: World, stop: Stop) -> Line:
     await board.refresh()
     slots = [fresh(s.name, SlotState.EMPTY, None, world.clock()) for s in settings.slots]
     feed = Feed(slots, LineView(LineState.DISARMED), world.clock)
-    health = Health(world.store, board, _folders(settings))
+    health = Health(world.store, board, _folders(settings), Backlog(world))
     await health.look()
     line = Line(world, board, feed, health, stop)
     for slot, event in (await world.store.held_slots(settings.station.name)).items():

@@ -73,7 +73,7 @@ def with_verdict(view: SlotView, record: AttemptRecord) -> SlotView:
 
 def with_trouble(view: SlotView, failure: Failure) -> SlotView:
     """The slot whose verdict could not be committed: there is none."""
-    return replace(view, outcome=None, failure=failure, step=None, bytes_per_s=0)
+    return replace(view, outcome=None, failure=failure, earlier=None, step=None, bytes_per_s=0)
 
 
 def step_view(record: StepRecord) -> StepView:

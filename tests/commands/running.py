@@ -86,12 +86,12 @@ class Engine:
     def see(self, slot: str, *states: SlotState) -> Picture:
         return self.until(lambda picture: picture.slots[slot].state in states)
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> str:
-        """Send a signal, wait for the end; what it said. Fails unless it ends well."""
+    def end(self, number: signal.Signals = signal.SIGTERM, code: int = 0) -> str:
+        """Send a signal, wait for the end; what it said. Fails unless it ends with this code."""
         self.process.send_signal(number)
         assert self.process.stderr is not None
         words = self.process.stderr.read()
-        assert self.process.wait(DEADLINE_S) == 0, words
+        assert self.process.wait(DEADLINE_S) == code, words
         return words
 
 

@@ -1,5 +1,6 @@
 """The engine as a process: it serves, drains, aborts, dies and starts again."""
 
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -119,6 +120,24 @@ def test_after_kill_minus_nine_the_next_engine_tells_what_was_interrupted(tmp_pa
         again.see("A1", SlotState.WAITING)
         again.end()
     assert not (tmp_path / "station.sock").exists()
+
+
+def test_a_result_that_no_disk_takes_is_named_when_the_engine_ends(tmp_path: Path) -> None:
+    config = files(tmp_path, 1)
+    with engine(config, "--speed", "10") as running:
+        running.arm()
+        running.until(is_written)
+        limits = resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (0, limits[1]))
+        picture = running.see("A1", SlotState.DONE)
+        failure = picture.slots["A1"].failure
+        assert picture.slots["A1"].outcome is None
+        assert failure is not None
+        assert failure.code == "S530"
+        words = running.end(code=Exit.STATION)
+    assert "S536 RESULTS LOST" in words
+    assert "slot A1" in words
+    assert "PASS" in words
 
 
 def test_an_engine_that_nobody_looks_at_ends_by_itself(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import trio
 import trio.testing
 
 from station.config import load_families, load_recipes
+from station.engine.backlog import Backlog
 from station.engine.desk import Desk
 from station.engine.evidence import close_interrupted
 from station.engine.line import Line
@@ -74,7 +75,6 @@ async def running(bench: tray.Line) -> AsyncIterator[Running]:
     shelf = Shelf(PackageStore(settings.store))
     try:
         async with open_store(settings.database) as store:
-            await close_interrupted(store, settings)
             world = World(
                 settings=settings,
                 families=load_families(settings.families),
@@ -85,6 +85,8 @@ async def running(bench: tray.Line) -> AsyncIterator[Running]:
                 operator="nobody",
                 tell=lambda _: None,
             )
+            await Backlog(world).start()
+            await close_interrupted(store, settings)
             line = await make_line(world, Stop())
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(line.run)

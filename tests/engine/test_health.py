@@ -36,6 +36,15 @@ class _Store:
             raise DatabaseError("database is locked")
 
 
+class _Nothing:
+    """No results wait."""
+
+    trouble = aside = None
+
+    async def catch_up(self) -> tuple[()]:
+        return ()
+
+
 class _BlindBackend(SimBackend):
     """No USB any more, from a moment on."""
 
@@ -49,7 +58,7 @@ class _BlindBackend(SimBackend):
 
 async def _health(tmp_path: Path, store: _Store, nursery: trio.Nursery) -> Health:
     board = PortBoard(_BlindBackend(()), ())
-    health = Health(store, board, (tmp_path,))  # type: ignore[arg-type] # a fake that only pings
+    health = Health(store, board, (tmp_path,), _Nothing())  # type: ignore[arg-type] # fakes
 
     async def watch() -> None:
         while True:

@@ -10,7 +10,16 @@ import trio
 from station.engine.once import Tally
 from station.engine.world import Order
 from station.errors import DatabaseError, UsbAccess
-from station.model import AttemptClosed, DeviceInfo, Mode, Outcome, StepRecord, StepStarted
+from station.model import (
+    AttemptClosed,
+    AttemptEnded,
+    DeviceInfo,
+    Mode,
+    Outcome,
+    SlotFailed,
+    StepRecord,
+    StepStarted,
+)
 from station.sim.backend import SimPipe
 from station.store.writer import Store
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
@@ -46,6 +55,7 @@ async def dies_in(line: Line, step: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
     with monkeypatch.context() as patched:
         patched.setattr(Store, "close_attempt", die)
+        patched.setattr(Store, "keep", die)
         await flash_until(line, step, lambda: stop_now(line))
 
 
@@ -249,10 +259,12 @@ async def test_a_pulled_module_ends_its_own_attempt_only(
 
 
 @pytest.mark.trio
-async def test_a_verdict_that_cannot_be_saved_is_none(
+async def test_a_verdict_that_was_refused_once_is_recorded_a_moment_later(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = make_line(tmp_path, slots=2)
+    told: list[object] = []
+    line.tell = told.append
     close: Callable[[Store, AttemptClosed], Awaitable[None]] = Store.close_attempt
 
     async def refuse_first(self: Store, closed: AttemptClosed) -> None:
@@ -264,13 +276,43 @@ async def test_a_verdict_that_cannot_be_saved_is_none(
     refused: list[AttemptClosed] = []
     monkeypatch.setattr(Store, "close_attempt", refuse_first)
     tally = await line.flash()
-    assert len(tally.records) == len(tally.lost) == 1
-    (failure,) = tally.lost.values()
-    assert failure.code == "S501"
-    (slot,) = tally.lost
-    (row,) = line.recorded(slot=slot)
+    assert (len(tally.records), tally.lost, tally.unrecorded) == (2, {}, None)
+    (refusal,) = [seen for seen in told if isinstance(seen, SlotFailed)]
+    assert refusal.failure.code == "S530"
+    ends = [seen for seen in told if isinstance(seen, AttemptEnded)]
+    assert [end.slot for end in ends[-1:]] == [refusal.slot]
+    (row,) = line.recorded(slot=refusal.slot)
+    assert row.closed is not None
+    assert ends[-1].record.closed is not None
+    assert row.closed.duration_us == ends[-1].record.closed.duration_us
+
+
+@pytest.mark.trio
+async def test_a_verdict_that_stays_refused_waits_for_the_next_start(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise DatabaseError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "close_attempt", refuse)
+        patched.setattr(Store, "_record_blocking", refuse)
+        tally = await line.flash()
+    assert tally.records == []
+    assert tally.lost["A1"].code == "S530"
+    assert str(tally.unrecorded).startswith("1 not recorded yet: the disk is full")
+    (row,) = line.recorded(slot="A1")
     assert row.closed is None
-    monkeypatch.undo()
+
+    line.unplug("A1")
+    await line.flash()
+    first, second = line.recorded(slot="A1")
+    assert first.closed is not None
+    assert first.closed.outcome is Outcome.PASS
+    assert first.steps[: len(row.steps)] == row.steps
+    assert code_of(second) == "U101"
 
 
 @pytest.mark.trio

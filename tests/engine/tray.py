@@ -12,6 +12,7 @@ import yaml
 
 from station.commands.demo_files import SIZE_MB, write_demo_files
 from station.config import Settings, load_families, load_recipes, load_settings
+from station.engine.backlog import Backlog
 from station.engine.evidence import close_interrupted
 from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
@@ -140,7 +141,6 @@ async def flash_line(
     chosen = [slot for slot in settings.slots if not slots or slot.name in slots]
     try:
         async with open_store(settings.database) as store:
-            await close_interrupted(store, settings)
             world = World(
                 settings=settings,
                 families=load_families(settings.families),
@@ -152,6 +152,8 @@ async def flash_line(
                 tell=tell,
                 power=power,
             )
+            await Backlog(world).start()
+            await close_interrupted(store, settings)
             orders = {slot.name: order or Order("test") for slot in chosen}
             return await flash_once(world, chosen, orders, wait_s=wait_s, stop=stop or Stop())
     finally:

@@ -1,0 +1,183 @@
+"""A database or disk in trouble: no false verdict, no lost row, and on again by itself."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from station.engine.backlog import LAST_S, Backlog
+from station.engine.health import LOOK_S
+from station.errors import ResultsLost, ResultsWaiting
+from station.live import SlotState as S
+from station.live import SlotView
+from station.model import Outcome
+from station.store import database
+from station.store.events import find_events
+from station.store.pending import beside
+from tests.engine.line import Running, running
+from tests.engine.tray import Line, code_of, make_line
+from tests.fakes.disk import dead_disk
+from tests.store.samples import stranger
+
+Trouble = Callable[[Line], AbstractContextManager[None]]
+
+
+@contextmanager
+def locked(bench: Line) -> Iterator[None]:
+    """Another program writes for as long as it likes."""
+    with stranger(bench.settings().database) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def dead(bench: Line) -> Iterator[None]:
+    """No file can be written, neither the database nor any other."""
+    with dead_disk():
+        yield
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite waits for locks by the wall's clock."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+
+
+async def until_step(run: Running, slot: str, step: str) -> None:
+    with trio.fail_after(400), run.line.feed.subscribe() as screen:
+        while run[slot].step != step:
+            await screen.take()
+
+
+def codes(run: Running) -> list[str]:
+    return [alarm.code for alarm in run.line.feed.line.alarms]
+
+
+def assert_no_verdict(view: SlotView) -> None:
+    assert view.outcome is None
+    assert view.failure is not None
+    assert view.failure.code == "S530"
+
+
+def folder(bench: Line) -> Path:
+    found = beside(bench.settings().database)
+    assert found is not None
+    return found
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("trouble", [locked, dead])
+@pytest.mark.parametrize("step", ["program", "confirm"])
+async def test_a_result_that_cannot_be_committed_is_no_verdict_until_it_is(
+    tmp_path: Path, tray_clock: object, impatient: None, trouble: Trouble, step: str
+) -> None:
+    bench = make_line(tmp_path, slots=2)
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        await until_step(run, "A1", step)
+        with trouble(bench):
+            assert_no_verdict(await run.see("A1", S.DONE))
+            run.plug("A2")
+            await run.until(lambda: "S531" in codes(run))
+            await run.see("A2", S.WAITING)
+            await trio.sleep(300)
+            assert_no_verdict(run["A1"])
+            assert run["A2"].state is S.WAITING
+            assert bench.tray.modules["A2"].out_log.entries == []
+            assert run.line.health.is_alive
+        view = await run.see("A2", S.DONE)
+        assert view.outcome is Outcome.PASS, view.failure
+        assert run["A1"].outcome is Outcome.PASS
+        assert run["A1"].failure is None
+        await run.until(lambda: codes(run) == [])
+        await run.until(lambda: run.line.feed.line.counts.good == 2)
+    (record,) = bench.recorded(slot="A1")
+    assert code_of(record) is None
+    assert [s.name for s in record.steps][-1] == "confirm"
+    assert len(record.images) > 5
+    assert [path.name for path in folder(bench).iterdir()] == ["reserve"]
+
+
+@pytest.mark.trio
+async def test_a_refusal_that_was_never_opened_waits_whole(
+    tmp_path: Path, tray_clock: object, impatient: None
+) -> None:
+    """The database goes away before the attempt is opened: nothing was sent to the module."""
+    bench = make_line(tmp_path)
+    before = bench.fingerprint("A1")
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        await until_step(run, "A1", "identify")
+        with locked(bench):
+            assert_no_verdict(await run.see("A1", S.DONE))
+            assert bench.recorded() == []
+        await run.until(lambda: run["A1"].outcome is not None)
+        assert run["A1"].outcome is Outcome.ERROR
+    (record,) = bench.recorded()
+    assert code_of(record) == "S501"
+    assert bench.fingerprint("A1") == before
+
+
+@pytest.mark.trio
+async def test_an_engine_that_dies_meanwhile_leaves_the_result_to_the_next(
+    tmp_path: Path, tray_clock: object, impatient: None
+) -> None:
+    bench = make_line(tmp_path)
+    with ExitStack() as until_it_is_dead:
+        async with running(bench) as run:
+            await run.arm()
+            run.plug("A1")
+            await until_step(run, "A1", "confirm")
+            until_it_is_dead.enter_context(locked(bench))
+            await run.see("A1", S.DONE)
+            with pytest.raises(ResultsWaiting, match="the next start records"):
+                Backlog(run.line.world).require_empty()
+    async with running(bench) as run:
+        view = await run.see("A1", S.DONE)
+        assert view.outcome is Outcome.PASS
+    (record,) = bench.recorded()
+    assert code_of(record) is None
+
+
+@pytest.mark.trio
+async def test_an_engine_that_ends_names_the_results_it_could_save_nowhere(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path)
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        await until_step(run, "A1", "confirm")
+        with dead_disk():
+            await run.see("A1", S.DONE)
+            backlog, began = Backlog(run.line.world), trio.current_time()
+            assert await backlog.last_try() == ()
+            assert LAST_S <= trio.current_time() - began < LAST_S + LOOK_S
+            with pytest.raises(ResultsLost) as raised:
+                backlog.require_empty()
+    imei = bench.tray.modules["A1"].identity.imei
+    assert f"slot A1 {imei} PASS" in raised.value.cause
+
+
+@pytest.mark.trio
+async def test_a_damaged_file_is_set_aside_with_alarm_and_event_and_stops_nothing(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path)
+    folder(bench).mkdir(parents=True)
+    name = "000001-01a22110-b70a-74dd-9925-199fc20c693d.json"
+    (folder(bench) / name).write_text("not what it was")
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        assert (await run.see("A1", S.DONE)).outcome is Outcome.PASS
+        assert codes(run) == ["S532"]
+        (alarm,) = run.line.feed.line.alarms
+        assert alarm.cause.endswith(f"{name}.damaged")
+    (event,) = find_events(bench.settings().database, kind="result_set_aside")
+    assert str(event.detail["file"]).endswith(f"{name}.damaged")
+    assert "does not begin" in str(event.detail["why"])
