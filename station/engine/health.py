@@ -12,6 +12,7 @@ from station.errors import (
     DatabaseError,
     DiskTrouble,
     PortsUnwatched,
+    RecordDamaged,
     ResultSetAside,
     ResultsWaiting,
     StationError,
@@ -65,6 +66,7 @@ class Health:
     async def look(self) -> tuple[AttemptRecord, ...]:
         """Once; what waited and is on record now. Never raises a StationError."""
         self.report[DatabaseError] = await self._database()
+        self.report[RecordDamaged] = self.store.damaged
         recorded = await self.backlog.catch_up()
         self.report[ResultsWaiting] = self.backlog.trouble
         self.report[ResultSetAside] = self.backlog.aside

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from station.errors import DatabaseError
+from station.errors import DatabaseError, RecordDamaged
 
 BUSY_TIMEOUT_S = 5.0
 """How long a call waits for another process that is writing."""
@@ -35,6 +35,8 @@ _SQLITE_CAUSES = {
     sqlite3.SQLITE_NOTADB: "the file is not a database",
     sqlite3.SQLITE_CONSTRAINT: "it refuses the row",
 }
+
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -172,11 +174,20 @@ def _lies_still(path: Path) -> bool:
 
 @contextmanager
 def database_errors(url: str) -> Iterator[None]:
-    """Turns whatever the database or its driver raises into DatabaseError, cause in words."""
+    """Turns whatever the database or its driver raises into DatabaseError, cause in words; into
+    RecordDamaged where the file is not what was written."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError, OverflowError, ImportError) as error:
-        raise DatabaseError(f"database {shown(url)}: {_in_words(error)}") from error
+        kind = RecordDamaged if _sqlite_code(error) in _DAMAGE else DatabaseError
+        raise kind(f"database {shown(url)}: {_in_words(error)}") from error
+
+
+def _sqlite_code(error: Exception) -> int:
+    """SQLite's primary result code; 0 for what is not SQLite's."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(origin, "sqlite_errorcode", 0)
+    return code & 0xFF if isinstance(code, int) else 0
 
 
 def _in_words(error: Exception) -> str:
@@ -184,6 +195,5 @@ def _in_words(error: Exception) -> str:
     first_line = (str(origin).splitlines() or [type(origin).__name__])[0]
     if isinstance(origin, ImportError):
         return f"its driver is not installed ({first_line})"
-    code = getattr(origin, "sqlite_errorcode", None)
-    words = _SQLITE_CAUSES.get(code & 0xFF) if isinstance(code, int) else None
+    words = _SQLITE_CAUSES.get(_sqlite_code(error))
     return f"{words} ({first_line})" if words else first_line

@@ -5,9 +5,9 @@ import time
 
 import sqlalchemy as sa
 
-from station.errors import DatabaseError, HistoryTrouble
+from station.errors import DatabaseError, HistoryTrouble, RecordDamaged
 from station.store import schema
-from station.store.database import database_errors, reader_engine, sqlite_path
+from station.store.database import database_errors, reader_engine, shown, sqlite_path
 from station.store.migrate import require_there
 from station.store.reading import reading
 
@@ -29,7 +29,7 @@ def newest_utc_us(url: str) -> int | None:
 
 def damage(url: str, limit_s: float) -> list[str] | None:
     """What SQLite's `quick_check` complains of, [] for a sound file; None if `limit_s` was not
-    enough, or the database is no file. Raises NoDatabase, HistoryTrouble."""
+    enough, or the database is no file. Raises NoDatabase, RecordDamaged, HistoryTrouble."""
     if sqlite_path(url) is None:
         return None
     require_there(url)
@@ -37,8 +37,17 @@ def damage(url: str, limit_s: float) -> list[str] | None:
     try:
         with database_errors(url), reader_engine(url).connect() as connection:
             return _quick_check(connection, deadline_s)
+    except RecordDamaged:
+        raise
     except DatabaseError as error:
         raise HistoryTrouble(error.cause) from error
+
+
+def require_whole(url: str, limit_s: float) -> None:
+    """Raises RecordDamaged with what is found to be damaged within this time."""
+    problems = damage(url, limit_s)
+    if problems:
+        raise RecordDamaged(f"database {shown(url)}: the file is damaged ({problems[0]})")
 
 
 def _quick_check(connection: sa.Connection, deadline_s: float) -> list[str] | None:

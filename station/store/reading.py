@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from station.errors import DatabaseError, HistoryTrouble, NoDatabase
+from station.errors import DatabaseError, HistoryTrouble, NoDatabase, RecordDamaged
 from station.store.database import database_errors, reader_engine, shown
 from station.store.migrate import require_current, require_there
 
@@ -14,14 +14,15 @@ from station.store.migrate import require_current, require_there
 def reading(url: str) -> Iterator[sa.Connection]:
     """A transaction that sees one moment and never waits for the writer.
 
-    Raises NoDatabase, SchemaOutdated, SchemaTooNew; HistoryTrouble where it cannot be read.
+    Raises NoDatabase, SchemaOutdated, SchemaTooNew, RecordDamaged; HistoryTrouble where it cannot
+    be read.
     """
     try:
         require_there(url)
         with database_errors(url), reader_engine(url).connect() as connection:
             require_current(connection, shown(url))
             yield connection
-    except NoDatabase:
+    except (NoDatabase, RecordDamaged):
         raise
     except DatabaseError as error:
         raise HistoryTrouble(error.cause) from error

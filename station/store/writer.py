@@ -8,8 +8,8 @@ their own and never wait for a commit.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import trio
 from sqlalchemy.exc import IntegrityError
 
-from station.errors import DatabaseError, ResultSetAside
+from station.errors import DatabaseError, RecordDamaged, ResultSetAside
 from station.live import Counts
 from station.model import (
     AttemptClosed,
@@ -33,6 +33,7 @@ from station.model import (
 )
 from station.store import counts, events, queries, schema, unfinished
 from station.store.database import database_errors, writer_engine
+from station.store.examine import require_whole
 from station.store.inserts import (
     insert_attempt,
     insert_names,
@@ -49,6 +50,9 @@ from station.store.waiting import Settled, Waiting
 
 T = TypeVar("T")
 
+WHOLE_S = 5.0
+"""A start looks for damage so long; a large record is looked through by `station doctor`."""
+
 _READERS = 4
 """Questions asked at once; each is one short-lived connection."""
 
@@ -63,10 +67,11 @@ async def open_store(
     url: str, *, clock: Callable[[], int] = now_utc_us, pending: Path | None = None
 ) -> AsyncIterator["Store"]:
     """The record, ready for writing. The database must exist at the right revision: raises
-    DatabaseError, SchemaOutdated, SchemaTooNew. `clock`: microseconds since the epoch, UTC.
+    DatabaseError, SchemaOutdated, SchemaTooNew, RecordDamaged. `clock`: microseconds, UTC.
     `pending`: where results wait that cannot be committed; beside a SQLite file if not given."""
     limiter = trio.CapacityLimiter(1)
     await trio.to_thread.run_sync(check, url, limiter=limiter)
+    await trio.to_thread.run_sync(require_whole, url, WHOLE_S, limiter=limiter)
     engine = writer_engine(url)
     folder = pending or beside(url)
     waiting = Waiting(None if folder is None else Pending(folder))
@@ -90,6 +95,8 @@ class Store:
         waiting: Waiting,
     ) -> None:
         self.waiting = waiting
+        self.damaged: str | None = None
+        """Once damage was met nothing is written any more: it would be lost with the file."""
         self._url = url
         self._engine = engine
         self._limiter = limiter
@@ -187,7 +194,7 @@ class Store:
     def _record_blocking(self, result: Result) -> None:
         """Raises DatabaseError; ResultSetAside for what this database will never take."""
         try:
-            with database_errors(self._url), self._engine.begin() as connection:
+            with self._writing() as connection:
                 insert_missing(connection, result)
         except DatabaseError as error:
             if isinstance(error.__cause__, IntegrityError):
@@ -250,11 +257,27 @@ class Store:
     # --- threads ------------------------------------------------------------------------------
 
     async def _ask(self, question: Callable[[], T]) -> T:
-        return await trio.to_thread.run_sync(question, limiter=self._readers)
+        try:
+            return await trio.to_thread.run_sync(question, limiter=self._readers)
+        except RecordDamaged as error:
+            self.damaged = error.cause
+            raise
 
     async def _commit(self, work: Callable[[sa.Connection], T]) -> T:
         def transaction_blocking() -> T:
-            with database_errors(self._url), self._engine.begin() as connection:
+            with self._writing() as connection:
                 return work(connection)
 
         return await trio.to_thread.run_sync(transaction_blocking, limiter=self._limiter)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """A transaction; none in a record that is damaged. Raises DatabaseError."""
+        if self.damaged is not None:
+            raise RecordDamaged(self.damaged)
+        try:
+            with database_errors(self._url), self._engine.begin() as connection:
+                yield connection
+        except RecordDamaged as error:
+            self.damaged = error.cause
+            raise

@@ -1,5 +1,6 @@
 """A database or disk in trouble: no false verdict, no lost row, and on again by itself."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -9,11 +10,12 @@ import trio
 
 from station.engine.backlog import LAST_S, Backlog
 from station.engine.health import LOOK_S
-from station.errors import ResultsLost, ResultsWaiting
+from station.errors import RecordDamaged, ResultsLost, ResultsWaiting
 from station.live import SlotState as S
 from station.live import SlotView
 from station.model import Outcome
 from station.store import database
+from station.store.database import sqlite_path
 from station.store.events import find_events
 from station.store.pending import beside
 from tests.engine.line import Running, running
@@ -181,3 +183,66 @@ async def test_a_damaged_file_is_set_aside_with_alarm_and_event_and_stops_nothin
     (event,) = find_events(bench.settings().database, kind="result_set_aside")
     assert str(event.detail["file"]).endswith(f"{name}.damaged")
     assert "does not begin" in str(event.detail["why"])
+
+
+def spoil(bench: Line) -> bytes:
+    """Everything behind the first page of the database is overwritten; what it was."""
+    path = sqlite_path(bench.settings().database)
+    assert path is not None
+    whole = path.read_bytes()
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (len(whole) - 4096))
+    return whole
+
+
+@pytest.mark.trio
+async def test_a_record_that_is_damaged_while_it_is_used_gets_no_more_results(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """They wait until the backup is restored; the engine does not start on the damaged file."""
+    bench = make_line(tmp_path, slots=2)
+    path = sqlite_path(bench.settings().database)
+    assert path is not None
+    async with running(bench) as run:
+        await run.arm()
+        with stranger(bench.settings().database) as somebody:
+            somebody.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        whole = spoil(bench)
+        run.plug("A1")
+        assert_no_verdict(await run.see("A1", S.DONE))
+        run.plug("A2")
+        await run.until(lambda: "S533" in codes(run))
+        await run.see("A2", S.WAITING)
+        await trio.sleep(300)
+        assert run["A2"].state is S.WAITING
+        assert_no_verdict(run["A1"])
+        assert len(list(folder(bench).glob("*.json"))) == 1
+
+    for log in path.parent.glob(f"{path.name}-*"):
+        log.unlink()
+    with pytest.raises(RecordDamaged, match="damaged"):
+        async with running(bench):
+            pass
+    path.write_bytes(whole)
+    async with running(bench):
+        pass
+    (record,) = bench.recorded()
+    assert record.closed is not None
+    assert (record.closed.outcome, code_of(record)) == (Outcome.ERROR, "S533")
+
+
+@pytest.mark.trio
+async def test_damage_that_no_question_meets_is_found_at_the_start(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path)
+    await bench.flash()
+    path = sqlite_path(bench.settings().database)
+    assert path is not None
+    with path.open("r+b") as file:
+        file.seek(-4096, os.SEEK_END)
+        file.write(b"\xa5" * 4096)
+    with pytest.raises(RecordDamaged):
+        async with running(bench):
+            pass

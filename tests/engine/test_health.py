@@ -28,6 +28,7 @@ class _Store:
 
     def __init__(self) -> None:
         self.mood = "well"
+        self.damaged: str | None = None
 
     async def ping(self) -> None:
         if self.mood == "hung":

@@ -11,7 +11,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import station
-from station.errors import DatabaseError, HistoryTrouble, NoDatabase, SchemaOutdated, SchemaTooNew
+from station.errors import (
+    DatabaseError,
+    HistoryTrouble,
+    NoDatabase,
+    RecordDamaged,
+    SchemaOutdated,
+    SchemaTooNew,
+)
 from station.store import migrate, schema
 from station.store.database import sqlite_path, sqlite_url
 from station.store.queries import find_attempts
@@ -188,9 +195,8 @@ def test_garbage_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "station.db").write_bytes(b"not a database at all" * 100)
     url = sqlite_url(tmp_path / "station.db")
     for refuse in (migrate.check, migrate.upgrade, migrate.create_if_missing, find_attempts):
-        with pytest.raises(DatabaseError, match="the file is not a database"):
+        with pytest.raises(RecordDamaged, match="the file is not a database"):
             refuse(url)
-    assert_unreadable(url)
     assert (tmp_path / "station.db").read_bytes().startswith(b"not a database")
 
 
@@ -209,9 +215,9 @@ def test_a_damaged_database_is_said_in_words(url: str) -> None:
     healthy = _path(url).read_bytes()
     _path(url).write_bytes(healthy[:4096] + b"\xa5" * (len(healthy) - 4096))
     for ask in (migrate.check, find_attempts):
-        with pytest.raises(DatabaseError, match="the file is damaged"):
+        with pytest.raises(RecordDamaged, match="the file is damaged") as caught:
             ask(url)
-    assert_unreadable(url)
+        assert "restore the latest backup" in caught.value.remedy
 
 
 @pytest.mark.parametrize("place", ["folder", "file/station.db"])
