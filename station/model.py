@@ -339,8 +339,9 @@ class StationEvent:
 
     `kind`: started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop;
     of the line's own accord taken_out, breaker_tripped, hub_failure; lifted by an engineer
-    slot_lifted, breaker_lifted, hub_lifted. `actor` is the person as they said; `peer_uid` and
-    `peer_user` are the user of the socket's other end.
+    slot_lifted, breaker_lifted, hub_lifted; of the station's own trouble clock, result_set_aside.
+    `actor` is the person as they said; `peer_uid` and `peer_user` are the user of the socket's
+    other end.
     """
 
     event_id: str

@@ -86,9 +86,9 @@ class Guard:
         store, station = self.world.store, self.world.settings.station.name
         tripped = await store.last_event(station, "breaker_tripped")
         lifted = await store.last_event(station, "breaker_lifted")
-        since_us = 0 if lifted is None else lifted.utc_us
-        if tripped is not None and tripped.utc_us > since_us:
+        if tripped is not None and (lifted is None or tripped.event_id > lifted.event_id):
             self.breaker.tripped = str(tripped.detail.get("cause", "the line was stopped"))
             return
+        since_us = 0 if lifted is None else lifted.utc_us
         for record in await store.latest_verdicts(station, since_us, self.breaker.window):
             self._judge_line(record)

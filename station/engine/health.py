@@ -8,7 +8,9 @@ import trio
 
 from station.engine.backlog import Backlog
 from station.engine.ports import PortBoard
+from station.engine.wall_clock import WallClock
 from station.errors import (
+    ClockJumped,
     DatabaseError,
     DiskTrouble,
     PortsUnwatched,
@@ -17,7 +19,7 @@ from station.errors import (
     ResultsWaiting,
     StationError,
 )
-from station.model import AttemptRecord
+from station.model import AttemptRecord, StationEvent
 from station.store.writer import Store
 
 LOOK_S = 2.0
@@ -27,7 +29,7 @@ PING_S = 5.0
 STALE_S = 15.0
 """Ports not scanned, or house not looked at, for so long: something hangs."""
 
-_ALARMS_ONLY = frozenset({ResultSetAside})
+_ALARMS_ONLY = frozenset({ResultSetAside, ClockJumped})
 """Troubles that a person must know and that keep no module from being started."""
 
 RESERVE_BYTES = 512 << 20
@@ -43,6 +45,7 @@ class Health:
     board: PortBoard
     folders: tuple[Path, ...]
     backlog: Backlog
+    clock: WallClock
     report: dict[type[StationError], str | None] = field(default_factory=dict)
     looked_s: float = field(default_factory=trio.current_time)
     answered_s: float = field(default_factory=trio.current_time)
@@ -71,9 +74,21 @@ class Health:
         self.report[ResultsWaiting] = self.backlog.trouble
         self.report[ResultSetAside] = self.backlog.aside
         self.report[DiskTrouble] = self._disk()
+        self.note_jump(self.clock.look())
         self.report[PortsUnwatched] = self._ports()
         self.looked_s = trio.current_time()
         return recorded
+
+    def note_jump(self, jump_us: int | None) -> None:
+        """The wall clock was set by so much."""
+        if jump_us is not None:
+            self.backlog.due.append(self.backlog.world.event("clock", {"jump_us": jump_us}))
+        self.report[ClockJumped] = self.clock.trouble
+
+    def news(self) -> list[StationEvent]:
+        """Events that are not on record yet; given out once."""
+        due, self.backlog.due = self.backlog.due, []
+        return due
 
     async def _database(self) -> str | None:
         try:

@@ -179,8 +179,7 @@ class Line:
     async def _look_after(self) -> None:
         for record in await self.health.look():
             self._recorded(record)
-        due, self.health.backlog.due = self.health.backlog.due, []
-        self.guard.due.extend(due)
+        self.guard.due.extend(self.health.news())
         self._on_health()
         await trio.sleep(LOOK_S)
 

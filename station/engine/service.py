@@ -22,6 +22,7 @@ from station.engine.server import serve_socket
 from station.engine.shelf import Shelf
 from station.engine.stop import Stop
 from station.engine.views import fresh
+from station.engine.wall_clock import WallClock
 from station.engine.world import Hands, World
 from station.errors import StationError
 from station.firmware.package_store import PackageStore
@@ -93,8 +94,10 @@ async def make_line(world: World, stop: Stop) -> Line:
     await board.refresh()
     slots = [fresh(s.name, SlotState.EMPTY, None, world.clock()) for s in settings.slots]
     feed = Feed(slots, LineView(LineState.DISARMED), world.clock)
-    health = Health(world.store, board, _folders(settings), Backlog(world))
+    clock = WallClock(world.clock)
+    health = Health(world.store, board, _folders(settings), Backlog(world), clock)
     await health.look()
+    health.note_jump(clock.since(await world.store.newest_utc_us()))
     line = Line(world, board, feed, health, stop)
     for slot, event in (await world.store.held_slots(settings.station.name)).items():
         place, reason = line.places.get(slot), str(event.detail.get("reason", ""))

@@ -16,7 +16,9 @@ _closed = schema.attempt_closed
 def counts_since(url: str, station: str, since_utc_us: int) -> Counts:
     """Counts over the station's attempts that began at this time or later and are closed.
 
-    An attempt that named no unit is of no unit. Raises as `station.store.queries`.
+    A clock that is set back behind this time takes what begins then out of the count; the line has
+    an alarm about it. An attempt that named no unit is of no unit. Raises as
+    `station.store.queries`.
     """
     with reading(url) as connection:
         row = connection.execute(question(station, since_utc_us)).one()
@@ -38,13 +40,12 @@ def _verdicts(station: str, since_utc_us: int) -> sa.Select[Any]:
     the unit's attempts from the last, and from the first among those that judge or do not."""
     unit_id = sa.func.coalesce(_opened.c.unit_id, _closed.c.unit_id)
     judged = _closed.c.outcome.in_((Outcome.PASS, Outcome.FAIL))
-    began = (_opened.c.started_utc_us, _opened.c.id)
     return (
         sa.select(
             _closed.c.outcome,
             judged.label("judged"),
-            _place(unit_id, order=[column.desc() for column in began]).label("from_last"),
-            _place(unit_id, judged, order=began).label("from_first"),
+            _place(unit_id, order=_opened.c.id.desc()).label("from_last"),
+            _place(unit_id, judged, order=_opened.c.id).label("from_first"),
         )
         .join_from(_opened, _closed, _closed.c.attempt_id == _opened.c.id)
         .where(

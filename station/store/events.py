@@ -34,7 +34,7 @@ def find_events(
 def last_event(url: str, station: str, kind: str) -> StationEvent | None:
     """The station's newest event of this kind."""
     conditions = [_event.c.station == station, _event.c.kind == kind]
-    return next(iter(_read(url, newest(conditions, 1))), None)
+    return next(iter(_read(url, last(conditions, 1))), None)
 
 
 _OUT = ("hold", "taken_out")
@@ -45,7 +45,7 @@ def held_slots(url: str, station: str) -> dict[str, StationEvent]:
     """The slots that were held or taken out and not let in since, and the event that says so."""
     told = [_event.c.station == station, _event.c.kind.in_((*_OUT, *_IN))]
     held: dict[str, StationEvent] = {}
-    for event in reversed(_read(url, newest(told, None))):
+    for event in reversed(_read(url, last(told, None))):
         if event.slot is not None:
             held.pop(event.slot, None)
             if event.kind in _OUT:
@@ -53,8 +53,13 @@ def held_slots(url: str, station: str) -> dict[str, StationEvent]:
     return held
 
 
+def last(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:
+    """The rows of `station_event`, the last one written first, whatever the clock said."""
+    return sa.select(_event).where(*conditions).order_by(_event.c.id.desc()).limit(limit)
+
+
 def newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:
-    """The rows of `station_event`, newest first."""
+    """The rows of `station_event`, newest first by their time."""
     return (
         sa.select(_event)
         .where(*conditions)

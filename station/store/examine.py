@@ -15,6 +15,8 @@ _MOST_PROBLEMS = 20
 _STEPS_BETWEEN_LOOKS = 100_000
 """Instructions of SQLite's machine, some milliseconds."""
 
+_KEYS = (schema.attempt_opened.c.id, schema.station_event.c.id)
+
 _TIMES = (schema.attempt_opened.c.started_utc_us, schema.station_event.c.utc_us)
 """Those with an index: the answer is there at once, however long the record is."""
 
@@ -25,6 +27,13 @@ def newest_utc_us(url: str) -> int | None:
         times = [connection.scalar(sa.select(sa.func.max(column))) for column in _TIMES]
     known = [int(time_us) for time_us in times if time_us is not None]
     return max(known, default=None)
+
+
+def newest_key(url: str) -> str | None:
+    """The greatest key of an attempt or event. Raises as `reading`."""
+    with reading(url) as connection:
+        keys = [connection.scalar(sa.select(sa.func.max(column))) for column in _KEYS]
+    return max((str(key) for key in keys if key is not None), default=None)
 
 
 def damage(url: str, limit_s: float) -> list[str] | None:

@@ -30,7 +30,8 @@ _closed = schema.attempt_closed
 
 
 def newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:
-    """Both halves, newest first; columns as `opened_<name>` and `closed_<name>`."""
+    """Both halves, the last one begun first, whatever the clock said; columns as `opened_<name>`
+    and `closed_<name>`."""
     return (
         sa.select(
             *(column.label(f"opened_{column.name}") for column in _opened.c),
@@ -38,7 +39,7 @@ def newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]
         )
         .select_from(_opened.outerjoin(_closed, _closed.c.attempt_id == _opened.c.id))
         .where(*conditions)
-        .order_by(_opened.c.started_utc_us.desc(), _opened.c.id.desc())
+        .order_by(_opened.c.id.desc())
         .limit(limit)
     )
 

@@ -116,7 +116,7 @@ def _units_named(connection: sa.Connection, kind: IdKind, values: set[str]) -> l
     rows = connection.scalars(
         sa.select(table.c.unit_id)
         .where(table.c.kind == kind, table.c.value.in_(values))
-        .order_by(table.c.seen_utc_us.desc(), table.c.id.desc())
+        .order_by(table.c.id.desc())
     )
     return list(dict.fromkeys(rows))
 

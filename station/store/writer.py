@@ -31,9 +31,9 @@ from station.model import (
     StepRecord,
     Unit,
 )
-from station.store import counts, events, queries, schema, unfinished
+from station.store import counts, events, ids, queries, schema, unfinished
 from station.store.database import database_errors, writer_engine
-from station.store.examine import require_whole
+from station.store.examine import newest_key, newest_utc_us, require_whole
 from station.store.inserts import (
     insert_attempt,
     insert_names,
@@ -72,6 +72,7 @@ async def open_store(
     limiter = trio.CapacityLimiter(1)
     await trio.to_thread.run_sync(check, url, limiter=limiter)
     await trio.to_thread.run_sync(require_whole, url, WHOLE_S, limiter=limiter)
+    ids.after(await trio.to_thread.run_sync(newest_key, url, limiter=limiter))
     engine = writer_engine(url)
     folder = pending or beside(url)
     waiting = Waiting(None if folder is None else Pending(folder))
@@ -240,6 +241,9 @@ class Store:
 
     async def counts_since(self, station: str, since_utc_us: int) -> Counts:
         return await self._ask(lambda: counts.counts_since(self._url, station, since_utc_us))
+
+    async def newest_utc_us(self) -> int | None:
+        return await self._ask(lambda: newest_utc_us(self._url))
 
     async def last_event(self, station: str, kind: str) -> StationEvent | None:
         return await self._ask(lambda: events.last_event(self._url, station, kind))

@@ -20,7 +20,7 @@ from station.engine.world import World
 from station.firmware.package_store import PackageStore
 from station.live import SlotState, SlotView
 from station.store.migrate import create_if_missing
-from station.store.writer import open_store
+from station.store.writer import now_utc_us, open_store
 from station.wire import Arm, Command, RecipeChoice
 from tests.engine import tray
 
@@ -68,7 +68,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(bench: tray.Line) -> AsyncIterator[Running]:
+async def running(
+    bench: tray.Line, *, clock: Callable[[], int] = now_utc_us
+) -> AsyncIterator[Running]:
     """Start the line on this bench; nothing is plugged in by it. Cancelled at the end."""
     settings = bench.settings()
     create_if_missing(settings.database)
@@ -84,6 +86,7 @@ async def running(bench: tray.Line) -> AsyncIterator[Running]:
                 shelf=shelf,
                 operator="nobody",
                 tell=lambda _: None,
+                clock=clock,
             )
             await Backlog(world).start()
             await close_interrupted(store, settings)

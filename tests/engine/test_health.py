@@ -9,6 +9,7 @@ import trio
 
 from station.engine.health import LOOK_S, RESERVE_BYTES, STALE_S, Health
 from station.engine.ports import PortBoard
+from station.engine.wall_clock import WallClock
 from station.errors import DatabaseError, DiskTrouble, PortsUnwatched, UsbUnavailable
 from station.live import SlotState as S
 from station.model import DeviceInfo, Outcome
@@ -59,7 +60,7 @@ class _BlindBackend(SimBackend):
 
 async def _health(tmp_path: Path, store: _Store, nursery: trio.Nursery) -> Health:
     board = PortBoard(_BlindBackend(()), ())
-    health = Health(store, board, (tmp_path,), _Nothing())  # type: ignore[arg-type] # fakes
+    health = Health(store, board, (tmp_path,), _Nothing(), WallClock(lambda: 0, lambda: 0))  # type: ignore[arg-type] # fakes
 
     async def watch() -> None:
         while True:

@@ -52,7 +52,7 @@ def insert(connection: sa.Connection, station: str, tried: Tried) -> AttemptOpen
 def by_hand(tried: list[Tried]) -> Counts:
     """As the docstring of Counts says; the attempts are in the order they were made."""
     outcomes: dict[int, list[Outcome]] = {}
-    for one in sorted(tried, key=lambda one: one.after_us):
+    for one in tried:
         if one.unit is not None and one.outcome is not None and one.after_us >= 0:
             outcomes.setdefault(one.unit, []).append(one.outcome)
     judged = [

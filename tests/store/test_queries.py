@@ -37,7 +37,6 @@ OTHER = replace(UNIT, imei="864266050000029", serial="S2")
 def line(url: str) -> dict[str, str]:
     """Three attempts: a unit failed and passed, another unit passed in slot A2. Name -> id."""
     first = attempt()
-    second = attempt(started_utc_us=NOON_US + 60_000_000)
     other = attempt(
         started_utc_us=NOON_US + 30_000_000,
         slot="A2",
@@ -45,6 +44,7 @@ def line(url: str) -> dict[str, str]:
         identifiers=(Identifier(IdKind.LABEL, "EC25EFA-label", "operator"),),
         package=replace(PACKAGE, name="RM500Q", sha256="12345678" * 8),
     )
+    second = attempt(started_utc_us=NOON_US + 60_000_000)
     flashed(url, first, failed(first))
     flashed(url, second)
 
