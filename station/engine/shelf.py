@@ -1,19 +1,28 @@
 """Opened packages, shared by all slots."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import trio
 
 from station.config import LoadedRecipe
-from station.errors import PackageDigestMismatch, PackageMissing, StationError
+from station.errors import (
+    FileChanged,
+    PackageDigestMismatch,
+    PackageMissing,
+    StationError,
+    StoreError,
+)
 from station.firmware.manifest import Manifest
 from station.firmware.package_store import PackageStore
 from station.firmware.stored import StoredPackage
 from station.model import PackageRef
 from station.plan import FlashPlan, plan_package
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,8 @@ class Prepared:
 class Shelf:
     """Adds a recipe's package to the store when it is first used and keeps it open.
 
-    What a recipe came to, good or bad, holds until `forget_failures`, or for good.
+    What a recipe came to, good or bad, holds until `forget_failures`, or for good; but each use
+    looks at the stored files again, and trouble with them is never remembered.
     """
 
     store: PackageStore
@@ -40,18 +50,23 @@ class Shelf:
     async def prepare(self, recipe: LoadedRecipe) -> Prepared:
         """The package and plan of a recipe; the first slot pays, the others wait.
 
-        Raises PackageError (missing, incomplete, hostile, other digest, refused plan).
+        Raises PackageError (missing, incomplete, hostile, other digest, refused plan, or a stored
+        file that was changed since), DiskTrouble.
         """
         async with self._lock:
             known = self._prepared.get(recipe.ref.sha256)
             if known is None:
-                known = await trio.to_thread.run_sync(
-                    partial(_try_blocking, self.store, recipe), limiter=self._hashing
-                )
-                self._prepared[recipe.ref.sha256] = known
+                known = await self._in_thread(partial(_try_blocking, self.store, recipe))
+                if not isinstance(known, FileChanged | StoreError):
+                    self._prepared[recipe.ref.sha256] = known
+            elif isinstance(known, Prepared):
+                await self._in_thread(known.package.recheck)
         if isinstance(known, StationError):
             raise known
         return known
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await trio.to_thread.run_sync(work, limiter=self._hashing)
 
     def forget_failures(self) -> None:
         """What was missing or damaged may have been mended since."""

@@ -116,9 +116,10 @@ class PackageStore:
 
     def _is_whole(self, file: FileRef) -> bool:
         try:
-            os.close(open_object(self._object(file), file))
+            file_fd, _ = open_object(self._object(file), file)
         except FileChanged:
             return False
+        os.close(file_fd)
         return True
 
     # --- adding -------------------------------------------------------------------------------

@@ -1,4 +1,6 @@
-"""A package of the store, opened: verified once, then read by all slots at the same time.
+"""A package of the store, opened: verified, then read by all slots at the same time.
+
+Before each use every file is looked at, and one that was touched since is verified anew.
 
 Files are read with pread and never mapped: a file that is cut short gives short answers, which
 fail one attempt, where a mapping would kill the process.
@@ -12,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from station.errors import Bug, DiskTrouble, FileChanged, PackageHostile
 from station.firmware.manifest import Manifest
@@ -21,8 +23,23 @@ from station.firmware.release import CHUNK_BYTES
 from station.model import FileRef
 
 
-def open_object(place: Path, file: FileRef) -> int:
-    """A descriptor of the stored file, every byte of it verified.
+class Identity(NamedTuple):
+    """Differs as soon as somebody wrote to the file or put another one in its place. The kernel
+    sets the time of the last change; nobody can set it back."""
+
+    device: int
+    inode: int
+    length_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def _identity(state: os.stat_result) -> Identity:
+    return Identity(state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+
+def open_object(place: Path, file: FileRef) -> tuple[int, Identity]:
+    """A descriptor of the stored file, every byte of it verified, and what it was then.
 
     Raises FileChanged if it is missing, no plain file, or other bytes; DiskTrouble.
     """
@@ -35,17 +52,17 @@ def open_object(place: Path, file: FileRef) -> int:
             raise FileChanged(f"{file.path}: its copy {place} is a symbolic link") from None
         raise DiskTrouble(f"{place}: {error.strerror}") from error
     try:
-        _verify(file_fd, place, file)
+        identity = _verify(file_fd, place, file)
     except OSError as error:
         os.close(file_fd)
         raise DiskTrouble(f"{place}: {error.strerror}") from error
     except BaseException:
         os.close(file_fd)
         raise
-    return file_fd
+    return file_fd, identity
 
 
-def _verify(file_fd: int, place: Path, file: FileRef) -> None:
+def _verify(file_fd: int, place: Path, file: FileRef) -> Identity:
     state = os.fstat(file_fd)
     if not stat.S_ISREG(state.st_mode) or state.st_size != file.length_bytes:
         raise FileChanged(
@@ -56,14 +73,18 @@ def _verify(file_fd: int, place: Path, file: FileRef) -> None:
         sha256.update(os.pread(file_fd, CHUNK_BYTES, offset_bytes))
     if sha256.hexdigest() != file.sha256:
         raise FileChanged(f"{file.path}: the bytes of its copy {place} are not those stored")
+    return _identity(state)
 
 
 class StoredFile:
     """An image in the store; has the shape of `station.protocols.dialogue.Source`."""
 
-    def __init__(self, file: FileRef, file_fd: int) -> None:
+    def __init__(self, file: FileRef, place: Path) -> None:
+        """Opens and verifies it. Raises FileChanged, DiskTrouble."""
         self._file = file
-        self._fd = file_fd
+        self._place = place
+        self._fd, self._identity = open_object(place, file)
+        self._replaced: list[int] = []
         self._is_open = True
 
     @property
@@ -93,11 +114,26 @@ class StoredFile:
         except OSError as error:
             raise DiskTrouble(f"{self.name}: {error.strerror}") from error
 
+    def recheck(self) -> None:
+        """Verify it again if it was touched. Others may be reading meanwhile: what they have open
+        stays open. Raises FileChanged, DiskTrouble."""
+        with suppress(OSError):  # what is missing is told by the one who opens it
+            if _identity(self._place.lstat()) == self._identity:
+                return
+        file_fd, identity = open_object(self._place, self._file)
+        if identity[:2] == self._identity[:2]:
+            os.close(file_fd)
+        else:
+            self._replaced.append(self._fd)
+            self._fd = file_fd
+        self._identity = identity
+
     def close(self) -> None:
         if self._is_open:
             self._is_open = False
-            with suppress(OSError):  # of a file that was only read: nothing is lost
-                os.close(self._fd)
+            for file_fd in (self._fd, *self._replaced):
+                with suppress(OSError):  # of a file that was only read: nothing is lost
+                    os.close(file_fd)
 
 
 class StoredPackage:
@@ -108,8 +144,7 @@ class StoredPackage:
         self._files: dict[str, StoredFile] = {}
         try:
             for file in manifest.files:
-                file_fd = open_object(places[file.path], file)
-                self._files[file.path] = StoredFile(file, file_fd)
+                self._files[file.path] = StoredFile(file, places[file.path])
         except BaseException:
             self.close()
             raise
@@ -136,6 +171,12 @@ class StoredPackage:
         if len(data) != source.length_bytes:
             raise FileChanged(f"{path}: wanted {source.length_bytes} bytes, got {len(data)}")
         return data
+
+    def recheck(self) -> None:
+        """Every file is still the one that was verified, or is verified again. Blocks. Raises
+        FileChanged naming the file, DiskTrouble."""
+        for file in self._files.values():
+            file.recheck()
 
     def close(self) -> None:
         """Idempotent."""
