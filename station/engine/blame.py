@@ -1,4 +1,5 @@
-"""Who an attempt that lost its module counts against: the unit, a hand, or the hub."""
+"""Who an attempt that lost its module counts against: the unit, a hand, the hub, or a station that
+cannot look."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +13,9 @@ from station.errors import (
     Blame,
     Disconnected,
     HubFailed,
+    NoDownloadMode,
+    NoReturn,
+    PortsUnwatched,
     PulledOut,
     StationError,
     Timeout,
@@ -22,6 +26,12 @@ from station.model import DeviceInfo, Mode
 
 GONE_S = QUIET_S
 """A module lost for so long was pulled out; one that is back sooner had a bad contact."""
+
+BLIND_S = 5.0
+"""The ports are looked at each second; after so long nobody knows who is there."""
+
+_ABSENCES = (Disconnected, Timeout, NoDownloadMode, NoReturn)
+"""What a module is accused of that was not seen."""
 
 _ANY = frozenset(Mode)
 _MEANT_TO_LEAVE = {
@@ -53,6 +63,10 @@ async def blamed(
     waits, at most GONE_S + TOGETHER_S, until it is known who else is."""
     if error.blame is not Blame.UNIT:
         return error
+    blind_s = trio.current_time() - port.looked_s
+    if isinstance(error, _ABSENCES) and blind_s > BLIND_S:
+        words = f"the USB ports could not be looked at for {blind_s:.0f} s"
+        return PortsUnwatched(f"{words}, so it is not known: {error.code} {error.cause}")
     here = port.device
     if isinstance(error, Disconnected):
         await _see(port, lambda device: device not in (None, lost), GONE_S)

@@ -13,6 +13,7 @@ from station.errors import (
     ClockJumped,
     DatabaseError,
     DiskTrouble,
+    NoDescriptors,
     PortsUnwatched,
     RecordDamaged,
     ResultSetAside,
@@ -21,6 +22,7 @@ from station.errors import (
 )
 from station.model import AttemptRecord, StationEvent
 from station.store.writer import Store
+from station.transport import descriptors
 
 LOOK_S = 2.0
 PING_S = 5.0
@@ -31,6 +33,9 @@ STALE_S = 15.0
 
 _ALARMS_ONLY = frozenset({ResultSetAside, ClockJumped})
 """Troubles that a person must know and that keep no module from being started."""
+
+SPARE_FILES = 64
+"""A tray that is flashed opens files of its own, and screens come."""
 
 RESERVE_BYTES = 512 << 20
 """Results need room even when everything else has filled the disk."""
@@ -75,6 +80,7 @@ class Health:
         self.report[ResultSetAside] = self.backlog.aside
         self.report[DiskTrouble] = self._disk()
         self.note_jump(self.clock.look())
+        self.report[NoDescriptors] = _descriptors()
         self.report[PortsUnwatched] = self._ports()
         self.looked_s = trio.current_time()
         return recorded
@@ -117,3 +123,10 @@ class Health:
         if silent_s > STALE_S:
             return f"the USB ports could not be looked at for {silent_s:.0f} s"
         return None
+
+
+def _descriptors() -> str | None:
+    left = descriptors.left()
+    if left is None or left >= SPARE_FILES:
+        return None
+    return f"the engine may open {left} more files (or sockets), {SPARE_FILES} are needed"

@@ -32,6 +32,8 @@ class SlotPort:
         people may take it out."""
         self.lost_s = -math.inf
         """When a device left last."""
+        self.looked_s = trio.current_time()
+        """When it was last seen who sits here."""
         self._hubs = hubs
         self._device: DeviceInfo | None = None
         self._changed = trio.Event()
@@ -43,6 +45,7 @@ class SlotPort:
         return self._device
 
     def occupy(self, device: DeviceInfo | None) -> None:
+        self.looked_s = trio.current_time()
         if device != self._device:
             self._device = device
             self.witness(device)

@@ -4,6 +4,7 @@ A connection is hostile until it is gone: lines, time and number are bounded, an
 sends or fails to read, it harms nobody but itself. What a command means is the desk's business.
 """
 
+import errno
 import json
 import math
 import pwd
@@ -46,6 +47,8 @@ SEND_S = 10.0
 IDLE_S = 60.0
 """Who neither watches nor sends a whole line for so long is gone."""
 
+ACCEPT_AGAIN_S = 1.0
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _READ_BYTES = 16 << 10
 
 
@@ -81,8 +84,21 @@ async def serve_socket(
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(made))
         house = _House(message_line(hello), desk, feed)
         async with trio.open_nursery() as nursery:
-            await nursery.start(trio.serve_listeners, house.receive, [listener])
             task_status.started()
+            while True:
+                nursery.start_soon(house.receive, await _next_peer(listener))
+
+
+async def _next_peer(listener: trio.SocketListener) -> trio.SocketStream:
+    """Who comes next. While no file can be opened for him he waits in the kernel's queue; that is
+    the alarm of `station.engine.health`."""
+    while True:
+        try:
+            return await listener.accept()
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            await trio.sleep(ACCEPT_AGAIN_S)
 
 
 class _Gone(Exception):

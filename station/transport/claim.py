@@ -12,8 +12,16 @@ from dataclasses import dataclass
 import usb.backend
 import usb.core
 
-from station.errors import Disconnected, NoBulkPair, UsbAccess, UsbBroken, UsbBusy
+from station.errors import (
+    Disconnected,
+    NoBulkPair,
+    NoDescriptors,
+    UsbAccess,
+    UsbBroken,
+    UsbBusy,
+)
 from station.model import BOOT_ROM, DeviceInfo, Endpoint
+from station.transport import descriptors
 from station.transport.tty_holders import TtyHolders
 from station.transport.usb_errors import usb_error
 from station.transport.usb_scan import Found
@@ -98,6 +106,8 @@ def _open(backend: usb.backend.IBackend, found: Found, place: str) -> object:
     try:
         return backend.open_device(found.raw)
     except usb.core.USBError as error:
+        if descriptors.are_used_up():  # which libusb tells as a broken wire
+            raise NoDescriptors(f"open {place}: no file can be opened any more") from error
         meant = usb_error(error, f"open {place}")
         if isinstance(meant, UsbAccess):
             node = f"/dev/bus/usb/{found.info.path.bus:03d}/{found.address:03d}"

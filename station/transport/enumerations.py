@@ -9,8 +9,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.errors import ConfigError
+from station.errors import ConfigError, NoDescriptors
 from station.places import PortPath
+from station.transport import descriptors
 from station.transport.sysfs import names
 from station.transport.usb_tree import HUB_CLASS
 
@@ -29,7 +30,10 @@ class Enumeration:
 
 
 def enumerations(sysfs: Path) -> dict[PortPath, Enumeration] | None:
-    """Every device but hubs by its port; None where the kernel shows no USB there."""
+    """Every device but hubs by its port; None where the kernel shows no USB there.
+
+    Raises NoDescriptors: then nobody has left, we cannot look.
+    """
     folder = sysfs / DEVICES
     if not folder.is_dir():
         return None
@@ -52,14 +56,23 @@ def device_path(name: str) -> PortPath | None:
 
 
 def _enumeration(folder: Path) -> Enumeration | None:
-    """All of one enumeration or None: once it is gone, reads below the open folder fail.
+    """All of one enumeration; None for a hub, or once it is gone. Raises NoDescriptors."""
+    try:
+        return _read(folder)
+    except ValueError:
+        return None
+    except OSError as error:
+        if descriptors.are_missing(error):
+            raise NoDescriptors(f"read {folder}: no file can be opened any more") from error
+        return None
+
+
+def _read(folder: Path) -> Enumeration | None:
+    """Once the enumeration is gone, reads below the open folder fail: raises OSError, ValueError.
 
     No attribute that is asked for waits for the device's lock, which its drivers' probing holds.
     """
-    try:
-        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return None
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if _number(opened, "bDeviceClass", 16, most=0xFF) == HUB_CLASS:
             return None
@@ -69,8 +82,6 @@ def _enumeration(folder: Path) -> Enumeration | None:
             vid=_number(opened, "idVendor", 16, most=0xFFFF),
             pid=_number(opened, "idProduct", 16, most=0xFFFF),
         )
-    except (OSError, ValueError):
-        return None
     finally:
         os.close(opened)
 

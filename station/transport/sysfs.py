@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from station.errors import NoDescriptors
+from station.transport import descriptors
+
 MAX_BYTES = 4096
 MAX_ENTRIES = 4096
 """More names in one folder than this are not looked at."""
@@ -43,15 +46,17 @@ def link_name(path: Path) -> str | None:
 
 
 def names(folder: Path) -> list[str]:
-    """The names in a folder, sorted; none if it is gone."""
+    """The names in a folder, sorted; none if it is gone. Raises NoDescriptors: who could not look
+    must not say that nobody is there."""
     found = []
     try:
         for entry in folder.iterdir():
             found.append(entry.name)
             if len(found) == MAX_ENTRIES:
                 break
-    except OSError:
-        return sorted(found)
+    except OSError as error:
+        if descriptors.are_missing(error):
+            raise NoDescriptors(f"read {folder}: no file can be opened any more") from error
     return sorted(found)
 
 

@@ -60,6 +60,12 @@ class Running:
                 with trio.move_on_after(1.0):
                     await self.line.floor.stirred.wait()
 
+    async def until_step(self, slot: str, step: str, timeout_s: float = 400.0) -> None:
+        """At once when it begins."""
+        with trio.fail_after(timeout_s), self.line.feed.subscribe() as screen:
+            while self[slot].step != step:
+                await screen.take()
+
     def plug(self, slot: str) -> None:
         self.bench.backend.plug(self.bench.tray.ports[slot], self.bench.tray.modules[slot])
 

@@ -47,12 +47,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
 
 
-async def until_step(run: Running, slot: str, step: str) -> None:
-    with trio.fail_after(400), run.line.feed.subscribe() as screen:
-        while run[slot].step != step:
-            await screen.take()
-
-
 def codes(run: Running) -> list[str]:
     return [alarm.code for alarm in run.line.feed.line.alarms]
 
@@ -79,7 +73,7 @@ async def test_a_result_that_cannot_be_committed_is_no_verdict_until_it_is(
     async with running(bench) as run:
         await run.arm()
         run.plug("A1")
-        await until_step(run, "A1", step)
+        await run.until_step("A1", step)
         with trouble(bench):
             assert_no_verdict(await run.see("A1", S.DONE))
             run.plug("A2")
@@ -113,7 +107,7 @@ async def test_a_refusal_that_was_never_opened_waits_whole(
     async with running(bench) as run:
         await run.arm()
         run.plug("A1")
-        await until_step(run, "A1", "identify")
+        await run.until_step("A1", "identify")
         with locked(bench):
             assert_no_verdict(await run.see("A1", S.DONE))
             assert bench.recorded() == []
@@ -133,7 +127,7 @@ async def test_an_engine_that_dies_meanwhile_leaves_the_result_to_the_next(
         async with running(bench) as run:
             await run.arm()
             run.plug("A1")
-            await until_step(run, "A1", "confirm")
+            await run.until_step("A1", "confirm")
             until_it_is_dead.enter_context(locked(bench))
             await run.see("A1", S.DONE)
             with pytest.raises(ResultsWaiting, match="the next start records"):
@@ -153,7 +147,7 @@ async def test_an_engine_that_ends_names_the_results_it_could_save_nowhere(
     async with running(bench) as run:
         await run.arm()
         run.plug("A1")
-        await until_step(run, "A1", "confirm")
+        await run.until_step("A1", "confirm")
         with dead_disk():
             await run.see("A1", S.DONE)
             backlog, began = Backlog(run.line.world), trio.current_time()

@@ -15,6 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 from station.errors import (
     Disconnected,
     Nak,
+    NoDescriptors,
     Timeout,
     UsbAccess,
     UsbBroken,
@@ -31,6 +32,7 @@ from station.protocols.firehose_transfer import send_image
 from station.sim.port import SimPort
 from station.transport.libusb import LibusbBackend
 from station.transport.usb_errors import usb_error
+from tests.fakes.descriptors import starved
 from tests.fakes.pyusb_backend import Control, FakePyusb, Node
 from tests.fakes.usb_wire import FakeWire
 from tests.protocols.firehose_words import NAK, log
@@ -199,6 +201,18 @@ async def test_an_opening_that_fails_leaves_nothing_open(
     assert bench.fake.open_handles == 0
     pipe = await bench.backend.open(device, 2, line_state=True)
     await pipe.aclose()
+
+
+@pytest.mark.trio
+async def test_a_station_without_descriptors_is_no_broken_wire(bench: Bench) -> None:
+    """libusb tells both by the same number."""
+    device = await bench.device()
+    bench.fake.failures["open_device"] = errno.EIO
+    with starved(), pytest.raises(NoDescriptors, match=r"1-4\.2 interface 2"):
+        await bench.backend.open(device, 2, line_state=True)
+    bench.fake.failures["open_device"] = errno.EIO
+    with pytest.raises(Disconnected):
+        await bench.backend.open(device, 2, line_state=True)
 
 
 # --- enumeration ------------------------------------------------------------------------------

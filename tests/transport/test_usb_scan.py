@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from station.errors import NoDescriptors
 from station.model import Endpoint, Interface, PortPath
 from station.sim.port import SimPort
 from station.transport.enumerations import enumerations
 from station.transport.usb_scan import UNREADABLE, Census
+from tests.fakes.descriptors import starved
 from tests.fakes.pyusb_backend import FakePyusb, Node
 from tests.fakes.sysfs import SysfsTree
 from tests.transport.loopback import AT, DIAG, MUTE, Loopback
@@ -79,6 +81,15 @@ class LaggingPyusb(FakePyusb):
 def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bus:
     monkeypatch.setattr(time, "sleep", lambda _: None)
     return Bus(tmp_path)
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_who_cannot_look_does_not_say_that_everybody_left(bus: Bus, spare: int) -> None:
+    bus.plug(FIRST)
+    first = bus.census.look()[FIRST]
+    with starved(spare), pytest.raises(NoDescriptors):
+        bus.census.look()
+    assert bus.census.look()[FIRST].info is first.info
 
 
 # --- generations ------------------------------------------------------------------------------
