@@ -58,10 +58,7 @@ class UsbStall(UsbError):
 class UsbBroken(UsbError):
     code = "U107"
     headline = "USB ERROR"
-    remedy = (
-        "Check the cable and the hub of the slot, then run the module again. If usbfs_memory_mb "
-        "is named: `station doctor` tells how to raise it."
-    )
+    remedy = "Check the cable and the hub of the slot, then run the module again."
     retryable = True
 
 
@@ -72,6 +69,19 @@ class NoBulkPair(UsbBroken):
     headline = "NO PORTS"
     remedy = "Put it in the red bin: it shows up as a module, but without a module's ports."
     retryable = False
+
+
+class NoUsbMemory(UsbError):
+    """All programs share it, so no module can help it."""
+
+    code = "U113"
+    headline = "USB MEMORY"
+    remedy = (
+        "Raise usbfs_memory_mb as `station doctor` tells, or stop the other programs that use USB; "
+        "then run the module again."
+    )
+    blame = Blame.STATION
+    retryable = True
 
 
 class UsbClosed(UsbError):

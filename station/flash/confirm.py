@@ -6,6 +6,7 @@ from dataclasses import replace
 from station.errors import (
     AtError,
     AtSilent,
+    Blame,
     Crashed,
     FactoryTestMode,
     IdentityChanged,
@@ -115,6 +116,8 @@ async def _return(session: Session, timeout_s: float = 3600.0) -> Unit:
     try:
         return await ask_by_at(session, known=session.unit)
     except (AtSilent, AtError, UsbError) as error:
+        if error.blame is Blame.STATION:
+            raise
         raise NoReturn(f"the module is back on USB but does not work: {error.cause}") from error
 
 

@@ -22,6 +22,7 @@ from station.errors import (
     Disconnected,
     NoDownloadMode,
     NoReturn,
+    NoUsbMemory,
     PowerUnswitchable,
     SessionReset,
     StationError,
@@ -141,6 +142,8 @@ class Ladder:
             useful = set()  # pulled out before anything was done to it
         elif step.only_power or isinstance(error, NoReturn | NoDownloadMode):
             useful = {Rung.POWER}
+        elif isinstance(error, NoUsbMemory):
+            useful = {Rung.REOPEN}  # the module is well
         elif isinstance(error, Disconnected):
             useful = {Rung.AWAIT, Rung.POWER, Rung.PUT_BACK}
         else:

@@ -12,6 +12,7 @@ import usb.core
 
 from station.errors import (
     Disconnected,
+    NoUsbMemory,
     Timeout,
     UsbAccess,
     UsbBroken,
@@ -33,7 +34,7 @@ _BY_ERRNO: dict[int, tuple[type[UsbError], str]] = {
     errno.EPERM: (UsbAccess, "the operating system denies access"),
     errno.EPIPE: (UsbStall, "the module stalled the endpoint"),
     errno.ENOMEM: (
-        UsbBroken,
+        NoUsbMemory,
         "the kernel's memory for USB transfers is used up (usbfs_memory_mb is too small)",
     ),
     errno.EOVERFLOW: (UsbBroken, "the module sent more than a transfer may hold"),

@@ -10,7 +10,10 @@ import pytest
 import trio
 
 from station.engine.world import Order
+from station.errors import NoUsbMemory, StationError, UsbAccess, UsbBusy
+from station.flash.ladder import Rung
 from station.model import AttemptRecord, Event, Outcome, StepOutcome, StepStarted
+from station.sim.backend import SimPipe
 from station.sim.faults import FAULTS
 from station.sim.mishap import Cure, Fate, Mishap, What
 from station.sim.power import SimPower
@@ -92,6 +95,48 @@ async def test_what_does_not_pass_is_not_tried_again(
     record = by_slot(await line.flash())["A1"]
     assert code_of(record) == code
     assert [step.name for step in record.steps if step.name == "recover"] == []
+
+
+async def test_a_station_short_of_usb_memory_asks_again_and_leaves_the_module_alone(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path)
+    line.switch_power()
+
+    async def crowded(self: SimPipe, *_: object, **__: object) -> None:
+        raise NoUsbMemory("the kernel's memory for USB transfers is used up")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SimPipe, "write_span", crowded)
+        record = by_slot(await line.flash())["A1"]
+    assert code_of(record) == "U113"
+    assert record.closed is not None
+    assert record.closed.outcome is Outcome.ERROR
+    assert rungs(record) == [Rung.REOPEN.value]
+    assert code_of(by_slot(await line.flash())["A1"]) is None
+
+
+@pytest.mark.parametrize("trouble", [UsbAccess, UsbBusy, NoUsbMemory])
+async def test_a_module_is_not_blamed_when_the_station_cannot_ask_it_again(
+    tmp_path: Path,
+    tray_clock: object,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: type[StationError],
+) -> None:
+    line = make_line(tmp_path)
+
+    async def closed(*_: object, **__: object) -> SimPipe:
+        raise trouble("not for us")
+
+    def shut(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == "confirm":
+            monkeypatch.setattr(line.backend, "open", closed)
+
+    line.tell = shut
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) == trouble.code
+    assert record.closed is not None
+    assert record.closed.outcome is Outcome.ERROR
 
 
 @pytest.mark.parametrize("step", ["erase", "program", "verify"])

@@ -8,7 +8,7 @@ import threading
 import pytest
 import trio
 
-from station.errors import Timeout, UsbBroken, UsbStall
+from station.errors import NoUsbMemory, Timeout, UsbBroken, UsbStall
 from station.model import Endpoint, PortPath
 from station.protocols.dialogue import BytesSource
 from station.sim.port import SimPort
@@ -130,9 +130,9 @@ async def test_memory_that_never_comes_ends_with_what_to_do(
     pipe = await bench.pipe()
     bench.wire.room = 0
     with trio.fail_after(5):
-        with pytest.raises(UsbBroken, match="usbfs_memory_mb") as caught:
+        with pytest.raises(NoUsbMemory, match="usbfs_memory_mb") as caught:
             await span(pipe, 512, [], timeout_s=0.05)
-        with pytest.raises(UsbBroken, match="usbfs_memory_mb"):
+        with pytest.raises(NoUsbMemory, match="usbfs_memory_mb"):
             await pipe.read(512, 0.05)
     assert "usbfs_memory_mb" in caught.value.remedy
     assert "station doctor" in caught.value.remedy
