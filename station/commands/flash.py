@@ -145,7 +145,9 @@ async def _flash(
                 tell=reporter.tell,
                 power=backend.power(),
             )
-            await Backlog(world).start()
+            backlog = Backlog(world)
+            await backlog.start()
+            backlog.require_empty()
             await close_interrupted(store, settings)
             orders = {slot.name: _order(request, slot.name) for slot in slots}
             tally = await flash_once(world, slots, orders, wait_s=request.wait_s, stop=stop)

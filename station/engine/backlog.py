@@ -45,7 +45,8 @@ class Backlog:
 
     async def start(self) -> None:
         """Before anything else: what an earlier engine left. Raises StoreError."""
-        await self.catch_up()
+        while await self.catch_up():
+            pass
         while self.due:
             await self.world.store.add_event(self.due[0])
             del self.due[0]
@@ -68,11 +69,13 @@ class Backlog:
 
     async def last_try(self) -> tuple[AttemptRecord, ...]:
         """Before the end: record what waits, and be patient about it; what is on record now."""
-        recorded = await self.catch_up()
+        recorded: tuple[AttemptRecord, ...] = ()
         with trio.move_on_after(LAST_S, shield=True):
-            while self.world.store.waiting.count:
-                await trio.sleep(AGAIN_S)
+            while True:
                 recorded += await self.catch_up()
+                if not self.world.store.waiting.count:
+                    break
+                await trio.sleep(AGAIN_S)
         return recorded
 
     def require_empty(self) -> None:

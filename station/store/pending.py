@@ -60,6 +60,11 @@ def beside(url: str) -> Path | None:
     return None if path is None else path.with_name(path.name + ".pending")
 
 
+def attempt_of(place: Path) -> str:
+    """The attempt whose result lies there."""
+    return place.stem.partition("-")[2]
+
+
 class Pending:
     """The folder. `prepare` it before the disk is full."""
 
@@ -113,7 +118,7 @@ class Pending:
                 raise ResultSetAside(f"{place} is no file") from None
             raise
         result = _decoded(place, data)
-        if not place.name.endswith(f"-{result.attempt_id}.json"):
+        if attempt_of(place) != result.attempt_id:
             raise ResultSetAside(f"{place} holds another attempt than its name says")
         return result
 

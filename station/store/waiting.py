@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.errors import DatabaseError, ResultSetAside
+from station.errors import DatabaseError, DiskTrouble, ResultSetAside
 from station.model import AttemptRecord
-from station.store.pending import Pending, Result
+from station.store.pending import Pending, Result, attempt_of
 
 TURN_S = 3.0
 """After so long the rest waits for the next turn: others want to commit, too."""
@@ -46,24 +46,31 @@ class Waiting:
         return tuple(self._memory.values())
 
     @property
+    def attempts(self) -> frozenset[str]:
+        """Those that have a result, whatever the record says of them."""
+        in_memory = (result.attempt_id for result in self._memory.values())
+        return frozenset((*map(attempt_of, self._files.values()), *in_memory))
+
+    @property
     def aside(self) -> tuple[Path, ...]:
         """Files that were set aside, as of the last look."""
         return self._aside
 
     def prepare(self) -> None:
-        """Room on disk, and what lies there already."""
-        if self._pending is not None:
-            self._pending.prepare()
-            self.look()
-
-    def look(self) -> None:
-        """What lies in the folder; as before if it cannot be read."""
+        """Room on disk, and what lies there already. Raises DiskTrouble where that cannot be
+        known: the attempt of a result that nobody sees would be taken for interrupted."""
         if self._pending is None:
             return
-        with suppress(OSError):
-            self._files = self._pending.files()
-            self._aside = self._pending.aside()
-            self._last = max((self._last, *self._files))
+        self._pending.prepare()
+        try:
+            self._look(self._pending)
+        except OSError as error:
+            raise DiskTrouble(f"{self._pending.folder}: {error.strerror}") from error
+
+    def _look(self, pending: Pending) -> None:
+        """What lies in the folder. Raises OSError: then it is as it was."""
+        self._files, self._aside = pending.files(), pending.aside()
+        self._last = max((self._last, *self._files))
 
     def keep(self, result: Result) -> Path | None:
         """Its file; None if it could only be remembered. Never raises."""
@@ -89,8 +96,8 @@ class Waiting:
     def settle(self, commit: Callable[[Result], None]) -> Settled:
         """Commit what waits, in the order of writing, until the database refuses. `commit` raises
         DatabaseError, or ResultSetAside for what can never be recorded."""
-        self.look()
         self.why = ""
+        self._look_again()
         recorded: list[AttemptRecord] = []
         aside: list[tuple[Path, str]] = []
         until_s = time.monotonic() + TURN_S
@@ -111,8 +118,15 @@ class Waiting:
                 self._forget(number)
                 recorded.append(result.record)
         self.save()
-        self.prepare()  # the reserve may have been given up
+        self._look_again()
         return Settled(tuple(recorded), tuple(aside))
+
+    def _look_again(self) -> None:
+        """As far as the disk allows; the reserve may have been given up."""
+        if self._pending is not None:
+            self._pending.prepare()
+            with suppress(OSError):
+                self._look(self._pending)
 
     def _result(self, number: int) -> Result:
         known = self._memory.get(number)

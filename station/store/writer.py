@@ -67,8 +67,9 @@ async def open_store(
     url: str, *, clock: Callable[[], int] = now_utc_us, pending: Path | None = None
 ) -> AsyncIterator["Store"]:
     """The record, ready for writing. The database must exist at the right revision: raises
-    DatabaseError, SchemaOutdated, SchemaTooNew, RecordDamaged. `clock`: microseconds, UTC.
-    `pending`: where results wait that cannot be committed; beside a SQLite file if not given."""
+    DatabaseError, SchemaOutdated, SchemaTooNew, RecordDamaged, DiskTrouble. `clock`: microseconds,
+    UTC. `pending`: where results wait that cannot be committed; beside a SQLite file if not given.
+    """
     limiter = trio.CapacityLimiter(1)
     await trio.to_thread.run_sync(check, url, limiter=limiter)
     await trio.to_thread.run_sync(require_whole, url, WHOLE_S, limiter=limiter)
@@ -146,7 +147,8 @@ class Store:
         slots: Collection[str] | None = None,
         evidence: Callable[[str], EvidenceRef | None] = lambda _: None,
     ) -> tuple[str, ...]:
-        """Close what a dead engine left open as INTERRUPTED (X903); returns their names.
+        """Close what a dead engine left open as INTERRUPTED (X903); returns their names. What has
+        a result that waits was not interrupted.
 
         On a database shared by stations name the `station`, and the `slots` if several engines
         run there: an attempt that is still running elsewhere must stay open. `evidence` finds what
@@ -155,7 +157,9 @@ class Store:
         now_us = self._clock()
 
         def work(connection: sa.Connection) -> tuple[str, ...]:
-            left_open = open_attempts(connection, station, slots)
+            waiting = self.waiting.attempts
+            found = open_attempts(connection, station, slots)
+            left_open = [row for row in found if row["id"] not in waiting]
             for row in left_open:
                 insert_rows(
                     connection, schema.attempt_closed, [interrupted_row(connection, row, now_us)]
@@ -194,6 +198,7 @@ class Store:
 
     def _record_blocking(self, result: Result) -> None:
         """Raises DatabaseError; ResultSetAside for what this database will never take."""
+        ids.after(result.attempt_id)
         try:
             with self._writing() as connection:
                 insert_missing(connection, result)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,22 +23,35 @@ from tests.engine.tray import Line, code_of, make_line
 from tests.fakes.disk import dead_disk
 from tests.store.samples import stranger
 
-Trouble = Callable[[Line], AbstractContextManager[None]]
+Trouble = Callable[[Running], AbstractContextManager[None]]
 
 
 @contextmanager
-def locked(bench: Line) -> Iterator[None]:
+def locked(run: Running) -> Iterator[None]:
     """Another program writes for as long as it likes."""
-    with stranger(bench.settings().database) as somebody:
+    with stranger(run.bench.settings().database) as somebody:
         somebody.execute("BEGIN IMMEDIATE")
         yield
 
 
 @contextmanager
-def dead(bench: Line) -> Iterator[None]:
+def dead(run: Running) -> Iterator[None]:
     """No file can be written, neither the database nor any other."""
     with dead_disk():
         yield
+
+
+@contextmanager
+def read_only(run: Running) -> Iterator[None]:
+    """The writer's own connection may not write: SQLite's real SQLITE_READONLY."""
+    _query_only(run, "ON")
+    yield
+    _query_only(run, "OFF")
+
+
+def _query_only(run: Running, value: str) -> None:
+    with closing(run.line.world.store._engine.raw_connection()) as connection:
+        connection.execute(f"PRAGMA query_only = {value}")
 
 
 @pytest.fixture
@@ -64,7 +77,7 @@ def folder(bench: Line) -> Path:
 
 
 @pytest.mark.trio
-@pytest.mark.parametrize("trouble", [locked, dead])
+@pytest.mark.parametrize("trouble", [locked, dead, read_only])
 @pytest.mark.parametrize("step", ["program", "confirm"])
 async def test_a_result_that_cannot_be_committed_is_no_verdict_until_it_is(
     tmp_path: Path, tray_clock: object, impatient: None, trouble: Trouble, step: str
@@ -74,7 +87,7 @@ async def test_a_result_that_cannot_be_committed_is_no_verdict_until_it_is(
         await run.arm()
         run.plug("A1")
         await run.until_step("A1", step)
-        with trouble(bench):
+        with trouble(run):
             assert_no_verdict(await run.see("A1", S.DONE))
             run.plug("A2")
             await run.until(lambda: "S531" in codes(run))
@@ -108,7 +121,7 @@ async def test_a_refusal_that_was_never_opened_waits_whole(
         await run.arm()
         run.plug("A1")
         await run.until_step("A1", "identify")
-        with locked(bench):
+        with locked(run):
             assert_no_verdict(await run.see("A1", S.DONE))
             assert bench.recorded() == []
         await run.until(lambda: run["A1"].outcome is not None)
@@ -128,7 +141,7 @@ async def test_an_engine_that_dies_meanwhile_leaves_the_result_to_the_next(
             await run.arm()
             run.plug("A1")
             await run.until_step("A1", "confirm")
-            until_it_is_dead.enter_context(locked(bench))
+            until_it_is_dead.enter_context(locked(run))
             await run.see("A1", S.DONE)
             with pytest.raises(ResultsWaiting, match="the next start records"):
                 Backlog(run.line.world).require_empty()

@@ -1,5 +1,6 @@
 """A process that may open no more files, as the kernel really refuses."""
 
+import gc
 import os
 import resource
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ _ROOM = 50
 def starved(spare: int = 0) -> Iterator[None]:
     """Every descriptor is taken but `spare`, up to a limit that leaves little room above those in
     use."""
+    gc.collect()  # what earlier tests left to be collected must not make room meanwhile
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     probe = os.dup(0)
     os.close(probe)

@@ -1,12 +1,17 @@
 """Results that could not be committed come into the record, once, as soon as it takes them."""
 
+import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uuid_utils
 
+from station.errors import DiskTrouble
 from station.model import AttemptRecord, Outcome, RecipeRef
 from station.store import database
+from station.store.ids import new_id
 from station.store.pending import Pending, Result, beside
 from station.store.queries import find_attempts
 from station.store.waiting import Settled
@@ -188,9 +193,7 @@ def test_without_a_place_on_disk_they_are_remembered(url: str, tmp_path: Path) -
     waits = result(recipe=LARGE)
 
     async def work(store: Store) -> None:
-        for path in in_the_way.iterdir():
-            path.unlink()
-        in_the_way.rmdir()
+        shutil.rmtree(in_the_way)
         in_the_way.touch()
         assert await store.keep(waits) is None
         assert store.waiting.unsafe == (waits,)
@@ -207,6 +210,44 @@ def test_without_a_place_on_disk_they_are_remembered(url: str, tmp_path: Path) -
 
     written(url, work)
     assert folder_of(url).files() == {}
+
+
+@pytest.mark.parametrize("where", ["file", "memory"])
+def test_an_attempt_whose_result_waits_was_not_interrupted(
+    url: str, tmp_path: Path, where: str
+) -> None:
+    waits, died = result(), attempt()
+    begun(url, waits.record.opened)
+    begun(url, died)
+
+    async def work(store: Store) -> None:
+        if where == "memory":
+            shutil.rmtree(tmp_path / "station.db.pending")
+            (tmp_path / "station.db.pending").touch()
+        await store.keep(waits)
+        assert bool(store.waiting.unsafe) is (where == "memory")
+        assert await store.close_interrupted() == (died.attempt_id,)
+        assert (await store.settle()).recorded == (waits.record,)
+
+    written(url, work)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_empty_one(url: str, tmp_path: Path) -> None:
+    (tmp_path / "station.db.pending").touch()
+    with pytest.raises(DiskTrouble, match=r"station\.db\.pending"):
+        written(url, lambda store: store.close_interrupted())
+
+
+def test_what_comes_after_a_result_that_waited_has_a_later_key(url: str) -> None:
+    """Also if the clock was set back in between."""
+    ahead = str(uuid_utils.uuid7(nanoseconds=time.time_ns() + 120 * 10**9))
+    kept(url, result(attempt_id=ahead))
+
+    async def work(store: Store) -> str:
+        await store.settle()
+        return new_id()
+
+    assert written(url, work) > ahead
 
 
 def test_a_server_has_a_folder_only_if_one_is_named() -> None:
