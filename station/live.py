@@ -96,6 +96,10 @@ class SlotView:
     version: str | None = None
     """The version that the recipe makes."""
     attempt_id: str | None = None
+    attempt: int = 1
+    """More than 1: what is in the slot failed before and is tried again."""
+    attempts: int = 1
+    """So many at most."""
     began_utc_us: int | None = None
     ended_utc_us: int | None = None
     step: str | None = None

@@ -229,6 +229,11 @@ LAYOUT_AGREES = "agrees with the package"
 """What a step says of itself, and later attempts rely on; the first erase comes after it."""
 
 
+AGAIN_STEP = "again"
+"""The first step of an attempt that follows a failed one: `follows` is that one's id, `attempt`
+says which of how many."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageSent:
     """One image: `sha256_sent` is over the image's own bytes that left through the pipe."""
@@ -326,6 +331,16 @@ class AttemptRecord:
     steps: tuple[StepRecord, ...]
     images: tuple[ImageSent, ...]
 
+    @property
+    def again(self) -> StepRecord | None:
+        """What it says of the failed attempt that it follows; None: it follows none."""
+        return next((step for step in self.steps[:1] if step.name == AGAIN_STEP), None)
+
+    @property
+    def follows(self) -> str | None:
+        """The id of that attempt."""
+        return None if self.again is None else str(self.again.detail.get("follows"))
+
 
 # --- the line ---------------------------------------------------------------------------------
 
@@ -389,8 +404,11 @@ class PutBack:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
+    """`again`: the next attempt on the same module begins, e.g. `2 of 2`."""
+
     slot: str
     record: AttemptRecord
+    again: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`station flash --once`: every selected slot gets one attempt."""
+"""`station flash --once`: every selected slot is flashed once."""
 
 import os
 import pwd

@@ -31,8 +31,13 @@ def print_status(line: LineView, slots: tuple[SlotView, ...]) -> None:
 
 
 def _state(view: SlotView) -> str:
-    waits = view.state.is_busy and view.put_back_until_utc_us is not None
-    return "PUT BACK" if waits else view.state.name.replace("_", " ")
+    words = view.state.name.replace("_", " ")
+    if not view.state.is_busy:
+        return words
+    if view.put_back_until_utc_us is not None:
+        return "PUT BACK"
+    again = f", TRYING AGAIN {view.attempt}/{view.attempts}" if view.attempt > 1 else ""
+    return f"{words}{again}"
 
 
 def line_words(line: LineView) -> str:

@@ -84,10 +84,12 @@ class Reporter:
             case SlotFailed(slot, failure):
                 words = f"{failure.code}: {failure.cause} -> {failure.remedy}"
                 self._end_line(slot, "NOT SAVED", words)
-            case AttemptEnded(slot, record):
+            case AttemptEnded(slot, record, again):
                 if self.json:
                     self.heard &= put(attempt_line(record) + "\n")
                 self._end_line(slot, *verdict(record))
+                if again is not None:
+                    self._step_line(slot, f"TRYING AGAIN, attempt {again}")
 
     def _move(self, slot: str, step: str, done: int, total: int) -> None:
         if self._bars is not None:
@@ -126,13 +128,14 @@ def verdict(record: AttemptRecord) -> tuple[str, str]:
 def print_results(
     slots: tuple[Slot, ...], records: list[AttemptRecord], lost: dict[str, Failure]
 ) -> None:
-    """The tray as a person reads it, slot by slot."""
-    place = {slot.name: number for number, slot in enumerate(slots)}
+    """The tray as a person reads it, slot by slot: what came of each module in the end."""
+    last = {record.opened.slot: record for record in records}
     table = _table("slot")
-    for record in sorted(records, key=lambda record: place[record.opened.slot]):
-        table.add_row(Text(record.opened.slot), *_cells(record))
-    for slot, failure in lost.items():
-        table.add_row(Text(slot), Text(f"NOT SAVED\n{failure.code}", BAD))
+    for slot in slots:
+        if slot.name in last:
+            table.add_row(Text(slot.name), *_cells(last[slot.name]))
+    for name, failure in lost.items():
+        table.add_row(Text(name), Text(f"NOT SAVED\n{failure.code}", BAD))
     print_table(table)
 
 
@@ -196,6 +199,8 @@ def _cells(record: AttemptRecord) -> tuple[Text, ...]:
     word = closed.outcome.value
     if closed.failure is not None:
         word += f"\n{closed.failure.headline} {closed.failure.code}"
+    if record.again is not None:
+        word += f"\nattempt {record.again.detail['attempt']}"
     return (
         Text(word, STYLES.get(closed.outcome.value, BAD)),
         *names,

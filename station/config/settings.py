@@ -93,12 +93,14 @@ class LineSection(Strict):
     `resume`: which modules that an engine left half written are written by the next one: those
     known by their chip serial (certain); in a locked rack those in the same slot, too (same_slot);
     or none. `put_back_s`: a module that was pulled out of the work is waited for so long.
+    `attempts`: a module whose failure may pass gets so many in total, one after the other.
     `slot_failures`: so many different units in a row that fail take their slot out of the line.
     `hub_losses`: so many modules of one hub that are lost at once are the hub's failure.
     """
 
     resume: Literal["certain", "same_slot", "never"] = "certain"
     put_back_s: Annotated[int, Field(ge=0, le=600)] = 30
+    attempts: Annotated[int, Field(ge=1, le=5)] = 2
     slot_failures: Annotated[int, Field(ge=2, le=100)] | None = 3
     hub_losses: Annotated[int, Field(ge=2, le=MAX_SLOTS)] = 3
     breaker: BreakerSection | None = BreakerSection()

@@ -108,6 +108,8 @@ def _doing(palette: Palette, view: SlotView, now_utc_us: int, columns: int) -> T
         left = time_left(view.put_back_until_utc_us, now_utc_us)
         parts = [_STATES[SlotState.PULLED], f"put it back into slot {view.slot}", left]
     elif view.state.is_busy:
+        if view.attempt > 1:
+            parts.append(f"trying again, attempt {view.attempt} of {view.attempts}")
         if view.step:
             parts.append(_doing_in(view.step))
         if view.total_bytes > 0:

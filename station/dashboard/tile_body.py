@@ -217,9 +217,9 @@ def _work(
 ) -> list[Line]:
     sized = view.total_bytes > 0
     done = percent(view.done_bytes, view.total_bytes)
-    lines = []
+    lines = _again(view, columns)
     if sized:
-        lines = [Line(_bar(view, columns, palette.plain)), Line(_pace(view, done, columns))]
+        lines += [Line(_bar(view, columns, palette.plain)), Line(_pace(view, done, columns))]
     lines.extend([Line(cut(doing(view.step), columns))] if view.step else [])
     lines.extend(Line(fact.text) for fact in facts)
     bold = Style(bold=True)
@@ -230,6 +230,15 @@ def _work(
         return [*([] if sized else [Line(text, bold)]), *lines][:rows]
     number = _middle([Line(row, bold, centred=True) for row in drawn], rows - len(lines))
     return [*number, *lines][:rows]
+
+
+def _again(view: SlotView, columns: int) -> list[Line]:
+    """That what failed is tried again, and which attempt this is."""
+    if view.attempt == 1:
+        return []
+    which = f"{view.attempt}/{view.attempts}"
+    long = f"TRYING AGAIN {which}"
+    return [Line(long if len(long) <= columns else f"AGAIN {which}", Style(bold=True))]
 
 
 def _pace(view: SlotView, done: int, columns: int) -> str:

@@ -10,6 +10,7 @@ from station.model import Outcome
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _STEPS = {
+    "again": "trying again",
     "identify": "who is it",
     "select": "which recipe",
     "preflight": "checking the package",

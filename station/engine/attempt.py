@@ -10,6 +10,7 @@ import trio
 
 from station import __version__
 from station.config import LoadedRecipe
+from station.engine import again
 from station.engine.blame import blamed, is_meant
 from station.engine.evidence import Evidence
 from station.engine.journal import Journal
@@ -136,6 +137,19 @@ class Attempt:
         confirmed: better finished than stopped."""
         return self.session.touched
 
+    @property
+    def has_changed(self) -> bool:
+        """The flash memory may have been changed, by this attempt or by one that it follows."""
+        before = self.order.after
+        return self.session.touched or (before is not None and before.changed)
+
+    def next_order(self) -> Order | None:
+        """Once it has ended: what follows on the same module; None: the verdict stands."""
+        attempts = self.world.settings.line.attempts
+        return again.next_order(
+            self.order, self.record, self.session, attempts, changed=self.has_changed
+        )
+
     async def run_alone(self) -> Failure | None:
         """`run`, but a verdict that could not be committed is returned, not raised: a slot must
         not end its neighbours."""
@@ -172,6 +186,9 @@ class Attempt:
         await self._end(ending)
 
     async def _work(self) -> Outcome:
+        if self.order.after is not None:
+            told = again.step(self.order.after, self.world.settings.line.attempts)
+            await self.runner.run(told, limit_s=SELECT_S)
         if self.port.slot.barred is not None:
             raise self.port.slot.barred
         device = self.port.device
@@ -201,10 +218,9 @@ class Attempt:
         async def choose(session: Session) -> StepResult:
             nonlocal decision
             self.world.claims.claim(self.port.slot.name, session.unit)
-            left = None
-            if session.mode is Mode.EDL:
-                by_slot = self.order.resumes is not None
-                left = await unfinished_here(self.world, self.port, session.unit, by_slot=by_slot)
+            if self.order.after is not None:
+                again.check_same(self.order.after, session)
+            left = await self._left_in_edl() if session.mode is Mode.EDL else None
             selection = await select(
                 self.world, self.order, self.port.slot.recipe, session.mode, session.unit, left
             )
@@ -214,6 +230,8 @@ class Attempt:
             session.identifiers += selection.remembered
             session.recipe = selection.recipe.recipe
             decision, self.resumed = selection.decision, selection.resumed
+            if self.has_changed:  # nothing that was written before is trusted
+                decision = Decision.FLASH
             detail = {"recipe": selection.recipe.recipe.name, "decision": decision.value}
             if self.resumed is not None:
                 detail["resumes"] = self.resumed.opened.attempt_id
@@ -221,6 +239,14 @@ class Attempt:
 
         await self.runner.run(Step("select", choose, late=StationOverdue), limit_s=SELECT_S)
         return decision
+
+    async def _left_in_edl(self) -> AttemptRecord | None:
+        """The attempt that left this module in EDL half written, as far as that is certain."""
+        order = self.order
+        if order.after is not None and order.after.record.opened.recipe is not None:
+            return order.after.record
+        by_slot = order.resumes is not None
+        return await unfinished_here(self.world, self.port, self.session.unit, by_slot=by_slot)
 
     async def _preflight(self, session: Session) -> StepResult:
         if self.recipe is None:
@@ -273,7 +299,7 @@ class Attempt:
                 since_s=self.began,
             )
             failure = Failure.of(error)
-            if self.session.touched and failure.outcome is Outcome.BLOCKED:
+            if self.has_changed and failure.outcome is Outcome.BLOCKED:
                 failure = replace(failure, outcome=Outcome.FAIL)
             if self._must_give_back(failure):
                 failure = await self._give_back(failure)
@@ -287,7 +313,7 @@ class Attempt:
         is_gone = failure.code == PulledOut.code or (
             failure.code == HubFailed.code and session.mode is Mode.ABSENT
         )
-        return began and not session.touched and not is_gone
+        return began and not self.has_changed and not is_gone
 
     async def _give_back(self, failure: Failure) -> Failure:
         """The same failure; if the module could not be brought back, its cause says so."""

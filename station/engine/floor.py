@@ -21,7 +21,7 @@ class Floor:
     obstacle: StationError | None = None
     """Why no module is started now: the line is not armed, or the station cannot record."""
     ended: Callable[[str, AttemptRecord], None] = lambda _, __: None
-    """Told of each verdict that is committed, and its slot."""
+    """Told of what came of each unit in the end, and its slot."""
     label: str | None = None
     verdicts: int = 0
     """How many attempts have ended."""

@@ -4,6 +4,7 @@ on record, so that a restart lifts neither."""
 from collections import deque
 from dataclasses import dataclass, field
 
+from station.engine.again import last_of_each
 from station.engine.fate import Breaker, HubFailure, Streak
 from station.engine.world import World
 from station.errors import LineStopped
@@ -37,7 +38,7 @@ class Guard:
     # --- verdicts ----------------------------------------------------------------------------
 
     def note(self, slot: str, record: AttemptRecord) -> str | None:
-        """A verdict is committed. Why its slot is to be taken out; None: it is not."""
+        """The verdict on a unit is committed. Why its slot is to be taken out; None: it is not."""
         self._judge_line(record)
         streak, closed = self._streaks.get(slot), record.closed
         if streak is None or closed is None:
@@ -90,5 +91,6 @@ class Guard:
             self.breaker.tripped = str(tripped.detail.get("cause", "the line was stopped"))
             return
         since_us = 0 if lifted is None else lifted.utc_us
-        for record in await store.latest_verdicts(station, since_us, self.breaker.window):
+        most = self.breaker.window * self.world.settings.line.attempts
+        for record in last_of_each(await store.latest_verdicts(station, since_us, most)):
             self._judge_line(record)

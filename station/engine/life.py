@@ -37,6 +37,7 @@ class Input(Enum):
     ENDED = "the attempt ended, the module is there"
     ENDED_AWAY = "the attempt ended, the module did not come back"
     ENDED_OUT = "the attempt ended, the module was pulled out"
+    AGAIN = "the attempt failed in a way that may pass, the next one begins"
 
     START = "retry"
     ABORT = "abort"
@@ -64,6 +65,7 @@ _ATTEMPT = {
     Input.ENDED: S.DONE,
     Input.ENDED_AWAY: S.AWAY,
     Input.ENDED_OUT: S.PULLED,
+    Input.AGAIN: S.IDENTIFYING,
     Input.STUMBLED: S.STANDING,
 }
 

@@ -1,4 +1,4 @@
-"""One attempt for every selected slot, all at the same time."""
+"""Every selected slot is flashed once, all at the same time; what may pass is tried again."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -9,7 +9,7 @@ import trio
 from station.engine.attempt import Attempt
 from station.engine.backlog import Backlog
 from station.engine.guard import Guard
-from station.engine.ports import PortBoard
+from station.engine.ports import PortBoard, SlotPort
 from station.engine.stop import Stop
 from station.engine.world import Order, World
 from station.errors import StoreError, Timeout
@@ -18,7 +18,8 @@ from station.model import AttemptEnded, AttemptRecord, Failure, Slot, SlotFailed
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a tray. `lost` holds slots whose verdict could not be committed."""
+    """What came of a tray: all its attempts, in the order in which they ended. `lost` holds slots
+    whose verdict could not be committed."""
 
     records: list[AttemptRecord] = field(default_factory=list)
     lost: dict[str, Failure] = field(default_factory=dict)
@@ -38,7 +39,7 @@ async def flash_once(
     wait_s: float,
     stop: Stop,
 ) -> Tally:
-    """Give each slot one attempt; an empty slot gets its NO USB after `wait_s`.
+    """Flash each slot's module; an empty slot gets its NO USB after `wait_s`.
 
     Attempts that are stopped end as ABORTED. Raises what the backend's first scan raises.
     """
@@ -56,10 +57,7 @@ async def flash_once(
         tally.unknown = board.on_unknown_ports(world.families)
         async with trio.open_nursery() as tray:
             for slot in chosen:
-                attempt = Attempt(world, board[slot.name], orders[slot.name])
-                scope = trio.CancelScope()
-                tray.start_soon(_one, world, attempt, scope, tally)
-                watching.start_soon(_stop, attempt, scope, stop)
+                tray.start_soon(_try, world, board[slot.name], orders[slot.name], stop, tally)
         watching.cancel_scope.cancel()
     if tally.lost:
         await _try_again(world, tally)
@@ -89,13 +87,6 @@ async def _record_hubs(world: World, board: PortBoard) -> None:
         await guard.record()
 
 
-async def _stop(attempt: Attempt, scope: trio.CancelScope, stop: Stop) -> None:
-    await stop.gently.wait()
-    if attempt.is_writing:
-        await stop.now.wait()
-    scope.cancel()
-
-
 async def _await_all(board: PortBoard, slots: tuple[Slot, ...], wait_s: float) -> None:
     """Until every slot is occupied or time is up; what is missing its own slot reports."""
     with suppress(Timeout):
@@ -110,21 +101,46 @@ async def _cancel_on(event: trio.Event, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _one(world: World, attempt: Attempt, scope: trio.CancelScope, tally: Tally) -> None:
-    """One slot's attempt, told and tallied."""
-    slot = attempt.port.slot.name
-    try:
-        with scope:
-            lost = await attempt.run_alone()
-            if lost is not None:
-                tally.lost[slot] = lost
-                world.show(SlotFailed(slot, lost))
-    finally:
-        if attempt.record is not None:
-            _count(world, attempt.record, tally)
+async def _try(world: World, port: SlotPort, order: Order, stop: Stop, tally: Tally) -> None:
+    """One slot's attempts: the next one follows a failure that may pass."""
+    following: Order | None = order
+    while following is not None:
+        attempt = Attempt(world, port, following)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_stop, attempt, nursery.cancel_scope, stop)
+                await _run(world, attempt, tally)
+                nursery.cancel_scope.cancel()
+        finally:
+            following = None if stop.gently.is_set() else attempt.next_order()
+            _tell(world, attempt, following, tally)
 
 
-def _count(world: World, record: AttemptRecord, tally: Tally) -> None:
+async def _stop(attempt: Attempt, scope: trio.CancelScope, stop: Stop) -> None:
+    await stop.gently.wait()
+    if attempt.is_writing:
+        await stop.now.wait()
+    scope.cancel()
+
+
+async def _run(world: World, attempt: Attempt, tally: Tally) -> None:
+    lost = await attempt.run_alone()
+    if lost is not None:
+        slot = attempt.port.slot.name
+        tally.lost[slot] = lost
+        world.show(SlotFailed(slot, lost))
+
+
+def _tell(world: World, attempt: Attempt, following: Order | None, tally: Tally) -> None:
+    """One attempt, told and tallied."""
+    if attempt.record is None:
+        return
+    attempts = world.settings.line.attempts
+    again = None if following is None else f"{following.number} of {attempts}"
+    _count(world, attempt.record, tally, again)
+
+
+def _count(world: World, record: AttemptRecord, tally: Tally, again: str | None = None) -> None:
     tally.lost.pop(record.opened.slot, None)
     tally.records.append(record)
-    world.show(AttemptEnded(record.opened.slot, record))
+    world.show(AttemptEnded(record.opened.slot, record, again))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import trio
 
-from station.engine import resume, views
+from station.engine import again, resume, views
 from station.engine.attempt import Attempt
 from station.engine.floor import Floor
 from station.engine.life import TABLE, Input, follow
@@ -204,7 +204,9 @@ class Place:
                 view = replace(self._fresh(state), failure=Failure.of(self._held))
                 self._floor.world.claims.release(self._name)
             case SlotState.IDENTIFYING:
-                view = self._fresh(state)
+                number = 1 if self._order is None else self._order.number
+                attempts = self._floor.world.settings.line.attempts
+                view = replace(self._fresh(state), attempt=number, attempts=attempts)
             case SlotState.WAITING:
                 why = self._why_waiting()
                 view = replace(view, failure=None if why is None else Failure.of(why))
@@ -362,10 +364,9 @@ class Place:
     # --- the attempt -------------------------------------------------------------------------
 
     async def _flash(self) -> None:
-        order, self._order = self._order, None
-        self._attempt = attempt = Attempt(
-            self._floor.world, self.port, order or Order("arrival", self._floor.label)
-        )
+        order = self._order or Order("arrival", self._floor.label)
+        self._order = None
+        self._attempt = attempt = Attempt(self._floor.world, self.port, order)
         if self._abort_wanted:
             self._abort_wanted = False
             self._doing.cancel(reason="aborted before it began")
@@ -379,19 +380,31 @@ class Place:
         await self._look_back(attempt.record)
 
     def _end(self, attempt: Attempt, lost: Failure | None) -> None:
-        """Show what was committed, or that nothing could be."""
+        """Show what was committed, or that nothing could be; or go on with the next attempt."""
         self._tale.end(attempt, lost)
+        self._floor.verdicts += 1
+        self._order = self._next_order(attempt)
+        if self._order is not None:
+            self._tale.trying_again()
+            self._move(Input.AGAIN)
+            return
         gone = self.port.device is None or _was_pulled(self.view.failure)
         # Whoever sits in the place of a module that was pulled out has just arrived.
         self._seen = None if gone else self._generation()
         self._verdict = attempt.session.unit
         if gone:
             self._floor.world.claims.release(self._name)
-        self._floor.verdicts += 1
         self._move(_ending(self.view.failure, gone=gone))
         self._tale.verdict()
-        if attempt.record is not None:
-            self._floor.ended(self._name, attempt.record)
+        if (verdict := again.judged(attempt.order, attempt.record)) is not None:
+            self._floor.ended(self._name, verdict)
+
+    def _next_order(self, attempt: Attempt) -> Order | None:
+        """Another attempt on this module, if neither a person nor the line is against it."""
+        is_stopped = self._doing.cancel_called or not self._floor.may_start
+        if is_stopped or attempt.world.recipes != self._floor.world.recipes:
+            return None
+        return attempt.next_order()
 
     def recorded(self, record: AttemptRecord) -> None:
         """A result that could not be committed at first is on record: its verdict may be shown."""

@@ -44,7 +44,8 @@ class Tale:
 
     def begin(self) -> None:
         self._feed.begin(self._slot)
-        self.note("attempt begins")
+        which = f" {self._which(self.view.attempt)}" if self.view.attempt > 1 else ""
+        self.note(f"attempt{which} begins")
 
     def step(self, attempt: Attempt, step: str) -> SlotState:
         """A step begins; the state it belongs to. Not shown yet: the state may change with it."""
@@ -102,18 +103,32 @@ class Tale:
             view = views.with_trouble(view, lost or Failure.of(unsaid))
         self.view = replace(view, done_bytes=0, total_bytes=0)
 
+    def trying_again(self) -> None:
+        """In the log: the attempt failed, and the next one begins."""
+        words = self._words()
+        self.note(f"{self._who()} {words}; trying again, {self._which(self.view.attempt + 1)}")
+
     def verdict(self) -> None:
         """The verdict in the log and at the end of the transcript."""
+        outcome, words = self.view.outcome, self._words()
+        good = True if outcome is not None and outcome.is_good else None
+        if outcome in (None, Outcome.FAIL, Outcome.ERROR):
+            good = False  # a refusal, an abort or a power cut is no fault
+        self.note(f"{self._who()} {words}", good=good)
+        self._feed.tell(self._slot, words, good=good)
+
+    def _words(self) -> str:
         outcome, failure = self.view.outcome, self.view.failure
         words = "NOT SAVED" if outcome is None else outcome.value.replace("_", " ")
         if failure is not None:
             words += f" {failure.code} {failure.headline}: {failure.cause}"
-        good = True if outcome is not None and outcome.is_good else None
-        if outcome in (None, Outcome.FAIL, Outcome.ERROR):
-            good = False  # a refusal, an abort or a power cut is no fault
-        who = self.view.imei or self.view.serial or self.view.chip_serial or "unknown unit"
-        self.note(f"{who} {words}", good=good)
-        self._feed.tell(self._slot, words, good=good)
+        return words
+
+    def _who(self) -> str:
+        return self.view.imei or self.view.serial or self.view.chip_serial or "unknown unit"
+
+    def _which(self, number: int) -> str:
+        return f"{number} of {self.view.attempts}"
 
     def _quote_last_step(self, attempt: Attempt) -> None:
         if attempt.journal.steps:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from station.config import LoadedRecipe
 from station.live import Earlier, RecipeView, SlotState, SlotView, StepView
-from station.model import AttemptRecord, DeviceInfo, Failure, StepRecord, Unit
+from station.model import AGAIN_STEP, AttemptRecord, DeviceInfo, Failure, StepRecord, Unit
 
 PHASE_OF = {
+    AGAIN_STEP: SlotState.IDENTIFYING,
     "identify": SlotState.IDENTIFYING,
     "select": SlotState.IDENTIFYING,
     "preflight": SlotState.PLANNED,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from station.config import Families, LoadedRecipe, Settings
 from station.engine.claims import Claims
 from station.engine.shelf import Shelf
-from station.model import Event, Fact, StationEvent
+from station.model import AttemptRecord, DeviceInfo, Event, Fact, StationEvent
 from station.store.ids import new_id
 from station.store.writer import Store, now_utc_us
 from station.transport.base import Backend, Power
@@ -52,12 +52,23 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """An attempt that failed and is followed by another on the same module: the enumeration that it
+    ended with, the how-manieth it was, and whether it or one before may have changed the flash."""
+
+    record: AttemptRecord
+    device: DeviceInfo
+    number: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What the caller asks of an attempt: a label scanned or typed, a recipe by name.
 
     `names_slot`: the caller named this very slot; together with a recipe that is what it takes
     to flash an unknown module found in EDL. `resumes`: the attempt that was interrupted, which this
-    one repeats.
+    one repeats. `after`: the failed attempt that this one follows.
     """
 
     trigger: str
@@ -65,3 +76,9 @@ class Order:
     recipe: str | None = None
     names_slot: bool = False
     resumes: str | None = None
+    after: Before | None = None
+
+    @property
+    def number(self) -> int:
+        """1 for the first attempt on a module."""
+        return 1 if self.after is None else self.after.number + 1

@@ -7,7 +7,8 @@ The keys and their meaning are a contract: names stay, nothing is taken away.
     recipe{name,revision,sha256}|null, package{name,sha256}|null,
     verify "readback"|"version"|"none", images[{name,sha256_sent,bytes}],
     started_utc RFC 3339, duration_s, steps[{name,outcome,duration_s,bytes}],
-    evidence[{kind,sha256,bytes,stored_bytes}]
+    evidence[{kind,sha256,bytes,stored_bytes}],
+    follows: the attempt_id of the failed attempt that this one follows | null
 
 An attempt that is still open has `outcome` and `duration_s` null.
 """
@@ -65,6 +66,7 @@ def attempt_json(record: AttemptRecord) -> dict[str, object]:
             }
             for kept in (closed.evidence if closed else ())
         ],
+        "follows": record.follows,
     }
 
 
@@ -124,6 +126,7 @@ ATTEMPT_COLUMNS = (
     "package_name",
     "package_sha256",
     "verify",
+    "follows",
 )
 
 

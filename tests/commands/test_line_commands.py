@@ -138,9 +138,9 @@ def test_a_module_pulled_out_of_the_work_is_called_back(
 ) -> None:
     pulled = SlotView("A1", SlotState.FLASHING, 0, step="program", put_back_until_utc_us=30)
     back = replace(pulled, slot="A2", put_back_until_utc_us=None)
-    print_status(LineView(LineState.ARMED), (pulled, back))
+    print_status(LineView(LineState.ARMED), (pulled, replace(back, attempt=2, attempts=2)))
     table = capsys.readouterr().out
-    assert (table.count("PUT BACK"), table.count("FLASHING")) == (1, 1)
+    assert (table.count("PUT BACK"), table.count("FLASHING, TRYING AGAIN 2/2")) == (1, 1)
     reporter = Reporter(json=True)
     reporter.tell(PutBack("A1", None))
     assert capsys.readouterr().err == ""

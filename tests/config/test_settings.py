@@ -380,6 +380,24 @@ def test_what_becomes_of_work_that_was_cut_off(tmp_path: Path) -> None:
     assert (line.resume, line.put_back_s) == ("same_slot", 0)
 
 
+@pytest.mark.parametrize(
+    ("text", "attempts"), [("{}", 2), ("{attempts: 1}", 1), ("{attempts: 5}", 5)]
+)
+def test_how_often_a_module_is_tried(tmp_path: Path, text: str, attempts: int) -> None:
+    assert load_settings(write(tmp_path, f"{GOOD}line: {text}\n")).line.attempts == attempts
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [("0", "must be at least 1"), ("6", "must be at most 5"), ("null", "has no value")],
+)
+def test_a_module_is_tried_at_least_once_and_not_for_ever(
+    tmp_path: Path, wrong: str, problem: str
+) -> None:
+    text = f"{GOOD}line: {{attempts: {wrong}}}\n"
+    assert problems(tmp_path, text) == [f"8: key 'line.attempts': {problem}"]
+
+
 @pytest.mark.parametrize("wrong", ["resume: always", "put_back_s: -1", "put_back_s: 601"])
 def test_nothing_else_becomes_of_it(tmp_path: Path, wrong: str) -> None:
     (problem,) = problems(tmp_path, f"{GOOD}line: {{{wrong}}}\n")

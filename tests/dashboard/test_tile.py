@@ -220,6 +220,18 @@ def test_progress_is_a_bar_a_number_and_a_pace() -> None:
     assert "0:43" in shown
 
 
+@pytest.mark.parametrize("columns", [12, 18, 30])
+@pytest.mark.parametrize("state", [SlotState.IDENTIFYING, SlotState.FLASHING])
+def test_a_module_that_is_tried_again_says_so_and_shows_no_fail(
+    state: SlotState, columns: int
+) -> None:
+    again = replace(slot("A3"), state=state, attempt=2, attempts=3)
+    text = text_of(again, columns)
+    assert ("TRYING AGAIN 2/3" if columns > 18 else "AGAIN 2/3") in text
+    assert "FAIL" not in text
+    assert "AGAIN" not in text_of(replace(again, attempt=1))
+
+
 def test_a_pace_is_shown_when_it_is_known() -> None:
     shown = text_of(replace(slot("B1"), bytes_per_s=0))
     assert "63 %" in shown

@@ -66,23 +66,23 @@ PULLED       .          .        .         .     .          .
 HELD         .          .        .         .     .          .
 DISABLED     .          .        .         .     .          .
 
-            UNFINISHED UNFIT
-EMPTY       .          .
-NO_USB      .          .
-SETTLING    .          .
-WAITING     .          STANDING
-PROBING     WAITING    .
-STANDING    .          .
-IDENTIFYING .          .
-PLANNED     .          .
-FLASHING    .          .
-VERIFYING   .          .
-DONE        .          .
-AWAY        .          .
-RETURNING   .          .
-PULLED      .          .
-HELD        .          .
-DISABLED    .          .
+            UNFINISHED UNFIT    AGAIN
+EMPTY       .          .        .
+NO_USB      .          .        .
+SETTLING    .          .        .
+WAITING     .          STANDING .
+PROBING     WAITING    .        .
+STANDING    .          .        .
+IDENTIFYING .          .        IDENTIFYING
+PLANNED     .          .        IDENTIFYING
+FLASHING    .          .        IDENTIFYING
+VERIFYING   .          .        IDENTIFYING
+DONE        .          .        .
+AWAY        .          .        .
+RETURNING   .          .        .
+PULLED      .          .        .
+HELD        .          .        .
+DISABLED    .          .        .
 
              START       ABORT       HOLD RELEASED_EMPTY RELEASED_FULL CLEAR
 EMPTY        x           x           HELD x              x             x

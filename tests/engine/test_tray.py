@@ -98,8 +98,11 @@ async def test_whatever_the_fault_there_is_an_outcome_and_the_neighbour_passes(
     assert closed is not None
     assert closed.failure is None or not closed.failure.code.startswith("X"), closed.failure
     assert code_of(records["A2"]) is None
-    rows = line.recorded(slot="A1")
-    assert [row.closed and row.closed.outcome for row in rows] == [closed.outcome]
+    *before, last = line.recorded(slot="A1")
+    assert last.closed is not None
+    assert last.closed.outcome is closed.outcome
+    assert all(row.closed and row.closed.outcome is Outcome.FAIL for row in before)
+    assert len(before) <= 1
 
 
 @pytest.mark.trio

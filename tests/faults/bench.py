@@ -67,17 +67,18 @@ class Rows:
 
 @dataclass
 class Bench:
-    """Made once; `modules` are made for each round."""
+    """Made once; `modules` are made for each round. `attempts`: so many for what may pass."""
 
     folder: Path
     slots: int = 8
+    attempts: int = 1
     settings: Settings = field(init=False)
     factory: Factory = field(init=False)
     shelf: Shelf = field(init=False)
 
     def __post_init__(self) -> None:
         names = [f"A{number}" for number in range(1, self.slots + 1)]
-        self.settings = load_settings(_on_hubs_of_their_own(self.folder, names))
+        self.settings = load_settings(_settings(self.folder, names, self.attempts))
         _with_backups(self.folder)
         self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=1)
         self.shelf = Shelf(PackageStore(self.settings.store))
@@ -105,7 +106,7 @@ class Bench:
         order: Order = ANYBODY,
         wrap: Callable[[Store], Store] = lambda store: store,
     ) -> Tally:
-        """One attempt for each of these slots, as `station flash --once` gives it."""
+        """As `station flash --once` does it, with these slots."""
         async with open_store(self.settings.database) as store:
             await store.close_interrupted(station=self.settings.station.name)
             world = World(
@@ -170,10 +171,12 @@ def _with_backups(folder: Path) -> None:
     path.write_text(yaml.safe_dump(recipe | {"family": FAMILY, "backup": ["module"]}))
 
 
-def _on_hubs_of_their_own(folder: Path, names: list[str]) -> Path:
-    """So that modules which vanish together are not taken for one hub's failure."""
+def _settings(folder: Path, names: list[str], attempts: int) -> Path:
+    """Slots on hubs of their own, so that modules which vanish together are not taken for one hub's
+    failure."""
     path = write_demo_files(folder, names, SIZE_MB)
     settings = yaml.safe_load(path.read_text())
+    settings["line"]["attempts"] = attempts
     settings["slots"] = {
         name: {"ports": [f"1-{number}.1", f"2-{number}.1"]}
         for number, name in enumerate(names, start=1)

@@ -24,6 +24,9 @@ from tests.faults.bench import (
 )
 from tests.faults.cut import Cut, Dead, MortalBackend
 
+ATTEMPTS = 2
+"""A campaign's bench gives so many to a module whose failure may pass."""
+
 ROUND_S = 3600.0
 """No slot is at work for longer, whatever befalls its module."""
 
@@ -192,11 +195,14 @@ class _Tray:
 
     def _check_rows(self, tally: Tally, slots: tuple[str, ...], before: Rows) -> None:
         after = self._bench.rows()
-        got = sorted(record.opened.slot for record in tally.records)
-        _hold(got == sorted(slots) and not tally.lost, f"verdicts for {got}, lost {tally.lost}")
+        got = Counter(record.opened.slot for record in tally.records)
+        _hold(set(got) == set(slots) and not tally.lost, f"verdicts for {got}, lost {tally.lost}")
+        most = self._bench.attempts
+        _hold(max(got.values()) <= most, f"more than {most} attempts: {got}")
+        _check_chain(tally.records)
         _hold(after.left_open == 0, f"{after.left_open} attempts are left open")
         opened, closed = after.opened - before.opened, after.closed - before.closed
-        _hold(opened == len(slots), f"{opened} attempts for {len(slots)} slots")
+        _hold(opened == len(tally.records), f"{opened} attempts, {len(tally.records)} told")
         wanted = opened + before.left_open
         _hold(closed == wanted, f"{closed} outcomes where {wanted} were due")
         self._totals.attempts += opened
@@ -221,6 +227,20 @@ class _Tray:
         swallows = module.fate.struck and module.fate.mishap.what in SWALLOWING
         orphaned = self._round.dies_s is not None  # amid a program: whoever comes next must ask
         _hold(swallows or orphaned or module.breaches == [], f"{where}: {module.breaches[:2]}")
+
+
+def _check_chain(records: list[AttemptRecord]) -> None:
+    """What is tried again has failed in a way that may pass; the next attempt names it."""
+    last: dict[str, AttemptRecord] = {}
+    for record in records:
+        before = last.get(record.opened.slot)
+        follows = None if before is None else before.opened.attempt_id
+        _hold(record.follows == follows, f"{record.opened.slot}: follows {record.follows}")
+        if before is not None:
+            closed = before.closed
+            failure = closed.failure if closed and closed.outcome is Outcome.FAIL else None
+            _hold(failure and failure.retryable, f"tried again after {closed}")
+        last[record.opened.slot] = record
 
 
 def _hold(true: object, else_: str) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.faults.bench import Bench
-from tests.faults.campaign import Broken, Totals, draw, play
+from tests.faults.campaign import ATTEMPTS, Broken, Totals, draw, play
 
 Play = Callable[[Iterable[int]], Iterator[Totals]]
 """The rounds of these seeds, what came of each in their order. Raises Broken."""
@@ -30,7 +30,7 @@ def players(folder: Path, jobs: int) -> Iterator[Play]:
 
 def _begin(folder: Path) -> None:
     global _bench
-    _bench = Bench(Path(tempfile.mkdtemp(dir=folder)))
+    _bench = Bench(Path(tempfile.mkdtemp(dir=folder)), attempts=ATTEMPTS)
 
 
 def _play(number: int) -> Totals:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.bench import Bench
-from tests.faults.campaign import Broken, Case, Round, Totals, draw, play
+from tests.faults.campaign import ATTEMPTS, Broken, Case, Round, Totals, draw, play
 
 
 def test_a_few_rounds_hold(tmp_path: Path) -> None:
-    bench, totals = Bench(tmp_path), Totals()
+    bench, totals = Bench(tmp_path, attempts=ATTEMPTS), Totals()
     slots = [slot.name for slot in bench.settings.slots]
     for number in range(7):
         play(bench, draw(number, slots), totals)

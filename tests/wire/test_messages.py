@@ -51,6 +51,8 @@ FAILED = SlotView(
     recipe="r1",
     version="V2",
     attempt_id="id1",
+    attempt=2,
+    attempts=3,
     began_utc_us=2,
     ended_utc_us=3,
     step="write",
@@ -100,7 +102,7 @@ MESSAGES: list[tuple[Message, bytes]] = [
         b'"port_path":null,"usb_id":null,"imei":null,"serial":null,"chip_serial":null,'
         b'"model":null,"sku":null,"firmware_before":null,"firmware":null,"recipe":null,'
         b'"version":null,'
-        b'"attempt_id":null,"began_utc_us":null,"ended_utc_us":null,"step":null,"done_bytes":0,'
+        b'"attempt_id":null,"attempt":1,"attempts":1,"began_utc_us":null,"ended_utc_us":null,"step":null,"done_bytes":0,'
         b'"total_bytes":0,"bytes_per_s":0,"put_back_until_utc_us":null,"steps":[],"outcome":null,"failure":null,'
         b'"earlier":null}],"log":[{"utc_us":1,"text":"\\u00e9\\n","slot":"A1","good":null}],'
         b'"type":"snapshot"}\n',
@@ -111,7 +113,7 @@ MESSAGES: list[tuple[Message, bytes]] = [
         b'"usb_id":"2c7c:0125","imei":"861000000000009","serial":"S1","chip_serial":"0a1b2c3d",'
         b'"model":"EC25","sku":"EFAR","firmware_before":"R00","firmware":"R01","recipe":"r1",'
         b'"version":"V2",'
-        b'"attempt_id":"id1","began_utc_us":2,"ended_utc_us":3,"step":"write","done_bytes":4,'
+        b'"attempt_id":"id1","attempt":2,"attempts":3,"began_utc_us":2,"ended_utc_us":3,"step":"write","done_bytes":4,'
         b'"total_bytes":5,"bytes_per_s":6,"put_back_until_utc_us":10,"steps":[{"name":"probe","outcome":"OK",'
         b'"duration_us":7,"detail":"d"},{"name":"write","outcome":null,"duration_us":null,'
         b'"detail":""}],"outcome":"FAIL","failure":{"code":"P103","headline":"NAK",'

@@ -7,12 +7,24 @@ from pathlib import Path
 import pytest
 
 from station.errors import NoUsb
-from station.model import AttemptRecord, Failure, Mode, Outcome, PackageRef, Unit, VerifyKind
+from station.model import (
+    AGAIN_STEP,
+    AttemptRecord,
+    Failure,
+    Mode,
+    Outcome,
+    PackageRef,
+    StepOutcome,
+    StepRecord,
+    Unit,
+    VerifyKind,
+)
 from station.wire import ATTEMPT_COLUMNS, attempt_json, attempt_line, attempt_row
 from tests.store.samples import BOOT, IDENTIFY, PROGRAM, attempt, failed, verdict
 
 GOLDEN = Path(__file__).parent / "golden"
 ID = "01a1fb31-798c-75cd-b123-e1a12b926488"
+OTHER_ID = "01a1fb30-5dd2-7b6e-a4f0-1c9a5de0b7a2"
 
 
 def _passed() -> AttemptRecord:
@@ -54,7 +66,16 @@ def _still_open() -> AttemptRecord:
     return AttemptRecord(attempt(attempt_id=ID), None, (IDENTIFY,), ())
 
 
+def _again() -> AttemptRecord:
+    """The second attempt on a module."""
+    detail = {"attempt": "2 of 2", "follows": OTHER_ID, "because": "P113 NO ANSWER"}
+    again = StepRecord(1, AGAIN_STEP, StepOutcome.OK, 0, detail=detail)
+    opened = attempt(attempt_id=ID, trigger="again")
+    return AttemptRecord(opened, verdict(opened), (again,), ())
+
+
 RECORDS = {
+    "again": _again(),
     "pass": _passed(),
     "fail": _failed(),
     "no_usb": _no_usb(),
@@ -85,6 +106,7 @@ def test_the_keys_are_those_of_the_contract(name: str) -> None:
         "duration_s",
         "steps",
         "evidence",
+        "follows",
     ]
     assert list(line["unit"]) == [
         "imei",
