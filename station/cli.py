@@ -12,6 +12,7 @@ from station.commands import (
     dash,
     demo,
     doctor,
+    evidence_cli,
     explain,
     flash,
     inspect,
@@ -49,6 +50,7 @@ for name, group in (
     ("recipe", recipe_app),
     ("package", package_app),
     ("audit", audit_app),
+    ("evidence", evidence_cli.app),
     ("db", db_app),
     ("sim", sim_app),
 ):
@@ -149,7 +151,7 @@ def _faults(texts: list[str] | None) -> dict[str, str]:
 @app.command("flash")
 def _flash(
     once: Annotated[
-        bool, typer.Option("--once", help="Give every selected slot one attempt, then exit.")
+        bool, typer.Option("--once", help="Flash every selected slot, then exit.")
     ] = False,
     slot: Annotated[list[str] | None, typer.Option(help="A slot; may be repeated.")] = None,
     recipe: Annotated[str | None, typer.Option(help="Use this recipe only.")] = None,
@@ -169,7 +171,7 @@ def _flash(
     """Flash what is plugged in now, without a screen."""
     with station_errors():
         if not once:
-            raise UsageError("say `station flash --once`: every selected slot gets one attempt")
+            raise UsageError("say `station flash --once`: every selected slot is flashed once")
         if not math.isfinite(wait):
             raise UsageError(f"--wait is {wait}; it can be 0 to 86400")
         labels = [text for text in sku or [] if "=" in text]
@@ -319,7 +321,7 @@ def _audit_events(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="started, stopped, armed, disarmed, retry, abort, hold, release, clear or stop."
+            help="started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop, …"
         ),
     ] = None,
     json: Annotated[

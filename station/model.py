@@ -354,9 +354,9 @@ class StationEvent:
 
     `kind`: started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop;
     of the line's own accord taken_out, breaker_tripped, hub_failure; lifted by an engineer
-    slot_lifted, breaker_lifted, hub_lifted; of the station's own trouble clock, result_set_aside.
-    `actor` is the person as they said; `peer_uid` and `peer_user` are the user of the socket's
-    other end.
+    slot_lifted, breaker_lifted, hub_lifted; of the station's own trouble clock, result_set_aside;
+    without the engine evidence_pruned. `actor` is the person as they said; `peer_uid` and
+    `peer_user` are the user of the socket's other end.
     """
 
     event_id: str
@@ -368,6 +368,10 @@ class StationEvent:
     peer_user: str | None = None
     slot: str | None = None
     detail: Mapping[str, Fact] = field(default_factory=dict)
+
+
+EVIDENCE_PRUNED = "evidence_pruned"
+"""Files of attempts that ended before `before_utc_us` were deleted."""
 
 
 # --- for eyes: live progress, may be dropped, never the source of a record --------------------

@@ -17,6 +17,7 @@ from station.model import (
     EvidenceRef,
     Mode,
     Outcome,
+    StationEvent,
     StepOutcome,
     StepRecord,
     VerifyKind,
@@ -53,11 +54,13 @@ _STOOD = {
 
 @dataclass(frozen=True)
 class Story:
-    """`trouble`: there should be a transcript, and it cannot be read."""
+    """`trouble`: there should be a transcript, and it cannot be read. `pruned`: it was deleted for
+    its age by then."""
 
     record: AttemptRecord
     transcript: Read | None
     trouble: StationError | None
+    pruned: StationEvent | None = None
 
     # --- the whole ----------------------------------------------------------------------------
 
@@ -182,6 +185,11 @@ class Story:
         if self.trouble is not None:
             told = f"{self.trouble.code} {self.trouble.headline}: {self.trouble.cause}."
             return _section("Evidence", [printable(told), f"What to do: {self.trouble.remedy}"])
+        if self.pruned is not None:
+            who, when = self.pruned.actor or "nobody", _moment(self.pruned.utc_us)
+            age = self.pruned.detail.get("older_than_days")
+            told = f"no transcript: {who} deleted all older than {age} days at {when} UTC"
+            return _section("Evidence", [printable(told)])
         if closed is None:
             return ""
         lines: list[str] = []

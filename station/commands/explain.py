@@ -1,6 +1,7 @@
 """`station explain`: what happened in an attempt. Reads only; works while an engine runs.
 
-A transcript that is missing or damaged is told, and the rest is explained all the same.
+A transcript that is missing, damaged or was deleted for its age is told, and the rest is explained
+all the same.
 """
 
 import json
@@ -8,6 +9,7 @@ import re
 from dataclasses import asdict
 
 from station.commands.attempt_story import Story
+from station.commands.evidence import pruned
 from station.commands.exits import Exit, show
 from station.config import Settings
 from station.errors import EvidenceDamaged, EvidenceMissing, UsageError
@@ -75,7 +77,10 @@ def read_story(settings: Settings, record: AttemptRecord) -> Story:
             ref = next(kept, None)
             data = b"" if ref is None else cabinet.read(ref)
         transcript: Read | None = read_transcript(data) if data else None
-    except (EvidenceMissing, EvidenceDamaged) as trouble:
+    except EvidenceMissing as trouble:
+        event = None if record.closed is None else pruned(settings, record.closed)
+        return Story(record, None, None if event else trouble, pruned=event)
+    except EvidenceDamaged as trouble:
         return Story(record, None, trouble)
     return Story(record, transcript, None)
 
@@ -93,6 +98,7 @@ def _as_json(story: Story, *, full: bool) -> dict[str, object]:
         "why": story.why(),
         "trouble": trouble
         and {"code": trouble.code, "cause": trouble.cause, "remedy": trouble.remedy},
+        "pruned": story.pruned and {"utc_us": story.pruned.utc_us, "by": story.pruned.actor},
         "last": [_line_json(line) for line in story.last_exchanges()],
     }
     if full:

@@ -60,13 +60,13 @@ async def flash_once(
                 tray.start_soon(_try, world, board[slot.name], orders[slot.name], stop, tally)
         watching.cancel_scope.cancel()
     if tally.lost:
-        await _try_again(world, tally)
+        await _record_the_rest(world, tally)
     await _record_hubs(world, board)
     tally.aborted = stop.gently.is_set()
     return tally
 
 
-async def _try_again(world: World, tally: Tally) -> None:
+async def _record_the_rest(world: World, tally: Tally) -> None:
     """What could not be recorded a moment ago may be now."""
     backlog = Backlog(world)
     for record in await backlog.last_try():

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from station.errors import EvidenceDamaged, EvidenceMissing, EvidenceNotKept
+from station.errors import DiskTrouble, EvidenceDamaged, EvidenceMissing, EvidenceNotKept
 from station.evidence.transcript import HEAD_BYTES, TAIL_BYTES
 from station.model import EvidenceRef
 
@@ -148,6 +148,24 @@ class Cabinet:
         if found != ref.sha256:
             raise EvidenceDamaged(f"{place}: its bytes have the digest {found}")
         return unpack(packed, str(place), limit_bytes)
+
+    def has(self, ref: EvidenceRef) -> bool:
+        """Whether something lies in the place of this file."""
+        with suppress(OSError), self._folder(ref.sha256[:2]) as folder_fd:
+            os.stat(_file_name(ref), dir_fd=folder_fd, follow_symlinks=False)
+            return True
+        return False
+
+    def remove(self, ref: EvidenceRef) -> None:
+        """Delete the file; one that is gone is well. Raises DiskTrouble."""
+        try:
+            with self._folder(ref.sha256[:2]) as folder_fd:
+                os.unlink(_file_name(ref), dir_fd=folder_fd)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            place = self.root / ref.sha256[:2] / _file_name(ref)
+            raise DiskTrouble(f"{place} cannot be deleted: {error.strerror or error}") from error
 
     # --- folders ------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Room and kind of the disks that the record and the packages lie on."""
+"""Room and kind of the disks that the record, the packages and the evidence lie on."""
 
 import os
 from collections.abc import Iterator
@@ -25,14 +25,51 @@ class Mount:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a disk is for: what cannot be done on one that is read-only, what a lack of room means,
+    how to make some."""
+
+    impossible: str
+    lack: str
+    remedy: str
+
+
+RESULTS = Use(
+    "no result can be recorded",
+    f"below {RESERVE_BYTES >> 20} MB the engine starts no module",
+    "Free space on the disk, or move database and store to a larger one.",
+)
+EVIDENCE = Use(
+    "no transcript can be kept",
+    "a full disk keeps no transcripts; the verdicts stand without",
+    "Delete old transcripts: `station evidence prune --older-than DAYS`.",
+)
+
+
 def disks(ground: Ground) -> Iterator[Finding]:
     """Free space, files left, read-only mounts; what SQLite cannot live on."""
     mounts = read_mounts(ground.root / "proc/self/mountinfo")
     database = sqlite_path(ground.settings.database)
     if database is not None:
         yield from _record_disk(database.parent, mounts)
-    for folder in dict.fromkeys([*([database.parent] if database else []), ground.settings.store]):
-        yield from _room(folder)
+    folders = dict.fromkeys([*([database.parent] if database else []), ground.settings.store])
+    for folder in folders:
+        yield from _room(folder, RESULTS)
+    if not any(_is_of_the_same_disk(ground.settings.evidence, folder) for folder in folders):
+        yield from _room(ground.settings.evidence, EVIDENCE)
+
+
+def _is_of_the_same_disk(folder: Path, above: Path) -> bool:
+    """It lies below and is no mount point on the way."""
+    return folder.is_relative_to(above) and _device(folder) == _device(above)
+
+
+def _device(folder: Path) -> int | None:
+    try:
+        return _there(folder).stat().st_dev
+    except OSError:
+        return None
 
 
 def _record_disk(folder: Path, mounts: tuple[Mount, ...]) -> Iterator[Finding]:
@@ -57,7 +94,7 @@ def _record_disk(folder: Path, mounts: tuple[Mount, ...]) -> Iterator[Finding]:
         yield ok(f"the database is on a disk of this machine ({mount.kind})", folder)
 
 
-def _room(wanted: Path) -> Iterator[Finding]:
+def _room(wanted: Path, use: Use) -> Iterator[Finding]:
     folder = _there(wanted)
     try:
         disk = os.statvfs(folder)
@@ -68,23 +105,20 @@ def _room(wanted: Path) -> Iterator[Finding]:
         yield bad(
             "the disk is mounted read-only",
             folder,
-            why="no result can be recorded",
+            why=use.impossible,
             remedy="Look at `dmesg` for the disk's errors; mount it for writing.",
         )
     free_bytes = disk.f_bavail * disk.f_frsize
     words = f"{free_bytes >> 20} MB free"
-    free_space = "Free space on the disk, or move database and store to a larger one."
     if free_bytes < RESERVE_BYTES:
-        why = f"below {RESERVE_BYTES >> 20} MB the engine starts no module"
-        yield bad(words, folder, why=why, remedy=free_space)
+        yield bad(words, folder, why=use.lack, remedy=use.remedy)
     elif free_bytes < COMFORT_BYTES:
-        why = f"below {RESERVE_BYTES >> 20} MB the engine starts no module"
-        yield warn(words, folder, why=why, remedy=free_space)
+        yield warn(words, folder, why=use.lack, remedy=use.remedy)
     else:
         yield ok(words, folder)
     if disk.f_files and disk.f_favail < FEW_FILES:
         why = "the disk takes no new file when none is left, however much space there is"
-        yield warn(f"only {disk.f_favail} files fit", folder, why=why, remedy=free_space)
+        yield warn(f"only {disk.f_favail} files fit", folder, why=why, remedy=use.remedy)
 
 
 def _there(folder: Path) -> Path:

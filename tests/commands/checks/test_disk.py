@@ -87,3 +87,16 @@ def test_any_bytes_are_mounts_or_none(tmp_path_factory: pytest.TempPathFactory, 
     file = tmp_path_factory.getbasetemp() / "mountinfo"
     file.write_bytes(raw)
     mount_of(Path("/x"), read_mounts(file))
+
+
+def test_evidence_on_a_disk_of_its_own_is_looked_at(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    full(monkeypatch, RESERVE_BYTES // 2)
+    assert not any("transcripts" in (finding.why or "") for finding in wrong(disks, machine))
+    elsewhere = tmp_path / "elsewhere" / "evidence"
+    with machine.config.open("a") as settings:
+        settings.write(f"evidence: {elsewhere}\n")
+    (finding,) = (f for f in wrong(disks, machine) if "transcripts" in (f.why or ""))
+    assert finding.grade is Grade.BAD
+    assert "station evidence prune" in finding.remedy
