@@ -158,7 +158,7 @@ def make_line(folder: Path, slots: Mapping[str, Any], size_mb: int = 1) -> Line:
     config = write_demo_files(folder / "line", list(slots), size_mb)
     settings = yaml.safe_load(config.read_text())
     settings["slots"] = dict(slots)
-    settings["line"] = settings.get("line", {}) | {"put_back_s": 3}
+    settings["line"] = settings.get("line", {}) | {"put_back_s": 3, "attempts": 1}
     config.write_text(yaml.safe_dump(settings, sort_keys=False))
     for recipe in (config.parent / "recipes").glob("*.yaml"):
         impatient = yaml.safe_load(recipe.read_text()) | {"limits": {"confirm": 30.0}}
