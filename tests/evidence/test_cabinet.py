@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from station.errors import EvidenceDamaged, EvidenceMissing, EvidenceNotKept
@@ -165,6 +165,7 @@ _JSON = st.recursive(
 _FIELDS = st.dictionaries(st.sampled_from(["t", "k", "text", "hex", "format", "bytes"]), _JSON)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of a machine that does other things, too
 @given(st.lists(st.binary(max_size=40) | _FIELDS, max_size=4), st.booleans())
 def test_hostile_lines_are_damaged_and_nothing_worse(
     lines: list[bytes | dict[str, object]], with_header: bool
