@@ -2,9 +2,10 @@
 
 Until the attempt is opened, facts wait in memory: a module that was only read may be forgotten,
 and a refusal is opened and closed in one go. From then on each fact is committed as it becomes
-true. If the database fails while a module is half written, the flash goes on and the facts wait
-for the closing commit: a record can be repeated, a brick cannot. If that fails, too, the whole
-result waits on disk until the database takes it.
+true. If the database fails while a module is half written, the flash goes on, without waiting for
+each fact, and the facts wait for a commit that works, at the latest the closing one: a record can
+be repeated, a brick cannot. If that fails, too, the whole result waits on disk until the database
+takes it.
 """
 
 from dataclasses import dataclass, field
@@ -79,7 +80,7 @@ class Journal:
         return record
 
     async def _save_if_possible(self) -> None:
-        if self.opened is None:
+        if self.opened is None or not self.store.is_writable:
             return
         try:
             await self._save()

@@ -99,6 +99,9 @@ class Store:
         self.waiting = waiting
         self.damaged: str | None = None
         """Once damage was met nothing is written any more: it would be lost with the file."""
+        self.is_writable = True
+        """The last transaction succeeded. What may wait should, until one does: each that meets a
+        lock costs BUSY_TIMEOUT_S, and all wait for it."""
         self._url = url
         self._engine = engine
         self._limiter = limiter
@@ -178,7 +181,7 @@ class Store:
         """Return once the writer has held the write lock, having written nothing."""
 
         def lock_blocking() -> None:
-            with database_errors(self._url), self._engine.connect() as connection:
+            with self._noting_trouble(), self._engine.connect() as connection:
                 connection.begin().rollback()
 
         await trio.to_thread.run_sync(lock_blocking, limiter=self._limiter)
@@ -284,9 +287,17 @@ class Store:
         """A transaction; none in a record that is damaged. Raises DatabaseError."""
         if self.damaged is not None:
             raise RecordDamaged(self.damaged)
+        with self._noting_trouble(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _noting_trouble(self) -> Iterator[None]:
         try:
-            with database_errors(self._url), self._engine.begin() as connection:
-                yield connection
-        except RecordDamaged as error:
-            self.damaged = error.cause
+            with database_errors(self._url):
+                yield
+        except DatabaseError as error:
+            self.is_writable = False
+            if isinstance(error, RecordDamaged):
+                self.damaged = error.cause
             raise
+        self.is_writable = True

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,11 @@ def files(folder: Path, slots: int) -> Path:
 
 @contextmanager
 def process(
-    *arguments: str | Path, deadline_s: float = DEADLINE_S
+    *arguments: str | Path, deadline_s: float = DEADLINE_S, within: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[str]]:
-    """`station ARGUMENTS` in the background; killed at the end, or when it takes too long."""
-    command = [sys.executable, "-m", "station", *map(str, arguments)]
+    """`station ARGUMENTS` in the background; killed at the end, or when it takes too long.
+    `within`: a command that becomes the one behind it."""
+    command = [*within, sys.executable, "-m", "station", *map(str, arguments)]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -107,10 +108,12 @@ def until(socket: Path, true: Callable[[Picture], bool]) -> Picture:
 
 
 @contextmanager
-def engine(config: Path, *options: str, deadline_s: float = DEADLINE_S) -> Iterator[Engine]:
+def engine(
+    config: Path, *options: str, deadline_s: float = DEADLINE_S, within: Sequence[str] = ()
+) -> Iterator[Engine]:
     """`station sim serve`, ready."""
     command = ["sim", "serve", "--config", str(config), "--seed", "7", *options]
-    with process(*command, deadline_s=deadline_s) as started:
+    with process(*command, deadline_s=deadline_s, within=within) as started:
         said(started, "serving")
         yield Engine(config, started)
 

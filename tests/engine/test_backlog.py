@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -18,6 +19,7 @@ from station.store import database
 from station.store.database import sqlite_path
 from station.store.events import find_events
 from station.store.pending import beside
+from station.store.writer import Store
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, code_of, make_line
 from tests.fakes.disk import dead_disk
@@ -108,6 +110,41 @@ async def test_a_result_that_cannot_be_committed_is_no_verdict_until_it_is(
     assert [s.name for s in record.steps][-1] == "confirm"
     assert len(record.images) > 5
     assert [path.name for path in folder(bench).iterdir()] == ["reserve"]
+
+
+@pytest.mark.trio
+async def test_a_flash_does_not_wait_for_the_lock_with_every_fact(
+    tmp_path: Path, tray_clock: object, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it silent any longer than the trouble lasts."""
+    bench, tries = make_line(tmp_path), 0
+    add_step, add_image = Store.add_step, Store.add_image
+
+    async def counted_step(*told: Any) -> None:  # noqa: ANN401 - handed through
+        nonlocal tries
+        tries += 1
+        await add_step(*told)
+
+    async def counted_image(*told: Any) -> None:  # noqa: ANN401 - handed through
+        nonlocal tries
+        tries += 1
+        await add_image(*told)
+
+    monkeypatch.setattr(Store, "add_step", counted_step)
+    monkeypatch.setattr(Store, "add_image", counted_image)
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        await run.until_step("A1", "program")
+        with locked(run):
+            tries = 0
+            await run.until_step("A1", "verify")
+            assert tries <= 1
+        await run.until_step("A1", "confirm")
+        (begun,) = bench.recorded()
+        assert (begun.closed, [s.name for s in begun.steps][-1]) == (None, "reset")
+        assert len(begun.images) > 5
+        assert (await run.see("A1", S.DONE)).outcome is Outcome.PASS
 
 
 @pytest.mark.trio
