@@ -149,8 +149,10 @@ async def _run(
     stop = Stop()
     async with trio.open_nursery() as nursery:
         await nursery.start(obey_signals, stop)
+        listeners: Sequence[trio.SocketListener] = ()
         if request.listen is not None:
-            await nursery.start(server.serve, await listen_tcp(*_address(request.listen)))
+            listeners = await listen_tcp(*_address(request.listen))
+            await nursery.start(server.serve, listeners)
         if request.attach:
             berths = [
                 Berth(name, port, pair)
@@ -162,18 +164,23 @@ async def _run(
         control = Control(rehearsal, stop.gently.set, patience=patience)
         await nursery.start(control.serve, listener)
         rehearsal.fill()
-        _announce(request, ports, pairs, path)
+        _announce(request, ports, pairs, listeners, path)
         await stop.gently.wait()
         nursery.cancel_scope.cancel()
 
 
 def _announce(
-    request: UsbipRequest, ports: Mapping[str, object], pairs: Sequence[PortPair], path: Path
+    request: UsbipRequest,
+    ports: Mapping[str, object],
+    pairs: Sequence[PortPair],
+    listeners: Sequence[trio.SocketListener],
+    path: Path,
 ) -> None:
     if request.attach:
         show(slots_section(list(ports), pairs))
     if request.listen is not None:
-        tcp_port, host = _address(request.listen)
+        _, host = _address(request.listen)
+        tcp_port = listeners[0].socket.getsockname()[1]
         for name in ports:
             say(f"{name}: usbip --tcp-port {tcp_port} attach -r {host} -b 1-{name[1:]}")
     say(f"rehearsing with {len(ports)} modules; control: {path}")

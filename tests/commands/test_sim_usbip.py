@@ -1,6 +1,7 @@
 """`station sim usbip` in a process of its own, driven through its control socket."""
 
 import json
+import re
 import signal
 import stat
 from pathlib import Path
@@ -25,6 +26,7 @@ def test_a_rehearsal_from_its_start_to_its_end(tmp_path: Path) -> None:
     with process("sim", "usbip", *options, "--fault", "A2=arrives-in-edl") as rehearsal:
         heard = said(rehearsal, "rehearsing")
         assert "rehearsing with 2 modules" in heard
+        assert re.search(r"A2: usbip --tcp-port [1-9]\d+ attach -r 127\.0\.0\.1 -b 1-2", heard)
         assert stat.S_IMODE(control.stat().st_mode) == 0o600
         devices = [slot["device"] for slot in ask(control, "status")["data"]]
         assert devices == ["2c7c:0125", "05c6:9008"]
