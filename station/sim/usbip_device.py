@@ -19,6 +19,9 @@ MAX_OUTSTANDING_BYTES = 32 << 20
 """Transfers that a host may have under way, and the length of all their buffers."""
 
 _CONTROL, _BULK = 0, 2
+_RESET_PORT = (0x23, 3, 4)
+"""SET_FEATURE(PORT_RESET), which no device is asked: by it a host has the port reset that the
+device is exported from. Ref: Linux drivers/usb/usbip/stub_rx.c (is_reset_device_cmd)."""
 
 
 @dataclass(eq=False, slots=True)
@@ -100,6 +103,9 @@ class UsbipDevice:
         answer: bytes | None
         if setup.length_bytes and submit.is_in != bool(setup.request_type & 0x80):
             answer = None
+        elif (setup.request_type, setup.request, setup.value) == _RESET_PORT:
+            self._port.reset(self._generation, now_s)
+            answer = b""
         elif self._zero.is_for_module(setup):
             asked = (setup.request_type, setup.request, setup.value, setup.index)
             self._port.control(self._generation, *asked, now_s)

@@ -214,6 +214,18 @@ def test_an_endpoint_that_is_not_there_stalls() -> None:
     assert bench.later() == [(3, read, -32, b""), (3, write, -32, b"")]
 
 
+def test_a_host_may_have_the_port_reset() -> None:
+    """What the module had to say is gone with it."""
+    bench = Bench(Scripted((b"stale",)))
+    bench.submit(DIAG_OUT, b"go")
+    bench.later()
+    asked = bench.submit(0x00, setup="2303040000000000")
+    read = bench.submit(DIAG_IN, length=512)
+    assert bench.later() == [(3, asked, 0, b"")]
+    bench.submit(DIAG_OUT, b"go")
+    assert bench.later()[1:] == [(3, read, 0, b"stale")]
+
+
 def test_control_transfers() -> None:
     module = Loopback()
     bench = Bench(module)
