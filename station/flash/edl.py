@@ -118,7 +118,7 @@ async def load_programmer(session: Session) -> StepResult:
         session.trusted = session.device  # of a nameless one the chip serial is read only now
     if session.firehose is not None:
         check_trusted(session)
-        await session.run(session.firehose.greet(timeout_s=1.0))
+        await session.run(session.firehose.rejoin())
         return StepResult(detail={"programmer": "was running already"})
     await _read_chip(session)
     check_trusted(session)

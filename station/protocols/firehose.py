@@ -18,6 +18,7 @@ programmer was running already.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from station.errors import (
@@ -25,6 +26,7 @@ from station.errors import (
     Disconnected,
     FirehoseError,
     FirehoseSilent,
+    Nak,
     Timeout,
     UsbBroken,
     UsbStall,
@@ -39,6 +41,8 @@ from station.protocols.firehose_xml import Response, compose, wrap
 __all__ = ["Configured", "Firehose", "Geometry", "Profile", "ProgramResult", "StorageInfo"]
 
 _SECTOR_MAX = (1 << 32) - 1
+_NOPS = 3
+"""So often a programmer that was running already is asked for an ACK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,21 @@ class Firehose:
         else:
             raise FirehoseError(f"a start-up banner of more than {MESSAGES_PER_COMMAND} lines")
         self.functions = banner.functions
+
+    def rejoin(self, timeout_s: float = 1.0) -> Dialogue[None]:
+        """Take over a programmer that was running already, in whatever a host that is gone has
+        left it: what it still says is heard out, and a command it waits to be given data for is
+        ended by another one, which it refuses. Raises FirehoseError, FirehoseSilent."""
+        with suppress(FirehoseError):
+            yield from self.greet(timeout_s)
+        for asked in range(1, _NOPS + 1):
+            yield from self._talk.hear_out(LAST_WORDS_S)
+            try:
+                return (yield from self.nop(timeout_s))
+            except (Nak, FirehoseError, FirehoseSilent) as error:
+                if asked == _NOPS:
+                    raise
+                yield Notice(f"it was in the middle of something: {error.cause}")
 
     def configure(self, timeout_s: float = 5.0) -> Dialogue[Configured]:
         """Open the flash memory and agree on the payload size, in either direction."""

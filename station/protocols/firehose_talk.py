@@ -23,6 +23,8 @@ LAST_WORDS_S = 0.2
 """How long a module that refused may still explain itself."""
 
 _PENDING_MESSAGES = 64
+_REST_READS = 1 << 16
+"""The longest partition that a host which is gone has asked for fits in."""
 _LOG_LINES = 32
 _WORDS = 4
 _SHOWN_CHARS = 200
@@ -65,6 +67,17 @@ class Talk:
             if isinstance(message, Response):
                 found.append(message)
         return tuple(found)
+
+    def hear_out(self, quiet_s: float) -> Dialogue[None]:
+        """Take what comes until it is silent, data and messages alike; none of it is for us.
+        Raises FirehoseError if it has no end."""
+        self.framer = Framer()
+        try:
+            for _ in range(_REST_READS):
+                yield from receive(quiet_s)
+        except Timeout:
+            return
+        raise FirehoseError(f"{_REST_READS} reads and no end")
 
     def command(self, what: str, document: bytes) -> Dialogue[None]:
         """Send one command, on a wire from which everything older has been taken."""

@@ -125,6 +125,33 @@ def test_a_response_instead_of_a_banner_is_a_running_programmer() -> None:
     assert texts(shown) == ["the programmer was running already"]
 
 
+@pytest.mark.parametrize("found", [
+    [ACK_RAW, b"\xff" * 2048, b"\x7fELF" * 512, ACK],
+    [log(b"INFO: Calling handler for read") + ACK_RAW + b"\xff" * 2048, ACK],
+    [NAK],
+    [log(b"INFO: hello") + b"\xff" * 2048, b"\xff" * 2048],
+], ids=["read", "glued-read", "refusal", "no-answer"])  # fmt: skip
+def test_what_a_dead_host_left_to_be_read_is_heard_out(found: list[bytes]) -> None:
+    leftover, *rest = found
+    heard = [*map(Module, rest), SILENCE]
+    run(Firehose(Profile(), leftover).rejoin(), *heard, Host(NOP), Module(ACK))
+
+
+def test_what_a_dead_host_began_to_write_is_ended_by_a_refusal() -> None:
+    refused = [
+        Host(NOP),
+        Module(log(b"ERROR: nop while 6144 bytes are missing")),
+        Module(NAK),
+        SILENCE,
+    ]
+    run(Firehose(Profile(), ACK_RAW).rejoin(), SILENCE, *refused, SILENCE, Host(NOP), Module(ACK))
+
+
+def test_a_programmer_that_only_refuses_is_not_taken_over() -> None:
+    with pytest.raises(Nak, match="nop"):
+        run(Firehose(Profile(), NAK).rejoin(), *[SILENCE, Host(NOP), Module(NAK), SILENCE] * 3)
+
+
 def test_vip_is_an_error_at_once() -> None:
     vip = log(b"INFO: VIP is enabled, receiving the signed table of size 8192")
     with pytest.raises(FirehoseError, match="VIP"):

@@ -74,15 +74,33 @@ def test_a_crashed_module_is_named() -> None:
         run(greet(1), SILENCE, UNASKED, Module(memory_debug))
 
 
-@pytest.mark.parametrize("said", [b"~garbage~", bytes.fromhex("0b000000 08000000")])
+def test_a_programmer_that_reads_for_a_dead_host_is_heard_out() -> None:
+    """Killed while it read back: pages of the module's flash come first, of whatever content."""
+    rest = [Module(b"\xff" * 16384), Module(b"\x7fELF" * 512), Module(XML)]
+    running = sahara.ProgrammerRunning(XML)
+    assert run(greet(1), *rest, SILENCE, NOP, Module(XML)) == running
+
+
+@pytest.mark.parametrize("said", [b"~garbage~", b"\xff" * 2048])
 def test_anything_else_is_a_sahara_error(said: bytes) -> None:
-    with pytest.raises(SaharaError):
-        run(greet(1), Module(said))
+    with pytest.raises(SaharaError, match="no Sahara command"):
+        run(greet(1), Module(said), SILENCE, NOP, SILENCE)
+
+
+def test_a_packet_out_of_turn_is_a_sahara_error() -> None:
+    with pytest.raises(SaharaError, match="where HELLO was expected"):
+        run(greet(1), Module(bytes.fromhex("0b000000 08000000")))
 
 
 def test_empty_reads_come_to_an_end() -> None:
     with pytest.raises(SaharaError, match="64 reads"):
-        run(greet(1), *[Module(b"")] * 64)
+        run(greet(1), *[Module(b"")] * 64, SILENCE, NOP, SILENCE)
+
+
+def test_a_read_without_an_end_comes_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("station.protocols.sahara.hello.MAX_REST_READS", 8)
+    with pytest.raises(SaharaError, match="no Sahara command"):
+        run(greet(1), *[Module(b"\xff" * 2048)] * 9)
 
 
 # --- reset ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
     module  READ_DATA | HELLO | END_IMAGE_TX | <?xml ...
     host    <?xml ... <nop />                     when still nothing came
     module  <?xml ... <response ... />            a programmer is running
+    module  anything else                         it still reads out what a dead host has asked for
 
 Ref: qdl sahara.c (unasked HELLO_RESP); fwupd fu-qc-firehose-impl.c (`<?xml` means Firehose);
 QFirehose qfirehose.c (RESET after END_IMAGE_TX). Quirk seen: an EDL module never repeats HELLO.
@@ -38,6 +39,8 @@ from station.protocols.sahara.packets import (
 NOP_XML = b'<?xml version="1.0" encoding="UTF-8" ?><data><nop /></data>'
 MAX_READS = 64
 """Reads for one packet: the longest has 48 bytes, and may come one by one."""
+MAX_REST_READS = 1 << 16
+"""Reads for the rest of a partition that nobody wants any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,10 @@ def greet(timeout_s: float) -> Dialogue[Greeting]:
     Raises NoHello (nobody), SessionReset (a session beyond repair), Crashed, SaharaError.
     """
     framer = Framer()
-    heard = yield from hear(framer, timeout_s)
+    try:
+        heard = yield from hear(framer, timeout_s)
+    except SaharaError as strange:
+        heard = yield from _hear_out(strange, timeout_s)
     if heard is None:
         yield from notice("no HELLO; answering it unasked")
         heard = yield from respond_unasked(framer, timeout_s)
@@ -141,6 +147,20 @@ def respond_unasked(
         return heard
     after = yield from hear(framer, timeout_s)
     return heard if after is None else after
+
+
+def _hear_out(strange: SaharaError, timeout_s: float) -> Dialogue[Packet | ProgrammerRunning]:
+    """Let a programmer read to the end for a host that died, then ask who it is. Raises `strange`
+    if it has no end, or if nobody answers behind it."""
+    yield from notice(f"{strange.cause}; waiting until it is silent")
+    try:
+        for _ in range(MAX_REST_READS):
+            yield from receive(timeout_s)
+    except Timeout:
+        heard = yield from _try_firehose(Framer(), timeout_s)
+        if heard is not None:
+            return heard
+    raise strange
 
 
 def _try_firehose(framer: Framer, timeout_s: float) -> Dialogue[Packet | ProgrammerRunning | None]:
