@@ -22,6 +22,10 @@ from station.store.units import identifies
 _opened = schema.attempt_opened
 _step = schema.step
 
+_PASSED = (StepOutcome.OK, StepOutcome.SKIPPED)
+_REPEATS = 8
+"""An engine that dies more often over one module needs a person."""
+
 
 def layout_agreed(url: str, chip_serial: str, package_sha256: str) -> bool:
     """Whether an earlier attempt with this package has compared this module's partition table, and
@@ -45,10 +49,13 @@ def layout_agreed(url: str, chip_serial: str, package_sha256: str) -> bool:
 
 def unfinished_unit(url: str, chip_serial: str) -> AttemptRecord | None:
     """The attempt that was interrupted while it wrote the module with this chip serial; None if
-    that is not the newest thing that is known of this module."""
+    that is not the newest thing that is known of this module. Those that were to repeat it, and
+    were interrupted before they wrote, changed nothing."""
     with reading(url) as connection:
         unit_ids = _owners(connection, chip_serial)
-        return _unfinished(connection, of_unit_ids(unit_ids)) if unit_ids else None
+        if not unit_ids:
+            return None
+        return _unfinished(connection, of_unit_ids(unit_ids), repeats=_REPEATS)
 
 
 def unfinished_slot(
@@ -66,14 +73,21 @@ def unfinished_slot(
     return None if told else found
 
 
-def _unfinished(connection: sa.Connection, conditions: Sequence[Condition]) -> AttemptRecord | None:
-    """The newest of these attempts, if it was cut off when it may have begun to erase."""
-    newest = next(iter(records(connection, conditions, 1)), None)
-    if newest is None or newest.closed is None or newest.closed.outcome is not Outcome.INTERRUPTED:
-        return None
-    passed = (StepOutcome.OK, StepOutcome.SKIPPED)
-    may_write = any(s.name == LAYOUT_STEP and s.outcome in passed for s in newest.steps)
-    return newest if may_write else None
+def _unfinished(
+    connection: sa.Connection, conditions: Sequence[Condition], *, repeats: int = 0
+) -> AttemptRecord | None:
+    """The newest of these attempts that was cut off when it may have begun to erase, if it is the
+    newest of all but for so many `repeats` with the same recipe that were cut off earlier."""
+    recipe = None
+    for record in reversed(records(connection, conditions, 1 + repeats)):
+        if record.closed is None or record.closed.outcome is not Outcome.INTERRUPTED:
+            return None
+        recipe = recipe or record.opened.recipe
+        if record.opened.recipe != recipe:
+            return None
+        if any(s.name == LAYOUT_STEP and s.outcome in _PASSED for s in record.steps):
+            return record
+    return None
 
 
 def _owners(connection: sa.Connection, chip_serial: str) -> Sequence[str]:

@@ -114,6 +114,23 @@ async def test_a_module_cut_off_in_mid_write_goes_on_by_itself_once_armed(
         assert module.breaches == []
 
 
+async def test_a_module_cut_off_again_before_it_was_written_goes_on_too(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second engine died while it prepared to repeat what the first had begun."""
+    bench = make_line(tmp_path)
+    await kill_in(bench, monkeypatch, "program")
+    async with killed(bench, monkeypatch, "configure"):
+        pass
+    async with running(bench) as run:
+        await run.see("A1", S.WAITING)
+        await run.arm()
+        assert (await run.see("A1", *VERDICTS)).outcome is Outcome.PASS, run["A1"].failure
+    cut, again, last = bench.recorded(slot="A1")
+    assert [code_of(cut), code_of(again)] == ["X903", "X903"]
+    assert step_named(last, "select").detail["resumes"] == cut.opened.attempt_id
+
+
 async def test_it_goes_on_in_whatever_slot_it_is_now(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,22 @@ def test_whatever_came_later_counts(url: str) -> None:
     assert found_id(url) is None
 
 
+def test_who_was_to_repeat_it_and_was_cut_off_before_it_wrote_changed_nothing(url: str) -> None:
+    opened = cut_off(url, AGREED)
+    cut_off(url, started_utc_us=NOON_US + 1)
+    assert found_id(url) == opened.attempt_id
+    again = cut_off(url, AGREED, started_utc_us=NOON_US + 2)
+    assert found_id(url) == again.attempt_id
+
+
+def test_who_was_to_write_something_else_ends_it(url: str) -> None:
+    opened = cut_off(url, AGREED)
+    assert opened.recipe is not None
+    other = replace(opened.recipe, sha256="cd" * 32, text="another one")
+    cut_off(url, started_utc_us=NOON_US + 1, recipe=other)
+    assert found_id(url) is None
+
+
 def test_an_earlier_reading_of_the_chip_is_enough(url: str) -> None:
     flashed(url, attempt(started_utc_us=NOON_US - 9))
     opened = cut_off(url, AGREED, chip=False)
