@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NoReturn, Protocol, TextIO
 
@@ -49,9 +49,11 @@ def begun(arguments: Sequence[str], out: TextIO, err: TextIO) -> Program:
     return subprocess.Popen([*STATION, *arguments], stdout=out, stderr=err)
 
 
-def forked(arguments: Sequence[str], out: TextIO, err: TextIO) -> "Forked":
-    """The same without the ten seconds."""
-    line = template()
+def forked(
+    arguments: Sequence[str], out: TextIO, err: TextIO, main: Callable[[], None] = cli.main
+) -> "Forked":
+    """The same without the ten seconds; or another program that finds its arguments in sys.argv."""
+    line = template(main)
     socket.send_fds(line, [json.dumps(arguments).encode()], [out.fileno(), err.fileno()])
     return Forked(int(line.recv(64)))
 
@@ -97,20 +99,24 @@ class Forked:
         self.wait(10)
 
 
-@cache
-def template() -> socket.socket:
+def template(main: Callable[[], None] = cli.main) -> socket.socket:
     """The line to the process that is copied; called early, while this process has one thread."""
+    return _template(main)
+
+
+@cache
+def _template(main: Callable[[], None]) -> socket.socket:
     # Whose parents are gone is this process's child: it can wait for it.
     ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         ours.close()
-        _copy_for(theirs)
+        _copy_for(theirs, main)
     theirs.close()
     return ours
 
 
-def _copy_for(line: socket.socket) -> NoReturn:
+def _copy_for(line: socket.socket, main: Callable[[], None]) -> NoReturn:
     """A copy for each request, until nobody asks any more."""
     while True:
         request, streams, _, _ = socket.recv_fds(line, 1 << 16, 2)
@@ -121,7 +127,7 @@ def _copy_for(line: socket.socket) -> NoReturn:
         if parent == 0:
             pid = os.fork()
             if pid == 0:
-                _become(json.loads(request), *streams)
+                _become(main, json.loads(request), *streams)
             os.write(tell, b"%d" % pid)
             os._exit(0)
         os.waitpid(parent, 0)
@@ -130,8 +136,8 @@ def _copy_for(line: socket.socket) -> NoReturn:
             os.close(descriptor)
 
 
-def _become(arguments: list[str], out: int, err: int) -> NoReturn:
-    """`station` with these arguments and streams."""
+def _become(main: Callable[[], None], arguments: list[str], out: int, err: int) -> NoReturn:
+    """`main` with these arguments and streams."""
     code: object = _BROKE
     try:
         for number, stream in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):
@@ -145,7 +151,7 @@ def _become(arguments: list[str], out: int, err: int) -> NoReturn:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.argv = ["station", *arguments]
-        cli.main()
+        main()
         code = 0
     except SystemExit as end:
         code = end.code or 0
