@@ -34,6 +34,7 @@ LISTEN = f"127.0.0.1:{TCP_PORT}"
 MEMORY_BYTES = 256 << 20
 """Flash content that is held in memory: pages of all modules, equal ones once."""
 
+_PORT_DIGITS = 5
 _MODE = 0o600
 """Whoever may open the control socket commands the rehearsal, as the user who began it."""
 
@@ -53,14 +54,14 @@ class UsbipRequest:
 
     @property
     def names(self) -> list[str]:
-        return [f"A{number}" for number in range(1, self.modules + 1)]
+        return names_of(self.modules)
 
 
 def run_usbip(request: UsbipRequest, vhci: Vhci | None = None) -> Exit:
     """Export modules until told to stop. Raises UsageError, ConfigError, RehearsalError."""
     _check(request)
     vhci = vhci or Vhci()
-    pairs = _pairs(request, vhci) if request.attach else ()
+    pairs = pairs_for(request.modules, vhci) if request.attach else ()
     path = request.control or default_control()
     with _alone(path), listening(path, _MODE) as made:
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(made))
@@ -75,6 +76,30 @@ def list_faults() -> str:
     known = {name: each.description for name, each in (FAULTS | ODDITIES).items()}
     width = max(map(len, known))
     return "\n".join(f"{name:<{width}}  {words}" for name, words in known.items())
+
+
+def names_of(modules: int) -> list[str]:
+    """The slots of so many modules. Raises UsageError."""
+    if not 1 <= modules <= MAX_MODULES:
+        raise UsageError(f"--modules is {modules}; it can be 1 to {MAX_MODULES}")
+    return [f"A{number}" for number in range(1, modules + 1)]
+
+
+def pairs_for(modules: int, vhci: Vhci) -> tuple[PortPair, ...]:
+    """Where each module gets its ports. Raises RehearsalError."""
+    vhci.check_access()
+    pairs = vhci.pairs()
+    if len(pairs) < modules:
+        raise VhciTaken(f"the kernel has {len(pairs)} virtual ports for {modules} modules")
+    return pairs[:modules]
+
+
+def parse_address(text: str, what: str) -> tuple[str, int]:
+    """`HOST:PORT`, or `HOST`, as host and port. Raises UsageError, naming it as `what`."""
+    host, _, port = text.rpartition(":") if ":" in text else (text, "", str(TCP_PORT))
+    if not host or not (port.isascii() and port.isdecimal() and len(port) <= _PORT_DIGITS):
+        raise UsageError(f"{what} {text!r} is not of the form HOST:PORT, e.g. {LISTEN}")
+    return host, int(port)
 
 
 def slots_section(names: Sequence[str], pairs: Sequence[PortPair]) -> str:
@@ -101,31 +126,13 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _check(request: UsbipRequest) -> None:
-    if not 1 <= request.modules <= MAX_MODULES:
-        raise UsageError(f"--modules is {request.modules}; it can be 1 to {MAX_MODULES}")
+    names = request.names
     low, high = SIZES_MB
     if not low <= request.size_mb <= high:
         raise UsageError(f"--size is {request.size_mb}; it can be {low} to {high}")
-    request.modelled.check(request.names, FAULTS | ODDITIES)
+    request.modelled.check(names, FAULTS | ODDITIES)
     if request.listen is not None:
-        _address(request.listen)
-
-
-def _pairs(request: UsbipRequest, vhci: Vhci) -> tuple[PortPair, ...]:
-    """Where each module gets its ports. Raises RehearsalError."""
-    vhci.check_access()
-    pairs = vhci.pairs()
-    if len(pairs) < request.modules:
-        raise VhciTaken(f"the kernel has {len(pairs)} virtual ports for {request.modules} modules")
-    return pairs[: request.modules]
-
-
-def _address(text: str) -> tuple[int, str]:
-    """`HOST:PORT`, or `HOST`, as port and host. Raises UsageError."""
-    host, _, port = text.rpartition(":") if ":" in text else (text, "", str(TCP_PORT))
-    if not host or not (port.isascii() and port.isdecimal()):
-        raise UsageError(f"--listen {text!r} is not of the form HOST:PORT, e.g. {LISTEN}")
-    return int(port), host
+        parse_address(request.listen, "--listen")
 
 
 async def _run(
@@ -151,7 +158,8 @@ async def _run(
         await nursery.start(obey_signals, stop)
         listeners: Sequence[trio.SocketListener] = ()
         if request.listen is not None:
-            listeners = await listen_tcp(*_address(request.listen))
+            host, tcp_port = parse_address(request.listen, "--listen")
+            listeners = await listen_tcp(tcp_port, host)
             await nursery.start(server.serve, listeners)
         if request.attach:
             berths = [
@@ -179,7 +187,7 @@ def _announce(
     if request.attach:
         show(slots_section(list(ports), pairs))
     if request.listen is not None:
-        _, host = _address(request.listen)
+        host, _ = parse_address(request.listen, "--listen")
         tcp_port = listeners[0].socket.getsockname()[1]
         for name in ports:
             say(f"{name}: usbip --tcp-port {tcp_port} attach -r {host} -b 1-{name[1:]}")

@@ -13,6 +13,7 @@ from station.commands.sim import Modelled
 from station.commands.sim_control import command
 from station.commands.sim_usbip import LISTEN, UsbipRequest, run_usbip
 from station.commands.sim_usbip import list_faults as known_faults
+from station.commands.sim_usbip_attach import run_attach
 
 app = typer.Typer(
     help="Show simulated modules to a kernel as real USB devices, over USB/IP.",
@@ -80,6 +81,16 @@ def _usbip(
                 )
             )
         )
+
+
+@app.command("attach")
+def _attach(
+    address: Annotated[str, typer.Argument(metavar="HOST:PORT")],
+    modules: Annotated[int, typer.Option(help="How many it exports.")] = 8,
+) -> None:
+    """Attach the modules of a rehearsal elsewhere (`--listen`) to this kernel; needs root."""
+    with station_errors():
+        leave(run_attach(address, modules))
 
 
 @app.command("plug")

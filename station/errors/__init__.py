@@ -117,6 +117,7 @@ from station.errors.recipe import (
 )
 from station.errors.rehearsal import (
     NeedsRoot,
+    NoExporter,
     NoRehearsal,
     NoVhci,
     RehearsalError,
@@ -218,6 +219,7 @@ __all__ = [
     "NoDescriptors",
     "NoDownloadMode",
     "NoEngine",
+    "NoExporter",
     "NoHello",
     "NoReadback",
     "NoRecipe",

@@ -29,3 +29,11 @@ class NoRehearsal(RehearsalError):
     code = "L623"
     headline = "NO REHEARSAL"
     remedy = "Start one: `station sim usbip`, or name its control socket with --control."
+
+
+class NoExporter(RehearsalError):
+    code = "L624"
+    headline = "NO EXPORTER"
+    remedy = (
+        "Start `station sim usbip --listen HOST:PORT` there; see that the network lets it pass."
+    )

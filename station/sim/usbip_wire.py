@@ -48,6 +48,7 @@ TOO_SHORT = -121
 
 _QUESTION = struct.Struct(">HHI")
 _DEVICE = struct.Struct(">256s32sIIIHHHBBBBBB")
+DEVICE_BYTES = _DEVICE.size
 _SUBMIT = struct.Struct(">5I5I8s")
 _SUBMITTED = struct.Struct(">5IiIIII8x")
 _UNLINK = struct.Struct(">5II24x")
@@ -210,6 +211,46 @@ def _device_bytes(device: Device) -> bytes:
 def _countable(device: Device) -> tuple[tuple[int, int, int], ...]:
     """As many interfaces as one byte can count."""
     return device.interface_classes[:255]
+
+
+# --- the asking side -----------------------------------------------------------------------------
+
+
+class Imported(NamedTuple):
+    """What the kernel must know of a connection that is a device from here."""
+
+    id: int
+    speed: Speed
+    vid: int
+    pid: int
+
+
+def import_question(bus_id: str) -> bytes:
+    """`bus_id` is ASCII, at most 31 characters."""
+    question = _QUESTION.pack(VERSION, Op.IMPORT, 0)
+    return question + bus_id.encode("ascii").ljust(BUS_ID_BYTES, b"\0")
+
+
+def parse_import_head(data: bytes) -> bool:
+    """The eight bytes that begin the answer to an import: the device follows, or there is none.
+
+    Raises ProtocolError for what is no such answer.
+    """
+    version, code, status = _QUESTION.unpack(data)
+    if version != VERSION or code != Op.IMPORT & 0x7FFF:
+        raise ProtocolError(f"{data.hex()} is no answer to an import of USB/IP 1.1.1")
+    return int(status) == ImportStatus.OK
+
+
+def parse_imported(data: bytes) -> Imported:
+    """The device that follows. Raises ProtocolError for a speed or a number that cannot be."""
+    _, _, bus, number, speed, vid, pid, *_ = _DEVICE.unpack(data)
+    if bus > 0xFFFF or number > 0xFFFF:
+        raise ProtocolError(f"a device cannot have number {number} on bus {bus}")
+    try:
+        return Imported(bus << 16 | number, Speed(speed), vid, pid)
+    except ValueError:
+        raise ProtocolError(f"a device of speed {speed} is not from here") from None
 
 
 # --- commands ---------------------------------------------------------------------------------

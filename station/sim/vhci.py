@@ -108,6 +108,10 @@ class Vhci:
         """
         self._write("attach", f"{port.number} {socket_fd} {device_id} {speed.value}", port)
 
+    def detach(self, port: VhciPort) -> None:
+        """Take out what is there; the kernel closes its connection. Raises as `attach` does."""
+        self._write("detach", str(port.number), port)
+
     def check_access(self) -> None:
         """Raises NeedsRoot, NoVhci before anything is tried."""
         self._rows(0)

@@ -12,7 +12,8 @@ import pytest
 from station.commands import sim_usbip
 from station.commands.sim_control import ask
 from station.commands.sim_usbip import UsbipRequest, run_usbip, slots_section
-from station.errors import NeedsRoot, NoRehearsal, NoVhci, UsageError, VhciTaken
+from station.commands.sim_usbip_attach import run_attach
+from station.errors import NeedsRoot, NoExporter, NoRehearsal, NoVhci, UsageError, VhciTaken
 from station.file_lock import holding
 from station.sim.vhci import Vhci
 from tests.commands.running import process, said
@@ -78,6 +79,18 @@ def test_attaching_asks_for_what_it_needs_before_it_begins(
     with pytest.raises(NeedsRoot):
         run_usbip(attach, Vhci(tmp_path))
     assert not (tmp_path / "control").exists()
+
+
+def test_attaching_from_elsewhere_asks_for_what_it_needs_before_it_begins(tmp_path: Path) -> None:
+    vhci = Vhci(sysfs(tmp_path, status(0, "4444")))
+    with pytest.raises(UsageError, match="the address 'there:port' is not of the form HOST:PORT"):
+        run_attach("there:port", 2, vhci)
+    with pytest.raises(UsageError, match="--modules is 33"):
+        run_attach("there", 33, vhci)
+    with pytest.raises(VhciTaken, match="2 virtual ports for 3 modules"):
+        run_attach("there", 3, vhci)
+    with pytest.RaisesGroup(pytest.RaisesExc(NoExporter, match="at 127.0.0.1:1")):
+        run_attach("127.0.0.1:1", 2, vhci)
 
 
 def test_the_slots_are_ready_for_the_settings(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from station.errors import VhciTaken
+from station.errors import NoVhci, VhciTaken
 from station.model import PortPath
 from station.sim.usbip_wire import Speed
 from station.sim.vhci import PortPair, Vhci, VhciPort
@@ -24,6 +24,7 @@ class Kernel(Vhci):
     drops: bool = False
     seen: list[tuple[str, str]] = field(default_factory=list)
     taken: set[int] = field(default_factory=set)
+    peers: dict[int, Peer] = field(default_factory=dict)
     looked: trio.lowlevel.ParkingLot = field(default_factory=trio.lowlevel.ParkingLot)
 
     def pairs(self) -> tuple[PortPair, ...]:
@@ -47,7 +48,26 @@ class Kernel(Vhci):
         self.taken.add(port.number)
         own = socket.socket(fileno=os.dup(socket_fd))
         peer = Peer(trio.SocketStream(trio.socket.from_stdlib_socket(own)), device_id=device_id)
+        self.peers[port.number] = peer
         self.nursery.start_soon(self._enumerate, port, peer)
+
+    def detach(self, port: VhciPort) -> None:
+        if (peer := self.peers.get(port.number)) is None:
+            raise NoVhci(f"the kernel refused '{port.number}' for detach: Invalid argument")
+        peer.stream.socket.shutdown(trio.socket.SHUT_RDWR)
+
+    async def saw(self, count: int) -> list[tuple[str, str]]:
+        """What was seen, once it is so much."""
+        with trio.fail_after(60):
+            while len(self.seen) < count:
+                await self.looked.park()
+        return self.seen
+
+    async def lost(self, number: int) -> None:
+        """Until nothing is at this port any more."""
+        with trio.fail_after(60):
+            while number in self.taken:
+                await self.looked.park()
 
     async def _enumerate(self, port: VhciPort, peer: Peer) -> None:
         try:
@@ -58,7 +78,9 @@ class Kernel(Vhci):
             if not self.drops:
                 await peer.is_closed()
         finally:
+            self.peers.pop(port.number, None)
             await peer.stream.aclose()
             with trio.CancelScope(shield=True):
                 await trio.sleep(GONE_S)
             self.taken.discard(port.number)
+            self.looked.unpark_all()

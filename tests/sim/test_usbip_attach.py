@@ -15,8 +15,9 @@ from station.errors import VhciTaken
 from station.sim import usbip_attach
 from station.sim.port import Module
 from station.sim.rehearsal import ports_for
-from station.sim.usbip_attach import CALM_S, START_S, Berth, keep_attached
+from station.sim.usbip_attach import Berth, keep_attached
 from station.sim.usbip_server import UsbipServer
+from station.sim.vhci_keep import CALM_S, START_S
 from tests.sim import units
 from tests.sim.kernel import Kernel
 from tests.transport.loopback import Loopback

@@ -165,3 +165,22 @@ def test_any_bytes_are_a_question_or_refused(question: bytes, bus_id: bytes) -> 
     for parse, data in ((wire.parse_question, question), (wire.parse_bus_id, bus_id)):
         with suppress(ProtocolError):
             parse(data)
+
+
+def test_the_question_and_what_the_kernel_needs_of_the_answer() -> None:
+    assert wire.import_question("1-1.4") == (
+        bytes.fromhex("0111 8003 00000000") + b"1-1.4".ljust(32, b"\0")
+    )
+    device = wire.Device("1-1.4", 1, 3, wire.Speed.SUPER, 0x05C6, 0x9008, 0, (0, 0, 0), ())
+    answer = wire.import_answer(device)
+    assert wire.parse_import_head(answer[:8])
+    assert wire.parse_imported(answer[8:]) == (0x10003, wire.Speed.SUPER, 0x05C6, 0x9008)
+    assert not wire.parse_import_head(wire.import_refusal(wire.ImportStatus.NO_DEVICE))
+    with pytest.raises(ProtocolError, match="number 65536"):
+        wire.parse_imported(answer[8:][:292] + bytes.fromhex("00010000") + answer[8:][296:])
+
+
+@given(st.binary(min_size=wire.DEVICE_BYTES, max_size=wire.DEVICE_BYTES))
+def test_any_device_that_follows_an_import_is_taken_or_refused(data: bytes) -> None:
+    with suppress(ProtocolError):
+        assert wire.parse_imported(data).id < 1 << 32
