@@ -32,7 +32,7 @@ def main() -> int:
         "tests", nargs=argparse.REMAINDER, help="arguments for pytest instead of the whole suite"
     )
     options = asked.parse_args()
-    _compile()
+    compile_sources()
     with tempfile.TemporaryDirectory(prefix="station-kernel-") as scratch:
         share = (options.keep or Path(scratch)).absolute()
         if options.command is None and not options.tests:
@@ -41,7 +41,7 @@ def main() -> int:
         return _guest(share, command, options.limit)
 
 
-def _compile() -> None:
+def compile_sources() -> None:
     """Bytecode beside the sources, if it may be written there: a guest takes ten times longer."""
     folders = [str(REPOSITORY / name) for name in ("station", "tests")]
     subprocess.run([sys.executable, "-m", "compileall", "-q", *folders], check=False)

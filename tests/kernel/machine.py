@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,11 @@ _MEMORY = "3G"
 _KILLED = 124
 
 
+def shown(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 class Missing(Exception):
     """This machine lacks something; the words say what to install."""
 
@@ -45,12 +50,15 @@ class Kernel:
 @dataclass(frozen=True, slots=True)
 class Machine:
     """One boot. `share` is a folder that guest and host both write: `command` goes in; `exit`,
-    `dmesg`, `console` and whatever the tests leave come out."""
+    `dmesg`, `console` and whatever the tests leave come out. `more`: arguments of QEMU for devices
+    of its own; `say` takes what the console says."""
 
     share: Path
+    more: tuple[str, ...] = ()
+    say: Callable[[str], None] = shown
 
     def run(self, command: str, *, limit_s: float) -> int:
-        """Boot, run a shell command as root, answer its exit code. Its output goes to stdout.
+        """Boot, run a shell command as root, answer its exit code.
 
         Raises Missing. 124 if it is not done in time; the guest is ended then.
         """
@@ -76,7 +84,7 @@ class Machine:
             qemu.kill()
             qemu.wait()
         if not done:
-            sys.stdout.write(f"\ntests.kernel: not done within {limit_s:g} s, ended\n")
+            self.say(f"\ntests.kernel: not done within {limit_s:g} s, ended\n")
             return _KILLED
         return self._exit_code()
 
@@ -95,15 +103,14 @@ class Machine:
                 if not said:
                     return True
                 console.write(said)
-                sys.stdout.write(said.decode(errors="replace").replace("\r\n", "\n"))
-                sys.stdout.flush()
+                self.say(said.decode(errors="replace").replace("\r\n", "\n"))
         return False
 
     def _exit_code(self) -> int:
         try:
             return int((self.share / "exit").read_text())
         except (OSError, ValueError):
-            sys.stdout.write("tests.kernel: the guest ended without a word; see console\n")
+            self.say("tests.kernel: the guest ended without a word; see console\n")
             return 1
 
     def _qemu(self, image: Path, archive: Path) -> list[str]:
@@ -124,6 +131,7 @@ class Machine:
             *("-chardev", f"socket,id=guest,path={qmp},server=off"),
             *("-device", "virtio-serial-pci", "-device", "virtserialport,chardev=guest,name=qmp"),
             *("-device", "qemu-xhci,id=xhci,p2=8,p3=8"),
+            *self.more,
         ]
 
 

@@ -1,0 +1,184 @@
+"""Boots, one after another: what the last cut left is finished, a fresh tray is begun, and cut."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.powercut.bench import HARMLESS, SLOTS, Bench
+from tests.powercut.boot import Boot, Broken
+from tests.powercut.disk import Disk
+from tests.powercut.judge import Record
+
+FINISH_S = 420.0
+"""A tray is done by then, whatever was left of it."""
+
+REST_S = 10.0
+"""A slot with which nothing was done for so long waits for a person."""
+
+HANDS = 3
+"""So often a person takes a module out and puts it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """`amid`: the fresh tray, or the work on what the cut before has left. `share`: how far into
+    that work. `hubs_too`: the modules lose their power with the machine. `tray`: of each slot the
+    fresh module's oddity, and how long after the one before it is plugged in."""
+
+    number: int
+    amid: str
+    share: float
+    hubs_too: bool
+    tray: dict[str, tuple[str, float]]
+    chance: random.Random
+
+    @classmethod
+    def draw(cls, seed: int, number: int, *, first: bool) -> "Cut":
+        chance = random.Random(f"{seed}/{number}")
+        return cls(
+            number,
+            "tray" if chance.random() < 0.75 or first else "recovery",
+            chance.random(),
+            chance.random() < 0.5,
+            {slot: (chance.choice(HARMLESS), chance.uniform(0.0, 1.5)) for slot in SLOTS},
+            chance,
+        )
+
+
+@dataclass
+class Totals:
+    cuts: int = 0
+    recoveries: int = 0
+    resumed: int = 0
+    told: int = 0
+    """Verdicts that were told before a cut."""
+    hands: int = 0
+    hubs: int = 0
+    unflushed: int = 0
+    lost: int = 0
+    """Pieces of the disk."""
+    began_s: float = field(default_factory=time.monotonic)
+    steps: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+
+class Campaign:
+    """Raises Broken in the words of what does not hold."""
+
+    def __init__(self, folder: Path, bench: Bench, say: Callable[[str], None]) -> None:
+        self.totals = Totals()
+        self._folder = folder
+        self._bench = bench
+        self._say = say
+        self._disk = Disk(folder)
+        self._disk.make(folder / "content")
+        self._record: Record | None = None
+        self._last: Boot | None = None
+        self._modules = bench.look()
+        self._tray_s = 0.0
+
+    def boot(self, number: int, cut: Cut | None) -> None:
+        """From the last cut to this one; without one to an end in order."""
+        boot = Boot(
+            self._folder / f"boot-{number}", self._disk.begin(), self._bench.tcp_port, len(SLOTS)
+        )
+        with boot:
+            self._judge(boot.await_file("found.whole").with_name("found"))
+            if cut is not None and cut.amid == "recovery":
+                boot.await_file("serve.out")
+                self._work_for(boot, cut.share * self._tray_s)
+            else:
+                boot.await_file("armed")
+                self._finish(boot) if self._last else self._see_one_tray(boot)
+                if cut is not None:
+                    self._begin_tray(boot, cut)
+            if cut is None:
+                boot.end()
+            else:
+                boot.cut()
+        self._modules, self._last = self._bench.look(), boot
+        if cut is None:
+            self._judge(boot.share / "left").check_finished(self._modules)
+        else:
+            self._account(cut, boot)
+
+    def _judge(self, folder: Path) -> Record:
+        """What holds of the record as it is found, against all that was known before."""
+        record = Record(folder)
+        record.check()
+        if self._record is not None:
+            record.check_kept(self._record)
+        if self._last is not None:
+            record.check_told(self._last.told)
+        record.check_modules(self._modules)
+        closed = [r.closed for r in record.attempts.values() if r.closed is not None]
+        self.totals.outcomes = Counter(each.outcome.value for each in closed)
+        self.totals.resumed = sum(r.opened.trigger == "resume" for r in record.attempts.values())
+        self._record = record
+        return record
+
+    def _see_one_tray(self, boot: Boot) -> None:
+        """How long it takes here; the moments of the cuts are shares of that."""
+        began_s = time.monotonic()
+        for slot in SLOTS:
+            self._bench.reseat(slot)
+        self._finish(boot)
+        self._tray_s = time.monotonic() - began_s
+
+    def _finish(self, boot: Boot) -> None:
+        """Every module passes. One that was left half written is taken up by the station itself;
+        any other that it leaves alone is taken out and put back."""
+        began_s, hands = time.monotonic(), Counter[str]()
+        deadline_s = began_s + FINISH_S
+        while pending := [slot for slot in SLOTS if not boot.told.is_good(slot)]:
+            boot.look()
+            if time.monotonic() > deadline_s:
+                raise Broken(f"not finished: {', '.join(map(boot.told.doing, pending))}")
+            for slot in pending:
+                if boot.told.rests_s(slot) > REST_S:
+                    self._put_back(boot, slot, hands)
+            time.sleep(0.1)  # a poll of what was told, under a deadline
+
+    def _put_back(self, boot: Boot, slot: str, hands: Counter[str]) -> None:
+        if self._bench.flash_is(slot) == "partly" and not boot.told.worked_at(slot):
+            raise Broken(f"{slot} was left half written and is not taken up")
+        if hands[slot] == HANDS:
+            raise Broken(f"{slot} does not pass: {boot.told.views[slot]}")
+        hands[slot] += 1
+        self.totals.hands += 1
+        self._bench.reseat(slot)
+        boot.told.touch(slot)
+
+    def _begin_tray(self, boot: Boot, cut: Cut) -> None:
+        for slot, (oddity, after_s) in cut.tray.items():
+            self._work_for(boot, after_s)
+            self._bench.fresh(slot, oddity)
+        self._work_for(boot, cut.share * self._tray_s)
+
+    def _work_for(self, boot: Boot, seconds: float) -> None:
+        """Let it work."""
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            boot.look()
+            time.sleep(min(0.1, left_s))  # the moment of the cut, or of a hand, is drawn
+
+    def _account(self, cut: Cut, boot: Boot) -> None:
+        """The guest is dead: its disk forgets, and maybe the modules' hubs lose power, too."""
+        lost = self._disk.cut(cut.chance)
+        if cut.hubs_too:
+            self._bench.lose_power()
+        totals = self.totals
+        totals.cuts += 1
+        totals.recoveries += cut.amid == "recovery"
+        totals.hubs += cut.hubs_too
+        totals.told += len(boot.told.verdicts)
+        totals.unflushed += lost.unflushed
+        totals.lost += lost.lost
+        doing = {slot: boot.told.doing(slot) for slot in SLOTS}
+        totals.steps.update(doing.values())
+        where = ", ".join(f"{slot} {step}" for slot, step in doing.items())
+        flash = ", ".join(module.flash for module in self._modules.values())
+        self._say(f"cut {cut.number} amid {cut.amid}: {where}; flash {flash}; {lost}")
