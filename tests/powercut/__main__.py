@@ -56,17 +56,21 @@ def run(folder: Path, seed: int, numbers: range) -> int:
 def tell(totals: Totals) -> None:
     seconds = time.monotonic() - totals.began_s
     each_s = seconds / max(1, totals.cuts)
-    say(f"{totals.cuts} cuts, {totals.recoveries} of them amid a recovery, {totals.hubs} with the")
-    say(f"hubs; {seconds:.0f} s, {each_s:.0f} s a cut: all held")
-    say(f"disk: {totals.unflushed} pieces not flushed, {totals.lost} lost")
-    say(f"verdicts told before a cut: {totals.told}; resumed: {totals.resumed}; ", end="")
-    say(f"put back by hand: {totals.hands}")
+    say(
+        f"{totals.cuts} cuts, {totals.recoveries} amid a recovery, {totals.hubs} of the hubs, too;"
+        f" {seconds:.0f} s, {each_s:.0f} s each: all held"
+    )
+    say(f"disk: {totals.unflushed} pieces were not flushed, {totals.lost} of them lost")
+    say(
+        f"verdicts told before a cut: {totals.told}; taken up again: {totals.resumed};"
+        f" put back by hand: {totals.hands}"
+    )
     say("cut in: " + ", ".join(f"{k} {v}" for k, v in totals.steps.most_common()))
     say("outcomes: " + ", ".join(f"{k} {v}" for k, v in totals.outcomes.most_common()))
 
 
-def say(words: str, end: str = "\n") -> None:
-    print(words, end=end, flush=True)  # noqa: T201 - a command's answer
+def say(words: str) -> None:
+    print(words, flush=True)  # noqa: T201 - a command's answer
 
 
 if __name__ == "__main__":

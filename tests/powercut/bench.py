@@ -54,15 +54,16 @@ class Bench:
         }
         self._as_made: dict[str, Flash] = {slot: self.tray.flash_of(slot) for slot in SLOTS}
 
-    def fresh(self, slot: str, oddity: str) -> None:
-        """A fresh module in place of the one that is there."""
+    def pull(self, slot: str) -> None:
         self.tray.ask("unplug", slot=slot)
-        self.tray.ask("plug", slot=slot, fault=oddity)
-        self._as_made[slot] = self.tray.flash_of(slot)
 
-    def reseat(self, slot: str) -> None:
-        self.tray.ask("unplug", slot=slot)
-        self.tray.ask("plug", slot=slot)
+    def plug(self, slot: str, oddity: str | None = None) -> None:
+        """The module that was pulled, or a fresh one."""
+        if oddity is None:
+            self.tray.ask("plug", slot=slot)
+        else:
+            self.tray.ask("plug", slot=slot, fault=oddity)
+            self._as_made[slot] = self.tray.flash_of(slot)
 
     def lose_power(self) -> None:
         """Hubs that hang on the machine's own supply."""

@@ -25,6 +25,8 @@ TURN_S = 1800.0
 UP_S = 240.0
 LIMIT_S = 900.0
 DIES_S = 30.0
+SILENT_S = 30.0
+"""It speaks every second, if it lives."""
 
 
 class Broken(AssertionError):
@@ -69,10 +71,13 @@ class Boot:
         return self.share / name
 
     def look(self) -> None:
-        """Take in what was told. Raises Broken if the guest has ended by itself."""
+        """Take in what was told. Raises Broken if the guest has ended by itself or
+        is silent."""
         self.told.listen()
         if self._code.done():
             raise Broken(f"the guest ended by itself: {self._words()}")
+        if self.told.silent_s() > SILENT_S:
+            raise Broken(f"the station has said nothing for {SILENT_S:g} s")
 
     def cut(self) -> None:
         """The power goes. Raises Broken if the guest had ended before or does not die of it."""

@@ -15,6 +15,9 @@ from tests.powercut.judge import Record
 FINISH_S = 420.0
 """A tray is done by then, whatever was left of it."""
 
+EMPTY_S = 60.0
+"""A module that was pulled out is gone for the station by then."""
+
 REST_S = 10.0
 """A slot with which nothing was done for so long waits for a person."""
 
@@ -123,8 +126,9 @@ class Campaign:
     def _see_one_tray(self, boot: Boot) -> None:
         """How long it takes here; the moments of the cuts are shares of that."""
         began_s = time.monotonic()
+        self._pull(boot, *SLOTS)
         for slot in SLOTS:
-            self._bench.reseat(slot)
+            self._bench.plug(slot)
         self._finish(boot)
         self._tray_s = time.monotonic() - began_s
 
@@ -149,14 +153,26 @@ class Campaign:
             raise Broken(f"{slot} does not pass: {boot.told.views[slot]}")
         hands[slot] += 1
         self.totals.hands += 1
-        self._bench.reseat(slot)
-        boot.told.touch(slot)
+        self._pull(boot, slot)
+        self._bench.plug(slot)
 
     def _begin_tray(self, boot: Boot, cut: Cut) -> None:
+        self._pull(boot, *SLOTS)
         for slot, (oddity, after_s) in cut.tray.items():
             self._work_for(boot, after_s)
-            self._bench.fresh(slot, oddity)
+            self._bench.plug(slot, oddity)
         self._work_for(boot, cut.share * self._tray_s)
+
+    def _pull(self, boot: Boot, *slots: str) -> None:
+        """Out, and the station has seen it: no hand is quicker."""
+        for slot in slots:
+            self._bench.pull(slot)
+        deadline_s = time.monotonic() + EMPTY_S
+        while busy := [slot for slot in slots if boot.told.doing(slot) != "empty"]:
+            boot.look()
+            if time.monotonic() > deadline_s:
+                raise Broken(f"{busy[0]} is not seen as empty")
+            time.sleep(0.05)  # a poll of what is told, under a deadline
 
     def _work_for(self, boot: Boot, seconds: float) -> None:
         """Let it work."""

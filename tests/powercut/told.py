@@ -23,6 +23,7 @@ class Told:
     """Attempts that were shown with their outcome."""
     _since_s: dict[str, float] = field(default_factory=dict)
     _worked: set[str] = field(default_factory=set)
+    _heard_s: float | None = None
     _read_bytes: int = 0
 
     def listen(self) -> None:
@@ -33,6 +34,8 @@ class Told:
             file.seek(self._read_bytes)
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
+        if whole:
+            self._heard_s = time.monotonic()
         self._read_bytes += len(whole)
         for line in whole.splitlines():
             match parse_message(line):
@@ -43,6 +46,10 @@ class Told:
                     self._take(view)
                 case _:
                     pass
+
+    def silent_s(self) -> float:
+        """Since when the station says nothing, once it has spoken: it does every second."""
+        return 0.0 if self._heard_s is None else time.monotonic() - self._heard_s
 
     def is_good(self, slot: str) -> bool:
         """Its verdict stands and is a good one."""
@@ -60,10 +67,6 @@ class Told:
         if view is None or view.state.is_busy or view.state not in RESTING:
             return 0.0
         return time.monotonic() - self._since_s[slot]
-
-    def touch(self, slot: str) -> None:
-        """Somebody did something to it just now."""
-        self._since_s[slot] = time.monotonic()
 
     def worked_at(self, slot: str) -> bool:
         """An attempt was begun in this boot."""
