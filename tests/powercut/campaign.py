@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from station.live import SlotState
 from tests.powercut.bench import HARMLESS, SLOTS, Bench
 from tests.powercut.boot import Boot, Broken
 from tests.powercut.disk import Disk
@@ -15,6 +16,9 @@ from tests.powercut.judge import Record
 FINISH_S = 420.0
 """A tray is done by then, whatever was left of it."""
 
+OUT = frozenset(
+    state.value for state in (SlotState.EMPTY, SlotState.NO_USB, SlotState.AWAY, SlotState.PULLED)
+)
 EMPTY_S = 60.0
 """A module that was pulled out is gone for the station by then."""
 
@@ -168,10 +172,10 @@ class Campaign:
         for slot in slots:
             self._bench.pull(slot)
         deadline_s = time.monotonic() + EMPTY_S
-        while busy := [slot for slot in slots if boot.told.doing(slot) != "empty"]:
+        while seen := [slot for slot in slots if boot.told.doing(slot) not in OUT]:
             boot.look()
             if time.monotonic() > deadline_s:
-                raise Broken(f"{busy[0]} is not seen as empty")
+                raise Broken(f"{seen[0]} is not seen to be empty")
             time.sleep(0.05)  # a poll of what is told, under a deadline
 
     def _work_for(self, boot: Boot, seconds: float) -> None:

@@ -4,11 +4,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from station.live import SlotState, SlotView
+from station.live import BUSY, SlotState, SlotView
 from station.model import Outcome
 from station.wire import SlotChanged, Snapshot, parse_message
 
-RESTING = frozenset(set(SlotState) - {SlotState.SETTLING, SlotState.PROBING, SlotState.RETURNING})
+AT_WORK = BUSY | {SlotState.SETTLING, SlotState.PROBING, SlotState.RETURNING}
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Told:
     def rests_s(self, slot: str) -> float:
         """Since when the station does nothing with a slot; 0 while it does something."""
         view = self.views.get(slot)
-        if view is None or view.state.is_busy or view.state not in RESTING:
+        if view is None or view.state in AT_WORK:
             return 0.0
         return time.monotonic() - self._since_s[slot]
 
@@ -77,7 +77,8 @@ class Told:
         view = self.views.get(slot)
         if view is None:
             return "starting"
-        return view.step or view.state.value if view.state.is_busy else view.state.value
+        step = view.step if view.state.is_busy else None
+        return step or view.state.value
 
     def _take(self, view: SlotView) -> None:
         before = self.views.get(view.slot)
