@@ -27,10 +27,15 @@ from station.transport.topology import Topology, read_topology
 from station.transport.usb_control import read_string, read_string_blocking, set_line_state
 from station.transport.usb_errors import usb_error
 from station.transport.usb_events import Opened, Wire, enumeration_of, pump_of
+from station.transport.usb_locks import never_ended
 from station.transport.usb_pipe import LibusbPipe
 from station.transport.usb_scan import Census, Found
 
 T = TypeVar("T")
+
+RESET_S = 40.0
+"""The kernel asks a module that came out of a reset several times who it is, for 5 s each. One that
+it never gives up holds its device for ever, and this task only so long."""
 
 
 class LibusbBackend:
@@ -106,7 +111,8 @@ class LibusbBackend:
             )
 
     async def reset(self, device: DeviceInfo) -> None:
-        """libusb says that it is gone when it came back as another; `scan` shows what it is."""
+        """libusb says that it is gone when it came back as another; `scan` shows what it is.
+        Raises UsbBroken if the kernel does not end it within RESET_S."""
         found = await self._find(device)
         doing = f"reset {device.path}"
         try:
@@ -114,8 +120,10 @@ class LibusbBackend:
                 await _in_thread(lambda: self._reset(found))
             else:
                 await self._pump.locks.released(enumeration_of(found.info), doing)
-                with trio.CancelScope(shield=True):
+                with trio.move_on_after(RESET_S, shield=True) as scope:
                     await self._pump.lock(enumeration_of(found.info), lambda: self._reset(found))
+                if scope.cancelled_caught:
+                    raise never_ended(doing)
         except (usb.core.USBError, NotImplementedError) as error:
             meant = usb_error(error, doing)
             if not isinstance(meant, Disconnected):

@@ -91,6 +91,8 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
         self.detached: list[int] = []
         self.attached: list[int] = []
         self.open_handles = 0
+        self.resets_end = threading.Event()
+        self.resets_end.set()
         self.halted: set[int] = set()
         self.strings: dict[int, bytes] = {}
         self._clock = clock
@@ -303,6 +305,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
             self.halted.discard(ep)
 
     def reset_device(self, dev_handle: Handle) -> None:
+        assert self.resets_end.wait(30)
         with dev_handle.seat.changed:
             self.check(dev_handle)
 

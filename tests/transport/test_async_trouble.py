@@ -12,7 +12,7 @@ from station.errors import NoUsbMemory, Timeout, UsbBroken, UsbStall
 from station.model import Endpoint, PortPath
 from station.protocols.dialogue import BytesSource
 from station.sim.port import SimPort
-from station.transport import libusb_wire, usb_burst, usb_flight, usb_locks, usb_room
+from station.transport import libusb, libusb_wire, usb_burst, usb_flight, usb_locks, usb_room
 from station.transport.async_pipe import InLane
 from station.transport.base import Pipe
 from station.transport.libusb import LibusbBackend, wheel_libusb
@@ -268,6 +268,26 @@ async def test_a_recall_that_does_not_end_bars_its_device_and_no_other(hasty: No
         await again.write(b"again", zlp=False, timeout_s=1.0)
         await again.aclose()
         await other.aclose()
+
+
+@pytest.mark.trio
+async def test_a_reset_that_the_kernel_never_ends_is_given_up(
+    bench: Bench, hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libusb, "RESET_S", 0.05)
+    (device,) = await bench.backend.scan()
+    bench.fake.resets_end.clear()
+    with trio.fail_after(5):
+        for _ in range(2):
+            with pytest.raises(UsbBroken, match=r"reset 1-4\.2: the kernel did not end"):
+                await bench.backend.reset(device)
+    bench.fake.resets_end.set()
+    locks = pump_of(bench.wire).locks
+    while locks.is_taken(enumeration_of(device)):
+        with contextlib.suppress(UsbBroken):
+            await locks.released(enumeration_of(device), "test")
+    assert bench.fake.open_handles == 0
+    await bench.backend.reset(device)
 
 
 def test_one_backend_in_several_runs(bench: Bench) -> None:
