@@ -31,11 +31,11 @@ QUECTEL_EDL = (
     Step("confirm", confirm, late=NoReturn, only_power=True),
 )
 
-_PROCEDURES = {"quectel_edl": QUECTEL_EDL}
+PROCEDURES = {"quectel_edl": QUECTEL_EDL}
 _BACKUPS = {BACKUP_STEP: "module", DUMP_STEP: "dump"}
 
 
 def steps_of(recipe: Recipe) -> tuple[Step, ...]:
     """The steps of its procedure; those that back something up only if it asks for them."""
-    steps = _PROCEDURES[recipe.procedure]
+    steps = PROCEDURES[recipe.procedure]
     return tuple(s for s in steps if s.name not in _BACKUPS or _BACKUPS[s.name] in recipe.backup)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from station.flash.procedures import PROCEDURES
+from station.model import BACKUP_STEP, DUMP_STEP
 from tests.crash.bench import SLOTS
 from tests.crash.record import Attempt
 
@@ -14,7 +15,8 @@ FAULTS = ("bad-blocks", "read-zlp", "sahara-v3", "at-echo-urc-noise", "no-echo",
           "no-serial-string", "arrives-in-edl")  # fmt: skip
 """Odd modules, each of which can be flashed."""
 
-_STEPS = ("identify", "select", "preflight", *(s.name for s in PROCEDURES["quectel_edl"]), "close")
+_WORK = (s.name for s in PROCEDURES["quectel_edl"] if s.name not in (BACKUP_STEP, DUMP_STEP))
+_STEPS = ("identify", "select", "preflight", *_WORK, "close")
 
 By = Literal["flash", "serve"]
 

@@ -133,12 +133,12 @@ def test_a_response_instead_of_a_banner_is_a_running_programmer() -> None:
 ], ids=["read", "glued-read", "refusal", "no-answer"])  # fmt: skip
 def test_what_a_dead_host_left_to_be_read_is_heard_out(found: list[bytes]) -> None:
     leftover, *rest = found
-    heard = [*map(Module, rest), SILENCE]
+    heard: list[Step] = [*map(Module, rest), SILENCE]
     run(Firehose(Profile(), leftover).rejoin(), *heard, Host(NOP), Module(ACK))
 
 
 def test_what_a_dead_host_began_to_write_is_ended_by_a_refusal() -> None:
-    refused = [
+    refused: list[Step] = [
         Host(NOP),
         Module(log(b"ERROR: nop while 6144 bytes are missing")),
         Module(NAK),
@@ -148,8 +148,9 @@ def test_what_a_dead_host_began_to_write_is_ended_by_a_refusal() -> None:
 
 
 def test_a_programmer_that_only_refuses_is_not_taken_over() -> None:
+    refused: list[Step] = [SILENCE, Host(NOP), Module(NAK), SILENCE]
     with pytest.raises(Nak, match="nop"):
-        run(Firehose(Profile(), NAK).rejoin(), *[SILENCE, Host(NOP), Module(NAK), SILENCE] * 3)
+        run(Firehose(Profile(), NAK).rejoin(), *refused * 3)
 
 
 def test_vip_is_an_error_at_once() -> None:
