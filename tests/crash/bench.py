@@ -35,6 +35,7 @@ SIM_SPEED = 20.0
 """So much quicker than real ones the modules boot, erase and program."""
 
 NAMELESS = "no-serial-string"
+COMES_IN_EDL = "arrives-in-edl"
 
 LIMIT_S = 120.0
 """Nothing here takes longer, on a busy machine either."""
@@ -91,6 +92,8 @@ class Module:
     is_calibrated: bool
     is_nameless: bool
     """In EDL it tells its chip serial to nobody but its boot ROM."""
+    comes_in_edl: bool
+    """Whenever it is plugged in, by itself."""
 
 
 @dataclass
@@ -128,6 +131,7 @@ class Tray:
              for part in self.ask("dump", slot=slot)},
             self.ask("calibration", slot=slot)["intact"],
             self.faults.get(slot) == NAMELESS,
+            self.faults.get(slot) == COMES_IN_EDL,
         )  # fmt: skip
 
 

@@ -140,8 +140,8 @@ def _was_changed(module: Module, before: Module) -> bool:
     """Its flash, or it was switched to EDL."""
     if module.imei != before.imei:
         return False
-    switched = module.device == IN_EDL and before.device not in (IN_EDL, None)
-    return switched or module.flash != before.flash
+    is_new_there = module.device == IN_EDL and before.device not in (IN_EDL, None)
+    return (is_new_there and not module.comes_in_edl) or module.flash != before.flash
 
 
 def check_resumed(look: Look, killed: Look, *, by_itself: bool) -> None:

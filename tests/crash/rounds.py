@@ -8,11 +8,11 @@ from typing import Literal
 
 from station.flash.procedures import PROCEDURES
 from station.model import BACKUP_STEP, DUMP_STEP
-from tests.crash.bench import SLOTS
+from tests.crash.bench import COMES_IN_EDL, NAMELESS, SLOTS
 from tests.crash.record import Attempt
 
 FAULTS = ("bad-blocks", "read-zlp", "sahara-v3", "at-echo-urc-noise", "no-echo",
-          "no-serial-string", "arrives-in-edl")  # fmt: skip
+          NAMELESS, COMES_IN_EDL)  # fmt: skip
 """Odd modules, each of which can be flashed."""
 
 _WORK = (s.name for s in PROCEDURES["quectel_edl"] if s.name not in (BACKUP_STEP, DUMP_STEP))

@@ -30,7 +30,7 @@ Halves = tuple[Row, Row | None]
 
 
 def module(flash: tuple[int, str] = NEW, **changes: Any) -> Module:  # noqa: ANN401 - any field
-    made = Module(IMEI, CHIP, "runtime", "2c7c:0125", 1, {"system": flash}, True, False)
+    made = Module(IMEI, CHIP, "runtime", "2c7c:0125", 1, {"system": flash}, True, False, False)
     return replace(made, **changes)
 
 
@@ -161,6 +161,8 @@ def test_calibration_stays() -> None:
 def test_no_module_is_changed_without_a_row(changed: Module) -> None:
     before = look(NOTHING, module(OLD))
     judge.check_modules(look(record(attempt("a", None)), changed), before, PACKAGE)
+    came = module(OLD, device=IN_EDL, comes_in_edl=True)
+    judge.check_modules(look(NOTHING, came), before, PACKAGE)
     with pytest.raises(Broken, match="the record does not know"):
         judge.check_modules(look(NOTHING, changed), before, PACKAGE)
 
