@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.commands.checks.disk import Mount, disks, mount_of, read_mounts
@@ -82,6 +82,7 @@ def test_a_mount_with_a_space_and_one_over_another(tmp_path: Path) -> None:
     assert mount_of(Path("/a"), mounts) == Mount(Path("/"), "ext4")
 
 
+@settings(deadline=None)  # how long it takes is a busy machine's affair
 @given(st.binary(max_size=400))
 def test_any_bytes_are_mounts_or_none(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "mountinfo"
