@@ -27,6 +27,7 @@ def main() -> int:
     )
     asked.add_argument("--keep", type=Path, metavar="DIR", help="leave logs and results there")
     asked.add_argument("--limit", type=float, default=900.0, help="seconds until it is ended")
+    asked.add_argument("--processors", type=int, default=2, help="of the guest")
     asked.add_argument("--command", metavar="SHELL", help="run this instead of the suite")
     asked.add_argument(
         "tests", nargs=argparse.REMAINDER, help="arguments for pytest instead of the whole suite"
@@ -38,7 +39,7 @@ def main() -> int:
         if options.command is None and not options.tests:
             return _whole(share, options.limit)
         command = options.command or shlex.join((*PYTEST, *SLOW, *options.tests))
-        return _guest(share, command, options.limit)
+        return _guest(Machine(share, processors=options.processors), command, options.limit)
 
 
 def compile_sources() -> None:
@@ -47,11 +48,11 @@ def compile_sources() -> None:
     subprocess.run([sys.executable, "-m", "compileall", "-q", *folders], check=False)
 
 
-def _guest(share: Path, command: str, limit_s: float) -> int:
-    share.mkdir(parents=True, exist_ok=True)
+def _guest(machine: Machine, command: str, limit_s: float) -> int:
+    machine.share.mkdir(parents=True, exist_ok=True)
     try:
         there = f"cd {shlex.quote(str(REPOSITORY))} && {command}"
-        return Machine(share).run(there, limit_s=limit_s)
+        return machine.run(there, limit_s=limit_s)
     except Missing as missing:
         print(f"tests.kernel: {missing}", file=sys.stderr)  # noqa: T201 - a command's answer
         return 2
@@ -75,9 +76,9 @@ def _whole(share: Path, limit_s: float) -> int:
 
 def _begin(share: Path, limit_s: float, files: Sequence[Path]) -> "subprocess.Popen[str]":
     tests = [str(file.relative_to(REPOSITORY)) for file in files]
-    options = ("--keep", str(share), "--limit", str(limit_s), *tests, "--durations=6")
+    options = ("--keep", str(share), "--limit", str(limit_s), "--processors", "1")
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.kernel", *options],
+        [sys.executable, "-m", "tests.kernel", *options, *tests, "--durations=6"],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

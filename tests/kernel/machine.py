@@ -51,10 +51,12 @@ class Kernel:
 class Machine:
     """One boot. `share` is a folder that guest and host both write: `command` goes in; `exit`,
     `dmesg`, `console` and whatever the tests leave come out. `more`: arguments of QEMU for devices
-    of its own; `say` takes what the console says."""
+    of its own; `say` takes what the console says. `processors`: one if another guest runs beside
+    it. Of two, one spins for locks whose holder waits for a processor of this machine."""
 
     share: Path
     more: tuple[str, ...] = ()
+    processors: int = 2
     say: Callable[[str], None] = shown
 
     def run(self, command: str, *, limit_s: float) -> int:
@@ -119,7 +121,8 @@ class Machine:
         qmp.unlink(missing_ok=True)
         return [
             *(_tool("qemu-system-x86_64"), "-nodefaults", "-no-user-config", "-no-reboot"),
-            *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", _MEMORY),
+            *("-accel", "tcg,thread=multi", "-cpu", "max", "-m", _MEMORY),
+            *("-smp", str(self.processors)),
             *("-display", "none", "-serial", "stdio"),
             *("-kernel", str(image), "-initrd", str(archive)),
             *("-append", "console=ttyS0 quiet loglevel=3 panic=-1 station.rig tsc=reliable"),

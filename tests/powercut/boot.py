@@ -49,7 +49,8 @@ class Boot:
         script = Path("tests/powercut/guest.sh")
         address = f"{HOST}:{self.tcp_port}"
         command = f"cd {REPOSITORY} && bash {script} {sys.executable} {address} {self.modules}"
-        machine = Machine(self.share, (*_NETWORK, *self.disk), say=lambda _: None)
+        devices = (*_NETWORK, *self.disk)
+        machine = Machine(self.share, devices, processors=1, say=lambda _: None)
         self._began_s = time.monotonic()
         self._thread = ThreadPoolExecutor(1)
         self._code: Future[int] = self._thread.submit(machine.run, command, limit_s=LIMIT_S)
