@@ -85,7 +85,6 @@ class Module:
 
     imei: str
     chip_serial: str
-    mode: str
     device: str | None
     enumerations: int
     flash: Mapping[str, tuple[int, str]]
@@ -117,22 +116,29 @@ class Tray:
         return answer.get("data")
 
     def modules(self) -> dict[str, Module]:
-        return {place["slot"]: self._module(place) for place in self.ask("status")}
+        """Where they are is asked last: one that had been told to leave has left by then."""
+        inside = {slot: self._inside(slot) for slot in SLOTS}
+        return {p["slot"]: self._module(p, *inside[p["slot"]]) for p in self.ask("status")}
 
-    def _module(self, place: Mapping[str, Any]) -> Module:
-        slot = place["slot"]
+    def _inside(self, slot: str) -> tuple[Mapping[str, tuple[int, str]], bool]:
+        parts = self.ask("dump", slot=slot)
+        flash = {part["name"]: (part["length_bytes"], part["sha256"]) for part in parts}
+        return flash, self.ask("calibration", slot=slot)["intact"]
+
+    def _module(
+        self, place: Mapping[str, Any], flash: Mapping[str, tuple[int, str]], is_calibrated: bool
+    ) -> Module:
+        fault = self.faults.get(place["slot"])
         return Module(
-            place["imei"],
-            place["chip_serial"],
-            place["mode"],
-            place["device"],
-            place["enumerations"],
-            {part["name"]: (part["length_bytes"], part["sha256"])
-             for part in self.ask("dump", slot=slot)},
-            self.ask("calibration", slot=slot)["intact"],
-            self.faults.get(slot) == NAMELESS,
-            self.faults.get(slot) == COMES_IN_EDL,
-        )  # fmt: skip
+            imei=place["imei"],
+            chip_serial=place["chip_serial"],
+            device=place["device"],
+            enumerations=place["enumerations"],
+            flash=flash,
+            is_calibrated=is_calibrated,
+            is_nameless=fault == NAMELESS,
+            comes_in_edl=fault == COMES_IN_EDL,
+        )
 
 
 @contextmanager
@@ -229,6 +235,11 @@ class Line:
             program = forked([*arguments, *where], stdout, stderr, engine.main)
         self.engines.append(Engine(log, out, program))
         return self.engines[-1]
+
+    def end(self) -> None:
+        """No engine outlives its round."""
+        for begun in self.engines:
+            begun.kill()
 
     # --- what is asked of an engine that serves -----------------------------------------------
 

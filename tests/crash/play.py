@@ -49,9 +49,12 @@ def play(folder: Path, stock: Path, round_: Round, pace: Pace) -> Totals:
     """Raises Broken."""
     with tray(folder, round_.seed, round_.faults) as modules:
         played = Play(Line.copied(stock, folder / "line", modules), modules, pace)
-        for act in round_.acts:
-            played.act(act)
-        return played.ended()
+        try:
+            for act in round_.acts:
+                played.act(act)
+            return played.ended()
+        finally:
+            played.line.end()
 
 
 class Play:

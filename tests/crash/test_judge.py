@@ -30,7 +30,7 @@ Halves = tuple[Row, Row | None]
 
 
 def module(flash: tuple[int, str] = NEW, **changes: Any) -> Module:  # noqa: ANN401 - any field
-    made = Module(IMEI, CHIP, "runtime", "2c7c:0125", 1, {"system": flash}, True, False, False)
+    made = Module(IMEI, CHIP, "2c7c:0125", 1, {"system": flash}, True, False, False)
     return replace(made, **changes)
 
 
