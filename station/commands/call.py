@@ -46,13 +46,14 @@ class Refused(Exception):
 @dataclass(slots=True)
 class Call:
     """Made by `call`. `pid`: the engine's process; 0 if it cannot be seen from here. `ended`: the
-    engine left."""
+    engine left, or we `hung_up`."""
 
     path: Path
     _socket: socket.socket
     hello: Hello = field(init=False)
     pid: int = field(init=False)
     ended: bool = False
+    hung_up: bool = False
     _buffer: bytearray = field(default_factory=bytearray)
     _ids: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -77,6 +78,12 @@ class Call:
     def next(self, timeout_s: float) -> Message:
         """What the engine says next. Raises NoEngine if that is nothing, OtherProtocol."""
         return self._next(time.monotonic() + timeout_s)
+
+    def hang_up(self) -> None:
+        """Nothing is said any more: whoever waits for the engine gets NoEngine. From any place."""
+        self.hung_up = True
+        with suppress(OSError):  # it left first
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def _next(self, deadline_s: float) -> Message:
         searched = 0

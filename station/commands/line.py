@@ -3,9 +3,11 @@
 import json
 import os
 import select
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import FrameType
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -176,11 +178,30 @@ def status(settings: Settings, *, as_json: bool) -> None:
 
 def watch(settings: Settings) -> None:
     """The engine's lines on stdout, until Ctrl-C. Raises NoEngine when they end."""
-    with suppress(KeyboardInterrupt), engine_of(settings) as engine:
+    with suppress(KeyboardInterrupt), engine_of(settings) as engine, _ended_by_ctrl_c(engine):
         _put(message_line(engine.hello))
         engine.ask(Watch())
         while True:
             _put(message_line(engine.next(SILENCE_S)))
+
+
+@contextmanager
+def _ended_by_ctrl_c(engine: Call) -> Iterator[None]:
+    """An exception that comes at any moment may come where Python drops it, in a finalizer. Then
+    there is still nothing more to hear."""
+
+    def told(number: int, frame: FrameType | None) -> None:
+        engine.hang_up()
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, told)
+    try:
+        yield
+    except NoEngine:
+        if not engine.hung_up:
+            raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _put(line: bytes) -> None:

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -156,6 +158,22 @@ def test_watch_is_the_engines_own_lines_until_ctrl_c(running: Engine) -> None:
         watching.send_signal(signal.SIGINT)
         watching.stdout.read()
         assert watching.wait(60) == 0
+
+
+def test_watch_ends_although_the_exception_of_ctrl_c_is_lost(running: Engine) -> None:
+    """As Python loses it: raised in a finalizer."""
+    lossy = "import signal; signal.default_int_handler = lambda *_: None; import station.cli as c; "
+    command = [sys.executable, "-c", lossy + "c.main()", "line", "watch", "--json", "--config"]
+    with subprocess.Popen(
+        [*command, str(running.config)], stdout=subprocess.PIPE, text=True
+    ) as watching:
+        try:
+            assert watching.stdout is not None
+            assert json.loads(watching.stdout.readline())["type"] == "hello"
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(30) == 0
+        finally:
+            watching.kill()
 
 
 def test_a_shift_by_commands_alone(tmp_path: Path) -> None:
