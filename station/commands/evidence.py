@@ -1,4 +1,5 @@
-"""`station evidence prune`: old transcripts are deleted, their rows stay. An engine may run."""
+"""`station evidence prune`: old transcripts and dumps are deleted, their rows stay. An engine may
+run."""
 
 import os
 from datetime import UTC, datetime
@@ -20,29 +21,36 @@ MAX_DAYS = 36_500
 
 
 def prune(settings: Settings, days: int, *, dry_run: bool) -> None:
-    """Delete the transcripts of attempts that ended more than `days` ago; say how much that was.
+    """Delete what was kept of attempts that ended more than `days` ago; say how much that was.
 
-    It is on record before the first file goes: what is missing then has a reason. Raises
-    StoreError; asked again, it goes on where it was cut off.
+    It is on record before the first file goes: what is missing then has a reason. A dump that was
+    kept again since is a younger attempt's, too, and stays. Raises StoreError; asked again, it
+    goes on where it was cut off.
     """
     before_utc_us = now_utc_us() - days * DAY_US
     cabinet = Cabinet(settings.evidence)
     named = evidence_before(settings.database, settings.station.name, before_utc_us)
-    found = [ref for ref in named if cabinet.has(ref)]
+    found = [ref for ref in named if _is_old(cabinet, ref, before_utc_us)]
     amount = f"{_amount(found)} of attempts that ended before {_day(before_utc_us)} UTC"
     if not found:
-        show(f"no transcripts of attempts that ended before {_day(before_utc_us)} UTC")
+        show(f"nothing is kept of attempts that ended before {_day(before_utc_us)} UTC")
     elif dry_run:
         show(f"would delete {amount}")
     else:
         trio.run(_record, settings, _event(settings, days, before_utc_us, found))
         for ref in found:
-            cabinet.remove(ref)
+            if _is_old(cabinet, ref, before_utc_us):  # still: an engine may have kept it just now
+                cabinet.remove(ref)
         show(f"deleted {amount}")
 
 
+def _is_old(cabinet: Cabinet, ref: EvidenceRef, before_utc_us: int) -> bool:
+    kept_utc_us = cabinet.kept_utc_us(ref)
+    return kept_utc_us is not None and kept_utc_us < before_utc_us
+
+
 def pruned(settings: Settings, closed: AttemptClosed) -> StationEvent | None:
-    """When the transcripts of this attempt's age were deleted first; None: they never were."""
+    """When evidence of this attempt's age was deleted first; None: it never was."""
     for event in find_events(settings.database, kind=EVIDENCE_PRUNED):
         before = event.detail.get("before_utc_us")
         is_ours = event.station == settings.station.name
@@ -77,7 +85,7 @@ async def _record(settings: Settings, event: StationEvent) -> None:
 
 
 def _amount(found: list[EvidenceRef]) -> str:
-    what = "transcript" if len(found) == 1 else "transcripts"
+    what = "file" if len(found) == 1 else "files"
     return f"{len(found)} {what}, {_bytes(found) / 1e6:.1f} MB,"
 
 

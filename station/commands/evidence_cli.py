@@ -8,12 +8,12 @@ from station.commands import evidence
 from station.commands.exits import station_errors
 from station.commands.options import Config, settings_of
 
-app = typer.Typer(help="What was said to the modules, kept as files.", no_args_is_help=True)
+app = typer.Typer(help="Transcripts and dumps, kept as files.", no_args_is_help=True)
 
 
 @app.callback()
 def _evidence() -> None:
-    """What was said to the modules, kept as files."""
+    """Transcripts and dumps, kept as files."""
 
 
 @app.command("prune")
@@ -21,7 +21,10 @@ def _prune(
     older_than: Annotated[
         int,
         typer.Option(
-            metavar="DAYS", help="How old a transcript must be.", min=1, max=evidence.MAX_DAYS
+            metavar="DAYS",
+            help="How long ago the attempt must have ended.",
+            min=1,
+            max=evidence.MAX_DAYS,
         ),
     ],
     dry_run: Annotated[
@@ -29,6 +32,6 @@ def _prune(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Delete old transcripts; the rows that name them stay. An engine may run meanwhile."""
+    """Delete old transcripts and dumps; the rows that name them stay. An engine may run."""
     with station_errors():
         evidence.prune(settings_of(config), older_than, dry_run=dry_run)

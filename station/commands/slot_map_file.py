@@ -10,6 +10,7 @@ from pathlib import Path
 
 from station.commands.lesson import Socket
 from station.config.slot_map import USB3_SIDE, HubMark, load_slot_map, slot_map_text
+from station.durable import sync_folder
 from station.errors import DiskTrouble, UsageError
 from station.model import Slot
 from station.transport.topology import Hub
@@ -92,7 +93,7 @@ def write_map(target: Path, text: str, like: Path) -> Path | None:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        _sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise DiskTrouble(f"{target}: {error.strerror or error}") from error
     return backup
@@ -119,11 +120,3 @@ def _backup(target: Path) -> Path | None:
     backup = target.with_name(f"{target.name}.{moment}.bak")
     shutil.copy2(target, backup)
     return backup
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from station.durable import sync_folder
 from station.errors import DiskTrouble, EvidenceDamaged, EvidenceMissing, EvidenceNotKept
 from station.evidence.transcript import HEAD_BYTES, TAIL_BYTES
 from station.model import EvidenceRef
@@ -126,12 +127,6 @@ class Cabinet:
 
         Raises EvidenceMissing, EvidenceDamaged.
         """
-        if not _SHA256.fullmatch(ref.sha256):
-            raise EvidenceDamaged(
-                f"the record names a file {ref.sha256[:80]!r}, which is no digest"
-            )
-        if ref.kind not in _KEPT:
-            raise EvidenceDamaged(f"the record names evidence of kind {ref.kind[:80]!r}")
         name, limit_bytes = _file_name(ref), _LIMIT_BYTES[ref.kind]
         place = self.root / ref.sha256[:2] / name
         try:
@@ -149,22 +144,28 @@ class Cabinet:
             raise EvidenceDamaged(f"{place}: its bytes have the digest {found}")
         return unpack(packed, str(place), limit_bytes)
 
-    def has(self, ref: EvidenceRef) -> bool:
-        """Whether something lies in the place of this file."""
-        with suppress(OSError), self._folder(ref.sha256[:2]) as folder_fd:
-            os.stat(_file_name(ref), dir_fd=folder_fd, follow_symlinks=False)
-            return True
-        return False
+    def kept_utc_us(self, ref: EvidenceRef) -> int | None:
+        """When these bytes were kept last, microseconds since the epoch; None: they are not here.
+
+        Attempts that keep the same bytes name one file, and each puts it there anew.
+        """
+        with suppress(OSError, EvidenceDamaged):
+            name = _file_name(ref)
+            with self._folder(ref.sha256[:2]) as folder_fd:
+                state = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+                return state.st_mtime_ns // 1000
+        return None
 
     def remove(self, ref: EvidenceRef) -> None:
-        """Delete the file; one that is gone is well. Raises DiskTrouble."""
+        """Delete the file; one that is gone is well. Raises DiskTrouble, EvidenceDamaged."""
+        name = _file_name(ref)
         try:
             with self._folder(ref.sha256[:2]) as folder_fd:
-                os.unlink(_file_name(ref), dir_fd=folder_fd)
+                os.unlink(name, dir_fd=folder_fd)
         except FileNotFoundError:
             return
         except OSError as error:
-            place = self.root / ref.sha256[:2] / _file_name(ref)
+            place = self.root / ref.sha256[:2] / name
             raise DiskTrouble(f"{place} cannot be deleted: {error.strerror or error}") from error
 
     # --- folders ------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ class Cabinet:
         with self._folder(ref.sha256[:2], make=True) as folder_fd:
             os.rename(name, _file_name(ref), src_dir_fd=from_fd, dst_dir_fd=folder_fd)
             os.fsync(folder_fd)
-        _sync_root(self.root)
+        sync_folder(self.root)
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:
@@ -223,6 +224,11 @@ def _spool_name(attempt_id: str, kind: str = TRANSCRIPT) -> str:
 
 
 def _file_name(ref: EvidenceRef) -> str:
+    """Raises EvidenceDamaged for what no file here is called: a record can be forged."""
+    if not _SHA256.fullmatch(ref.sha256):
+        raise EvidenceDamaged(f"the record names a file {ref.sha256[:80]!r}, which is no digest")
+    if ref.kind not in _KEPT:
+        raise EvidenceDamaged(f"the record names evidence of kind {ref.kind[:80]!r}")
     return f"{ref.sha256}.{_KEPT[ref.kind]}"
 
 
@@ -265,11 +271,3 @@ def _write(file_fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file_fd, rest) :]
-
-
-def _sync_root(root: Path) -> None:
-    root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(root_fd)
-    finally:
-        os.close(root_fd)

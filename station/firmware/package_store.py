@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from station.durable import sync_folder
 from station.errors import DiskTrouble, FileChanged, PackageIncomplete, PackageMissing
 from station.firmware.manifest import Manifest, decode_manifest, is_sha256
 from station.firmware.package import examine
@@ -188,15 +189,7 @@ def _place(draft: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     draft.replace(target)
     for folder in (target.parent, target.parent.parent):
-        _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder_fd)
-    finally:
-        os.close(folder_fd)
+        sync_folder(folder)
 
 
 def _sweep(above: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from station.durable import sync_folder
 from station.errors import ResultSetAside
 from station.model import AttemptRecord, Identifier
 from station.store.database import sqlite_path
@@ -126,13 +127,13 @@ class Pending:
         """After its commit. A file that stays is recognised as recorded another time."""
         with suppress(OSError):
             place.unlink()
-            _sync(self.folder)
+            sync_folder(self.folder)
 
     def set_aside(self, place: Path, ending: str) -> Path:
         """Keep it under another name, which nobody reads again by himself. Raises OSError."""
         free = next(p for p in _endings(place, ending) if not os.path.lexists(p))
         place.rename(free)
-        _sync(self.folder)
+        sync_folder(self.folder)
         return free
 
     def _place(self, place: Path, data: bytes) -> None:
@@ -144,7 +145,7 @@ class Pending:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(place)
-            _sync(self.folder)
+            sync_folder(self.folder)
         except OSError:
             for half in (draft, place):
                 with suppress(OSError):
@@ -213,11 +214,3 @@ def _private(path: str, flags: int) -> int:
 
 def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
-def _sync(folder: Path) -> None:
-    folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder_fd)
-    finally:
-        os.close(folder_fd)

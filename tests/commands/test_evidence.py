@@ -1,6 +1,7 @@
 """`station evidence prune`: files go, rows stay, and both the record and `explain` say why."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from station.commands.exits import Exit
 from station.commands.explain import explain
 from station.config import Settings, load_settings
 from station.engine.lock import own
-from station.errors import DiskTrouble
+from station.errors import DiskTrouble, EvidenceDamaged
 from station.evidence.cabinet import Cabinet
+from station.evidence.dump import Dump
 from station.model import EvidenceRef, StationEvent
 from station.store.database import sqlite_path
 from station.store.events import find_events
@@ -37,9 +39,16 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
             station=found.station.name, slot=slot, started_utc_us=NOON_US + days * DAY_US
         )
         kept = Cabinet(found.evidence).put(transcript(opened.attempt_id))
+        keep_since(found, kept, opened.started_utc_us)
         flashed(found.database, opened, verdict(opened, evidence=(kept,)))
     monkeypatch.setattr(evidence, "now_utc_us", lambda: NOON_US + 30 * DAY_US + 3_600_000_000)
     return found
+
+
+def keep_since(settings: Settings, ref: EvidenceRef, utc_us: int) -> None:
+    """As if the file had been put there then."""
+    (file,) = (settings.evidence / ref.sha256[:2]).glob(f"{ref.sha256}.*")
+    os.utime(file, ns=(utc_us * 1000, utc_us * 1000))
 
 
 def transcript(attempt_id: str) -> bytes:
@@ -55,7 +64,7 @@ def ref_of(settings: Settings, slot: str) -> EvidenceRef:
 
 
 def is_kept(settings: Settings, slot: str) -> bool:
-    return Cabinet(settings.evidence).has(ref_of(settings, slot))
+    return Cabinet(settings.evidence).kept_utc_us(ref_of(settings, slot)) is not None
 
 
 def events(settings: Settings) -> list[StationEvent]:
@@ -67,7 +76,7 @@ def test_old_files_go_and_all_rows_stay(
 ) -> None:
     bytes_ = ref_of(settings, OLD).stored_bytes
     prune(settings, 29, dry_run=False)
-    assert capsys.readouterr().out.startswith("deleted 1 transcript, 0.0 MB, of attempts that")
+    assert capsys.readouterr().out.startswith("deleted 1 file, 0.0 MB, of attempts that")
     assert (is_kept(settings, OLD), is_kept(settings, NEW)) == (False, True)
     (event,) = events(settings)
     assert event.station == settings.station.name
@@ -81,7 +90,7 @@ def test_a_dry_run_deletes_nothing_and_says_what_would_be(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prune(settings, 29, dry_run=True)
-    assert capsys.readouterr().out.startswith("would delete 1 transcript,")
+    assert capsys.readouterr().out.startswith("would delete 1 file,")
     assert is_kept(settings, OLD)
     assert events(settings) == []
 
@@ -90,10 +99,52 @@ def test_nothing_to_delete_is_no_event(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prune(settings, 31, dry_run=False)
-    assert "no transcripts of attempts that ended before" in capsys.readouterr().out
+    assert "nothing is kept of attempts that ended before" in capsys.readouterr().out
     prune(settings, 29, dry_run=False)
     prune(settings, 29, dry_run=False)
     assert len(events(settings)) == 1
+
+
+def test_a_file_that_a_younger_attempt_names_too_stays(settings: Settings) -> None:
+    """EFS2 of one module, read out twice: equal bytes are one file."""
+    dumps = [dump(settings) for _ in range(2)]
+    assert dumps[0] == dumps[1]
+    for days in (0, 30):
+        opened = attempt(
+            station=settings.station.name, slot="A3", started_utc_us=NOON_US + days * DAY_US
+        )
+        flashed(settings.database, opened, verdict(opened, evidence=(dumps[0],)))
+    cabinet = Cabinet(settings.evidence)
+    keep_since(settings, dumps[0], NOON_US + 30 * DAY_US)
+    prune(settings, 29, dry_run=False)
+    assert cabinet.kept_utc_us(dumps[0]) is not None
+    keep_since(settings, dumps[0], NOON_US)
+    prune(settings, 29, dry_run=False)
+    assert cabinet.kept_utc_us(dumps[0]) is None
+
+
+def dump(settings: Settings) -> EvidenceRef:
+    reading = Dump(Cabinet(settings.evidence), new_id())
+    reading.add(b"EFS2" * 1000)
+    return reading.keep()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [EvidenceRef("transcript", "../victim", 1, 1), EvidenceRef("elf", "a" * 64, 1, 1)],
+    ids=["path", "kind"],
+)
+def test_a_name_that_is_none_touches_no_file(tmp_path: Path, forged: EvidenceRef) -> None:
+    folder = tmp_path / "evidence" / "aa"
+    folder.mkdir(parents=True)
+    victim = tmp_path / "victim.jsonl.gz"
+    victim.touch()
+    (folder / f"{'a' * 64}.elf").touch()
+    cabinet = Cabinet(tmp_path / "evidence")
+    assert cabinet.kept_utc_us(forged) is None
+    with pytest.raises(EvidenceDamaged):
+        cabinet.remove(forged)
+    assert victim.exists()
 
 
 def test_it_goes_while_an_engine_runs(settings: Settings) -> None:
@@ -137,6 +188,7 @@ def test_what_cannot_be_deleted_is_an_error_in_words(settings: Settings) -> None
     file = settings.evidence / ref.sha256[:2] / f"{ref.sha256}.jsonl.gz"
     file.unlink()
     file.mkdir()
+    keep_since(settings, ref, NOON_US)
     with pytest.raises(DiskTrouble, match=ref.sha256):
         prune(settings, 29, dry_run=False)
 
@@ -147,7 +199,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     folder = tmp_path / "evidence" / ref.sha256[:2]
     moved = folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(moved)
-    assert not cabinet.has(ref)
+    assert cabinet.kept_utc_us(ref) is None
     with pytest.raises(DiskTrouble):
         cabinet.remove(ref)
     assert len(list(moved.iterdir())) == 1
@@ -176,4 +228,4 @@ def test_the_command(settings: Settings) -> None:
         cwd=settings.path.parent,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("no transcripts of attempts that ended before 19")
+    assert done.stdout.startswith("nothing is kept of attempts that ended before 19")

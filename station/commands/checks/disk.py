@@ -41,9 +41,9 @@ RESULTS = Use(
     "Free space on the disk, or move database and store to a larger one.",
 )
 EVIDENCE = Use(
-    "no transcript can be kept",
-    "a full disk keeps no transcripts; the verdicts stand without",
-    "Delete old transcripts: `station evidence prune --older-than DAYS`.",
+    "no transcript and no dump can be kept",
+    "a full disk keeps no transcripts; recipes that ask for a dump end without a flash",
+    "Delete old evidence: `station evidence prune --older-than DAYS`.",
 )
 
 
