@@ -13,9 +13,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.crash.bench import Broken
 from tests.crash.pool import played
 from tests.crash.rounds import Totals
+from tests.holding import Broken
 
 SPREAD = 1_000_003
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it

@@ -26,6 +26,7 @@ from station.errors import NoEngine
 from station.store.migrate import create_if_missing
 from station.wire import Status
 from tests.crash import engine
+from tests.holding import Broken
 from tests.kernel.programs import Forked, forked
 
 SLOTS = ("A1", "A2", "A3", "A4")
@@ -41,10 +42,6 @@ LIMIT_S = 120.0
 """Nothing here takes longer, on a busy machine either."""
 
 _LOOK_S = 0.005
-
-
-class Broken(AssertionError):
-    """Something that must hold does not."""
 
 
 def until(true: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from station.model import LAYOUT_STEP
 from station.sim.layouts import layout_of
-from tests.crash.bench import Broken, Module
+from tests.crash.bench import Module
 from tests.crash.record import Attempt, Record
-from tests.kernel.judge import padded
+from tests.holding import hold
 
 GOOD = ("PASS", "NO_CHANGE")
 INTERRUPTED = ("INTERRUPTED", "X903")
@@ -55,12 +55,6 @@ class Look:
         return None
 
 
-def package_of(folder: Path) -> dict[str, tuple[int, str]]:
-    """What a module's flash holds when it is flashed: partition -> length and sha256."""
-    update = folder / "packages" / _LAYOUT.newer_version / "update"
-    return {p.name: padded((update / p.image).read_bytes()) for p in _LAYOUT.programmed}
-
-
 def is_flashed(module: Module, package: Mapping[str, tuple[int, str]]) -> bool:
     return all(module.flash[name] == content for name, content in package.items())
 
@@ -71,26 +65,26 @@ def is_flashed(module: Module, package: Mapping[str, tuple[int, str]]) -> bool:
 def check_record(record: Record, earlier: Record, told: Mapping[str, str]) -> None:
     """SQLite finds nothing wrong, nothing that was committed is gone or changed, and every verdict
     that somebody was shown is there. `told`: attempt -> outcome."""
-    _hold(not record.complaints, f"the file is damaged: {record.complaints[:3]}")
+    hold(not record.complaints, f"the file is damaged: {record.complaints[:3]}")
     lost = record.lost_from(earlier)
-    _hold(not lost, f"committed rows are gone: {lost[:2]}")
+    hold(not lost, f"committed rows are gone: {lost[:2]}")
     for attempt in record.attempts:
-        _hold(len(attempt.closed) <= 1, f"{attempt.id} has {len(attempt.closed)} verdicts")
+        hold(len(attempt.closed) <= 1, f"{attempt.id} has {len(attempt.closed)} verdicts")
     verdicts = {attempt.id: attempt.outcome for attempt in record.attempts}
     for attempt_id, outcome in told.items():
         found = verdicts.get(attempt_id)
-        _hold(found == outcome, f"{attempt_id} was shown as {outcome} and is {found}")
+        hold(found == outcome, f"{attempt_id} was shown as {outcome} and is {found}")
 
 
 def check_ended(record: Record, cut: Iterable[Attempt]) -> None:
     """No attempt is open, and those that were when an engine died say so."""
     left = [attempt.id for attempt in record.attempts if not attempt.closed]
-    _hold(not left, f"still open: {left}")
+    hold(not left, f"still open: {left}")
     verdicts = {attempt.id: attempt.closed[0] for attempt in record.attempts}
     for attempt in cut:
         row = verdicts[attempt.id]
         verdict = (row["outcome"], row["failure_code"])
-        _hold(verdict == INTERRUPTED, f"{attempt.id} was cut off, and its verdict is {verdict}")
+        hold(verdict == INTERRUPTED, f"{attempt.id} was cut off, and its verdict is {verdict}")
 
 
 def check_evidence(record: Record, root: Path) -> None:
@@ -103,18 +97,18 @@ def check_evidence(record: Record, root: Path) -> None:
 def check_spools(record: Record, spooled: Iterable[str]) -> None:
     """What had been heard of these attempts when their engine died was kept."""
     forgotten = set(spooled) - {attempt.id for attempt in record.attempts if attempt.evidence}
-    _hold(not forgotten, f"what was heard of {forgotten} is gone")
+    hold(not forgotten, f"what was heard of {forgotten} is gone")
 
 
 def _check_file(path: Path, row: Mapping[str, object]) -> None:
-    _hold(path.is_file(), f"there is no {path.name}, which {row['attempt_id']} names")
+    hold(path.is_file(), f"there is no {path.name}, which {row['attempt_id']} names")
     packed = path.read_bytes()
-    _hold(hashlib.sha256(packed).hexdigest() == row["sha256"], f"{path.name} is damaged")
-    _hold(len(packed) == row["stored_bytes"], f"{path.name} has {len(packed)} bytes")
+    hold(hashlib.sha256(packed).hexdigest() == row["sha256"], f"{path.name} is damaged")
+    hold(len(packed) == row["stored_bytes"], f"{path.name} has {len(packed)} bytes")
     lines = gzip.decompress(packed)
-    _hold(len(lines) == row["length_bytes"], f"{path.name} unpacks to {len(lines)} bytes")
+    hold(len(lines) == row["length_bytes"], f"{path.name} unpacks to {len(lines)} bytes")
     first, *_ = [json.loads(line) for line in lines.splitlines()]
-    _hold(first["attempt"] == row["attempt_id"], f"{path.name} is about {first['attempt']}")
+    hold(first["attempt"] == row["attempt_id"], f"{path.name} is about {first['attempt']}")
 
 
 # --- the modules ------------------------------------------------------------------------------
@@ -123,17 +117,17 @@ def _check_file(path: Path, row: Mapping[str, object]) -> None:
 def check_modules(look: Look, earlier: Look, package: Mapping[str, tuple[int, str]]) -> None:
     """Calibration is untouched, a good verdict is true, and no module was changed unrecorded."""
     for slot, module in look.modules.items():
-        _hold(module.is_calibrated, f"{slot}: the calibration is damaged")
+        hold(module.is_calibrated, f"{slot}: the calibration is damaged")
         attempt = look.newest(slot)
         if attempt is not None and attempt.outcome in GOOD:
-            _hold(is_flashed(module, package), f"{slot}: {attempt.outcome}, and its flash is not")
+            hold(is_flashed(module, package), f"{slot}: {attempt.outcome}, and its flash is not")
             version = attempt.closed[0]["firmware_after"]
-            _hold(version == _LAYOUT.newer_version, f"{slot}: {attempt.outcome} with {version}")
+            hold(version == _LAYOUT.newer_version, f"{slot}: {attempt.outcome} with {version}")
         if _was_changed(module, earlier.modules[slot]):
             before = earlier.newest(slot)
             is_told = attempt is not None and (before is None or before.id != attempt.id or
                                                not before.closed)  # fmt: skip
-            _hold(is_told, f"{slot}: the module was changed, and the record does not know")
+            hold(is_told, f"{slot}: the module was changed, and the record does not know")
 
 
 def _was_changed(module: Module, before: Module) -> bool:
@@ -152,12 +146,12 @@ def check_resumed(look: Look, killed: Look, *, by_itself: bool) -> None:
         now = look.newest(slot)
         if cut is not None:
             resumed = [a for a in look.record.attempts if _resumes(a) == cut.id]
-            _hold(resumed, f"{slot}: {cut.id} was certain, and nobody took it up again")
-            _hold(resumed[-1].outcome in GOOD, f"{slot}: resumed, and {resumed[-1].closed}")
+            hold(resumed, f"{slot}: {cut.id} was certain, and nobody took it up again")
+            hold(resumed[-1].outcome in GOOD, f"{slot}: resumed, and {resumed[-1].closed}")
         elif by_itself and _stayed(look.modules[slot], killed.modules[slot]):
             was = killed.newest(slot)
             begun = (now and now.id) != (was and was.id)
-            _hold(not begun, f"{slot}: begun by itself, and nothing was certain")
+            hold(not begun, f"{slot}: begun by itself, and nothing was certain")
 
 
 def _stayed(module: Module, before: Module) -> bool:
@@ -174,10 +168,5 @@ def check_good(look: Look, package: Mapping[str, tuple[int, str]]) -> None:
     for slot, module in look.modules.items():
         attempt = look.newest(slot)
         good = attempt is not None and attempt.outcome in GOOD
-        _hold(good, f"{slot}: in the end it is {attempt and attempt.closed}")
-        _hold(is_flashed(module, package), f"{slot}: in the end its flash is not the package")
-
-
-def _hold(true: object, else_: str) -> None:
-    if not true:
-        raise Broken(else_)
+        hold(good, f"{slot}: in the end it is {attempt and attempt.closed}")
+        hold(is_flashed(module, package), f"{slot}: in the end its flash is not the package")

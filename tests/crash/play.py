@@ -9,10 +9,12 @@ from pathlib import Path
 
 from station.live import BUSY, SlotState
 from tests.crash import judge
-from tests.crash.bench import RECIPE, SLOTS, Broken, Engine, Line, Tray, tray, until
+from tests.crash.bench import RECIPE, SLOTS, Engine, Line, Tray, tray, until
 from tests.crash.judge import Look
 from tests.crash.record import Attempt, Record, read_record
 from tests.crash.rounds import Act, By, Kill, Round, Totals, step_of
+from tests.holding import Broken, hold
+from tests.kernel.judge import EC25, flash_after
 
 CLOSING_S = 0.03
 """From the first byte of an attempt's kept evidence to its committed verdict, and a little."""
@@ -63,7 +65,7 @@ class Play:
     def __init__(self, line: Line, modules: Tray, pace: Pace) -> None:
         self.totals = Totals(rounds=1)
         self.line = line
-        self.package = judge.package_of(line.folder)
+        self.package = flash_after(line.folder / "packages" / EC25.newer_version)
         self.last = Look(Record({}, ()), modules.modules(), frozenset())
         self._tray = modules
         self._pace = pace
@@ -123,6 +125,7 @@ class Play:
         engine = self.line.serve()
         if ready:
             until(lambda: "serving" in engine.said or engine.has_ended(), "the engine serves")
+            hold(not engine.has_ended(), f"the engine did not come up: {engine.said}")
             self.line.arm()
         for slot in SLOTS if arrives else ():
             self._tray.ask("plug", slot=slot)

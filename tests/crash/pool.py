@@ -9,9 +9,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 from tests.crash import engine
-from tests.crash.bench import Broken, make_stock
+from tests.crash.bench import make_stock
 from tests.crash.play import Pace, pace_of, play
 from tests.crash.rounds import Totals, draw
+from tests.holding import Broken
 from tests.kernel.programs import template
 
 _folder: Path

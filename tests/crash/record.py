@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,10 @@ class Record:
 
     @cached_property
     def attempts(self) -> tuple[Attempt, ...]:
-        """In the order in which they began."""
+        """In the order in which they began: that of their keys, whatever the clock said."""
         return tuple(
             Attempt(opened, *(self._of(opened["id"], table) for table in _PARTS))
-            for opened in sorted(self.tables.get("attempt_opened", ()), key=_began)
+            for opened in sorted(self.tables.get("attempt_opened", ()), key=itemgetter("id"))
         )
 
     def _of(self, attempt_id: str, table: str) -> tuple[Row, ...]:
@@ -89,10 +90,6 @@ class Record:
 
 
 _PARTS = ("attempt_closed", "step", "evidence")
-
-
-def _began(opened: Row) -> tuple[int, str]:
-    return opened["started_utc_us"], opened["id"]
 
 
 def _units_of(attempt: Attempt) -> set[str]:

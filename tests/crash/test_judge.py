@@ -16,9 +16,10 @@ from station.sim.layouts import layout_of
 from station.store.database import sqlite_url
 from station.store.migrate import create_if_missing
 from tests.crash import judge
-from tests.crash.bench import Broken, Module
+from tests.crash.bench import Module
 from tests.crash.judge import IN_EDL, Look
 from tests.crash.record import Record, Row, read_record
+from tests.holding import Broken
 
 IMEI, CHIP = "866866040000000", "0badcafe"
 OLD, NEW = (10, "01d"), (20, "4e3")

@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.faults.bench import Bench
-from tests.faults.campaign import Broken, Totals
+from tests.faults.campaign import Totals
 from tests.faults.pool import Play, players
 from tests.faults.table import TABLE, all_mishaps, run_table, text_of
+from tests.holding import Broken
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 SPREAD = 1_000_003

@@ -4,6 +4,7 @@ real database file for all of them; the modules' own flash memory is the judge."
 import functools
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from unittest import mock
 import trio
 import trio.testing
 import yaml
+from trio._core import _run  # where Hypothesis seeds the shuffle, too: there is no other way
 
 from station.commands.demo_files import write_demo_files
 from station.config import Settings, load_families, load_recipes, load_settings
@@ -44,15 +46,23 @@ NAMED = Order("test", recipe="ec25-demo", names_slot=True)
 """What a person asks who stands before the slot and knows what is in it."""
 
 
-def in_mock_time(work: Callable[[], Awaitable[T]]) -> T:
+def in_mock_time(work: Callable[[], Awaitable[T]], seed: int | None = None) -> T:
     """Run it under a clock that jumps. Blocking calls run where they are: the clock would jump
-    while a thread works, and deadlines would pass while a commit is on its way."""
+    while a thread works, and deadlines would pass while a commit is on its way.
+
+    trio shuffles the tasks that can run in the same moment: equal seeds are equal shuffles, as
+    Hypothesis arranges it, too; without one each run has its own.
+    """
 
     async def in_place(call: Callable[..., Any], *args: Any, **_: Any) -> Any:  # noqa: ANN401 - the signature of trio's own
         await trio.lowlevel.checkpoint()
         return call(*args)
 
-    with mock.patch.object(trio.to_thread, "run_sync", in_place):
+    with ExitStack() as patched:
+        patched.enter_context(mock.patch.object(trio.to_thread, "run_sync", in_place))
+        if seed is not None:
+            patched.enter_context(mock.patch.object(_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True))
+            _run._r.seed(seed)
         return trio.run(work, clock=trio.testing.MockClock(autojump_threshold=0))
 
 

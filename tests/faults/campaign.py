@@ -23,6 +23,7 @@ from tests.faults.bench import (
     is_calibrated,
 )
 from tests.faults.cut import Cut, Dead, MortalBackend
+from tests.holding import Broken, hold
 
 ATTEMPTS = 2
 """A campaign's bench gives so many to a module whose failure may pass."""
@@ -43,10 +44,6 @@ ODD = tuple(
 
 SWALLOWING = (What.HANGS, What.MUTE, What.GARBAGE, What.CONTACT)
 """A module that missed a transfer cannot say whether the next one is in order."""
-
-
-class Broken(AssertionError):
-    """Something that must hold does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +120,7 @@ def play(bench: Bench, round_: Round, totals: Totals) -> None:
             await _Tray(bench, round_, totals).work()
 
     try:
-        in_mock_time(work)
+        in_mock_time(work, round_.seed)
     except Broken:
         raise
     except BaseException as error:
@@ -172,7 +169,7 @@ class _Tray:
         rows = self._bench.rows()
         self._totals.attempts += rows.opened - before.opened
         self._totals.deaths += died
-        _hold(died or rows.left_open == 0, "an attempt is open although the station lives")
+        hold(died or rows.left_open == 0, "an attempt is open although the station lives")
         return died
 
     async def _flash(
@@ -185,26 +182,26 @@ class _Tray:
             MortalBackend(tuple(self._ports.values())), *slots, order=order
         )
         self._check_rows(tally, slots, before)
-        _hold(trio.current_time() - began_s < ROUND_S, f"{name}: a slot was at work for an hour")
+        hold(trio.current_time() - began_s < ROUND_S, f"{name}: a slot was at work for an hour")
         for record in tally.records:
             slot = record.opened.slot
             self._check(f"{name} {slot}", self._modules[slot], record, states[slot])
             if self._round.cases[slot].is_healthy and not died and name == "first":
-                _hold(record.closed is not None and record.closed.outcome.is_good,
+                hold(record.closed is not None and record.closed.outcome.is_good,
                       f"{slot} is healthy and got {record.closed}")  # fmt: skip
 
     def _check_rows(self, tally: Tally, slots: tuple[str, ...], before: Rows) -> None:
         after = self._bench.rows()
         got = Counter(record.opened.slot for record in tally.records)
-        _hold(set(got) == set(slots) and not tally.lost, f"verdicts for {got}, lost {tally.lost}")
+        hold(set(got) == set(slots) and not tally.lost, f"verdicts for {got}, lost {tally.lost}")
         most = self._bench.attempts
-        _hold(max(got.values()) <= most, f"more than {most} attempts: {got}")
+        hold(max(got.values()) <= most, f"more than {most} attempts: {got}")
         _check_chain(tally.records)
-        _hold(after.left_open == 0, f"{after.left_open} attempts are left open")
+        hold(after.left_open == 0, f"{after.left_open} attempts are left open")
         opened, closed = after.opened - before.opened, after.closed - before.closed
-        _hold(opened == len(tally.records), f"{opened} attempts, {len(tally.records)} told")
+        hold(opened == len(tally.records), f"{opened} attempts, {len(tally.records)} told")
         wanted = opened + before.left_open
-        _hold(closed == wanted, f"{closed} outcomes where {wanted} were due")
+        hold(closed == wanted, f"{closed} outcomes where {wanted} were due")
         self._totals.attempts += opened
 
     def _check(self, where: str, module: SimModule, record: AttemptRecord, before: str) -> None:
@@ -215,18 +212,18 @@ class _Tray:
         if closed.failure is not None:
             self._totals.codes[closed.failure.code] += 1
         state = self._bench.flash_of(module)
-        _hold(is_calibrated(module), f"{where}: the calibration is damaged")
+        hold(is_calibrated(module), f"{where}: the calibration is damaged")
         if closed.outcome is Outcome.PASS:
-            _hold(state == "new", f"{where}: PASS, but the flash is {state}")
+            hold(state == "new", f"{where}: PASS, but the flash is {state}")
             told = closed.firmware_after
-            _hold(told == module.layout.newer_version, f"{where}: PASS with {told}")
+            hold(told == module.layout.newer_version, f"{where}: PASS with {told}")
         if closed.outcome is Outcome.BLOCKED:
-            _hold(state == before, f"{where}: BLOCKED, but the flash went from {before} to {state}")
-        _hold(closed.failure is None or not closed.failure.code.startswith("X"),
+            hold(state == before, f"{where}: BLOCKED, but the flash went from {before} to {state}")
+        hold(closed.failure is None or not closed.failure.code.startswith("X"),
               f"{where}: {closed.failure}")  # fmt: skip
         swallows = module.fate.struck and module.fate.mishap.what in SWALLOWING
         orphaned = self._round.dies_s is not None  # amid a program: whoever comes next must ask
-        _hold(swallows or orphaned or module.breaches == [], f"{where}: {module.breaches[:2]}")
+        hold(swallows or orphaned or module.breaches == [], f"{where}: {module.breaches[:2]}")
 
 
 def _check_chain(records: list[AttemptRecord]) -> None:
@@ -235,14 +232,9 @@ def _check_chain(records: list[AttemptRecord]) -> None:
     for record in records:
         before = last.get(record.opened.slot)
         follows = None if before is None else before.opened.attempt_id
-        _hold(record.follows == follows, f"{record.opened.slot}: follows {record.follows}")
+        hold(record.follows == follows, f"{record.opened.slot}: follows {record.follows}")
         if before is not None:
             closed = before.closed
             failure = closed.failure if closed and closed.outcome is Outcome.FAIL else None
-            _hold(failure and failure.retryable, f"tried again after {closed}")
+            hold(failure and failure.retryable, f"tried again after {closed}")
         last[record.opened.slot] = record
-
-
-def _hold(true: object, else_: str) -> None:
-    if not true:
-        raise Broken(else_)

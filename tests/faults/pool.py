@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.faults.bench import Bench
-from tests.faults.campaign import ATTEMPTS, Broken, Totals, draw, play
+from tests.faults.campaign import ATTEMPTS, Totals, draw, play
+from tests.holding import Broken
 
 Play = Callable[[Iterable[int]], Iterator[Totals]]
 """The rounds of these seeds, what came of each in their order. Raises Broken."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from station.model import AttemptRecord, Outcome
@@ -19,13 +20,18 @@ def padded(data: bytes, layout: Layout = EC25) -> tuple[int, str]:
     return len(whole), hashlib.sha256(whole).hexdigest()
 
 
+def flash_after(package: Path, layout: Layout = EC25) -> dict[str, tuple[int, str]]:
+    """What a module's flash holds when this package was written: partition -> length and sha256."""
+    update = package / "update"
+    return {p.name: padded((update / p.image).read_bytes(), layout) for p in layout.programmed}
+
+
 def assert_flashed(
     tray: Rehearsal, line: Line, slot: str, *, layout: Layout = EC25, alone: bool = True
 ) -> None:
     """The module's flash is the package, byte for byte; its calibration is its own; no rule of a
     protocol was broken, by us: not `alone` means that another program spoke to it, too."""
-    update = line.package(layout.family) / "update"
-    wanted = {p.name: padded((update / p.image).read_bytes(), layout) for p in layout.programmed}
+    wanted = flash_after(line.package(layout.family), layout)
     found = tray.flash_of(slot)
     assert {name: found[name] for name in wanted} == wanted, slot
     assert tray.ask("calibration", slot=slot) == {"intact": True}

@@ -10,10 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.holding import Broken
 from tests.kernel.__main__ import compile_sources
 from tests.kernel.machine import Missing
 from tests.powercut.bench import bench
-from tests.powercut.boot import Broken
 from tests.powercut.campaign import Campaign, Cut, Totals
 
 

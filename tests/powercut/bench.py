@@ -12,7 +12,7 @@ import yaml
 
 from station.config import load_settings
 from station.store.migrate import create_if_missing
-from tests.kernel.judge import EC25, padded
+from tests.kernel.judge import flash_after
 from tests.kernel.kernel import until
 from tests.kernel.programs import begun
 from tests.kernel.rehearsal import Line, Rehearsal, make_line
@@ -48,10 +48,7 @@ class Bench:
     tcp_port: int
 
     def __post_init__(self) -> None:
-        update = self.line.package() / "update"
-        self._new: Flash = {
-            part.name: padded((update / part.image).read_bytes()) for part in EC25.programmed
-        }
+        self._new: Flash = flash_after(self.line.package())
         self._as_made: dict[str, Flash] = {slot: self.tray.flash_of(slot) for slot in SLOTS}
 
     def pull(self, slot: str) -> None:

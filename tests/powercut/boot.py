@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.holding import Broken
 from tests.kernel.kernel import until
 from tests.kernel.machine import REPOSITORY, Machine
 from tests.powercut.told import Told
@@ -27,10 +28,6 @@ LIMIT_S = 900.0
 DIES_S = 30.0
 SILENT_S = 30.0
 """It speaks every second, if it lives."""
-
-
-class Broken(AssertionError):
-    """Something that must hold does not."""
 
 
 @dataclass

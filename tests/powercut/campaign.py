@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from station.live import SlotState
+from tests.crash.record import Record
+from tests.holding import Broken
 from tests.powercut.bench import HARMLESS, SLOTS, Bench
-from tests.powercut.boot import Boot, Broken
+from tests.powercut.boot import Boot
 from tests.powercut.disk import Disk
-from tests.powercut.judge import Record
+from tests.powercut.judge import check_finished, check_modules, found_in
 
 FINISH_S = 420.0
 """A tray is done by then, whatever was left of it."""
@@ -82,7 +84,7 @@ class Campaign:
         self._say = say
         self._disk = Disk(folder)
         self._disk.make(folder / "content")
-        self._record: Record | None = None
+        self._record = Record({}, ())
         self._last: Boot | None = None
         self._modules = bench.look()
         self._tray_s = 0.0
@@ -108,23 +110,18 @@ class Campaign:
                 boot.cut()
         self._modules, self._last = self._bench.look(), boot
         if cut is None:
-            self._judge(boot.share / "left").check_finished(self._modules)
+            check_finished(self._judge(boot.share / "left"), self._modules)
         else:
             self._account(cut, boot)
 
     def _judge(self, folder: Path) -> Record:
         """What holds of the record as it is found, against all that was known before."""
-        record = Record(folder)
-        record.check()
-        if self._record is not None:
-            record.check_kept(self._record)
-        if self._last is not None:
-            record.check_told(self._last.told)
-        record.check_modules(self._modules)
-        closed = [r.closed for r in record.attempts.values() if r.closed is not None]
-        self.totals.outcomes = Counter(each.outcome.value for each in closed)
-        self.totals.resumed = sum(r.opened.trigger == "resume" for r in record.attempts.values())
-        self._record = record
+        told = None if self._last is None else self._last.told
+        self._record = record = found_in(folder, self._record, told)
+        check_modules(record, self._modules)
+        outcomes = (attempt.outcome for attempt in record.attempts)
+        self.totals.outcomes = Counter(outcome for outcome in outcomes if outcome is not None)
+        self.totals.resumed = sum(a.opened["trigger"] == "resume" for a in record.attempts)
         return record
 
     def _see_one_tray(self, boot: Boot) -> None:
