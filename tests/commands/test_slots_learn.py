@@ -21,6 +21,7 @@ from station.transport.topology import read_topology
 from tests.commands.test_cli import station
 from tests.commands.test_lesson import MODULE, tree
 from tests.fakes.sysfs import SysfsTree
+from tests.mock_time import time_passes
 
 __all__ = ["tree"]
 
@@ -40,7 +41,7 @@ class Script:
         if self.has_acted:
             self.actions.pop(0)()
         else:
-            await trio.sleep(timeout_s)
+            await time_passes(timeout_s)
 
 
 def no(_: str) -> bool:

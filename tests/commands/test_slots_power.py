@@ -20,6 +20,7 @@ from station.sim.backend import SimBackend
 from station.sim.tray import make_tray
 from station.transport.base import PowerProof, Switched
 from tests.commands.running import files
+from tests.mock_time import time_passes
 
 SWITCHES = PowerProof(Switched.SWITCHES, "", 0.1, 14.0)
 
@@ -40,7 +41,7 @@ class Powers:
         self.asked.append(name)
         self.is_on = False
         try:
-            await trio.sleep(off_s)
+            await time_passes(off_s)
         finally:
             self.is_on = True
         if name not in self._answers:

@@ -29,6 +29,7 @@ from station.wire import (
     command_line,
     parse_message,
 )
+from tests.mock_time import time_passes
 
 HELLO = Hello(1, "st-1", "lab", "0.1", "e1", (("A1", "A2"),), hands=False)
 A1 = SlotView("A1", SlotState.EMPTY, 1)
@@ -99,7 +100,7 @@ class Screen:
         with suppress(trio.BrokenResourceError):
             while True:
                 await self.say(line)
-                await trio.sleep(pause_s)
+                await time_passes(pause_s)
 
     async def ask(self, command: Command) -> Answer:
         await self.say(command_line(command))

@@ -23,6 +23,7 @@ from station.store.writer import Store
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, code_of, make_line
 from tests.fakes.disk import dead_disk
+from tests.mock_time import time_passes
 from tests.store.samples import stranger
 
 Trouble = Callable[[Running], AbstractContextManager[None]]
@@ -94,7 +95,7 @@ async def test_a_result_that_cannot_be_committed_is_no_verdict_until_it_is(
             run.plug("A2")
             await run.until(lambda: "S531" in codes(run))
             await run.see("A2", S.WAITING)
-            await trio.sleep(300)
+            await time_passes(300)
             assert_no_verdict(run["A1"])
             assert run["A2"].state is S.WAITING
             assert bench.tray.modules["A2"].out_log.entries == []
@@ -258,7 +259,7 @@ async def test_a_record_that_is_damaged_while_it_is_used_gets_no_more_results(
         run.plug("A2")
         await run.until(lambda: "S533" in codes(run))
         await run.see("A2", S.WAITING)
-        await trio.sleep(300)
+        await time_passes(300)
         assert run["A2"].state is S.WAITING
         assert_no_verdict(run["A1"])
         assert len(list(folder(bench).glob("*.json"))) == 1

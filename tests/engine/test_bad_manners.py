@@ -25,6 +25,7 @@ from station.wire import (
     parse_message,
 )
 from tests.engine.screens import A1, House, serving
+from tests.mock_time import time_passes
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def test_a_screen_that_never_reads_is_dropped_and_slows_nobody(
                 for _ in range(20):
                     house.feed.log("L" * 900)
                 if number % 10 == 0:
-                    await trio.sleep(0.1)
+                    await time_passes(0.1)
         assert trio.current_time() < started_s + 31
         assert await dead.is_over()
         assert await house.is_well()
@@ -72,9 +73,9 @@ async def test_lines_stay_whole_when_a_screen_pauses(
         for number in range(10):
             for _ in range(50):
                 house.feed.log(f"{number}".ljust(900))
-            await trio.sleep(0.5)
+            await time_passes(0.5)
         await screen.say(command_line(Status(id="late")))
-        await trio.sleep(2)
+        await time_passes(2)
         assert isinstance(await screen.next(), Answer)
         assert isinstance(await screen.next(), Snapshot)
         seqs = []
@@ -156,7 +157,7 @@ async def test_leaving_at_any_moment_makes_no_noise(
         await screen.say(last)
         await screen.stream.send_eof()
         assert await screen.is_over()
-    await trio.sleep(5)
+    await time_passes(5)
     assert await house.is_well()
     with house.feed.subscribe() as subscription:
         (snapshot,) = await subscription.take()

@@ -18,6 +18,7 @@ from tests.engine.line import running
 from tests.engine.screens import HELLO, Screen, serving
 from tests.engine.tray import make_line
 from tests.fakes.descriptors import starved
+from tests.mock_time import time_passes
 
 
 @pytest.mark.trio
@@ -42,7 +43,7 @@ async def test_a_screen_that_finds_no_room_waits_and_the_others_go_on(
             with starved():
                 late.connect(str(house.path))
                 tries = 0
-                await trio.sleep(IDLE_S / 2)
+                await time_passes(IDLE_S / 2)
                 assert 10 <= tries <= IDLE_S / 2 / ACCEPT_AGAIN_S + 1
                 assert (await early.ask(Status(id="1"))).refused is None
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(late))
@@ -67,7 +68,7 @@ async def test_every_attempt_ends_and_the_line_goes_on_when_there_is_room(
             run.plug("A2")
             await run.until(lambda: "S535" in [alarm.code for alarm in run.line.feed.line.alarms])
             await run.see("A2", S.WAITING)
-            await trio.sleep(300)
+            await time_passes(300)
             assert run["A2"].state is S.WAITING
             assert bench.tray.modules["A2"].out_log.entries == []
         assert (await run.see("A2", S.DONE)).outcome is Outcome.PASS

@@ -12,6 +12,7 @@ from station.model import Outcome
 from station.wire import Abort, Clear, Hold, Release, Retry
 from tests.engine.line import Running, running
 from tests.engine.tray import by_slot, code_of, make_line
+from tests.mock_time import time_passes
 
 MOVED = HubMoved("hub A is expected at X; it is at Y")
 
@@ -36,7 +37,7 @@ async def test_a_disabled_slot_is_told_and_the_others_work(
         run.plug("A1")
         run.plug("A3")
         assert (await run.see("A3", S.DONE)).outcome is Outcome.PASS
-        await trio.sleep(3600)
+        await time_passes(3600)
         assert run["A1"].state is run["A2"].state is S.DISABLED
         assert bench.tray.modules["A1"].out_log.entries == []
         assert "L609" not in alarms(run)
@@ -104,11 +105,11 @@ async def test_a_module_on_a_port_of_no_slot_is_shown_and_left_alone(
     async with running(bench) as run:
         await run.arm()
         run.plug("A2")
-        await trio.sleep(3 * LOOK_S)
+        await time_passes(3 * LOOK_S)
         assert alarms(run)["L610"] == "a module on 1-1.2 (2c7c:0125)"
         assert bench.tray.modules["A2"].out_log.entries == []
         run.unplug("A2")
-        await trio.sleep(3 * LOOK_S)
+        await time_passes(3 * LOOK_S)
         assert "L610" not in alarms(run)
     tally = await bench.flash("A1")
     assert tally.unknown == "a module on 1-1.2 (2c7c:0125)"

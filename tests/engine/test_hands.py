@@ -13,6 +13,7 @@ from station.model import Outcome
 from station.sim.faults import Arrival, Traits
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, code_of, make_line, no_breaches
+from tests.mock_time import time_passes
 
 pytestmark = pytest.mark.trio
 
@@ -61,7 +62,7 @@ async def test_a_module_that_is_put_back_in_time_is_finished_in_the_same_attempt
             assert view.state is S.FLASHING
             assert view.put_back_until_utc_us is not None
             assert 25e6 < view.put_back_until_utc_us - before_us < 32e6
-            await trio.sleep(20)
+            await time_passes(20)
             assert run["A1"].put_back_until_utc_us == view.put_back_until_utc_us
             run.plug("A1")
             await run.until(lambda: run["A1"].put_back_until_utc_us is None, timeout_s=20)
@@ -141,7 +142,7 @@ async def test_a_module_put_into_another_slot_in_mid_work_is_written_there(
         await run.arm(expect="none")
         await writing(run, "A1")
         run.unplug("A1")
-        await trio.sleep(1)
+        await time_passes(1)
         move(bench, "A1", "A2")
         pulled = await run.see("A1", S.PULLED)
         assert pulled.failure is not None
@@ -163,7 +164,7 @@ async def test_a_module_that_leaves_again_while_it_waits_was_pulled_out(
         await waits_for_hand(run, "A1")
         move(bench, "A1", "A2")
         await run.see("A2", S.IDENTIFYING)
-        await trio.sleep(3)
+        await time_passes(3)
         run.unplug("A2")
         move(bench, "A1", "A1")
         assert (await run.see("A2", *VERDICTS)).state is S.PULLED
@@ -179,7 +180,7 @@ async def test_two_modules_exchanged_in_mid_work_are_each_written_where_they_are
         await run.arm(expect="none")
         await writing(run, "A1", "A2")
         run.unplug("A1")
-        await trio.sleep(0.6)  # both at once would be their hub's failure
+        await time_passes(0.6)  # both at once would be their hub's failure
         run.unplug("A2")
         await waits_for_hand(run, "A1")
         await waits_for_hand(run, "A2")
@@ -241,7 +242,7 @@ async def test_verdicts_go_with_the_modules_that_are_exchanged(
         assert (passed.earlier.outcome, passed.earlier.slot) == (Outcome.PASS, "A1")
         failed = await run.see("A1", S.DONE)
         assert failed.outcome is Outcome.FAIL
-        await trio.sleep(600)
+        await time_passes(600)
         assert len(bench.recorded()) == 2, "nothing was flashed anew"
 
 

@@ -1,6 +1,7 @@
 """What keeps modules from being started, and what makes systemd restart the engine."""
 
 import shutil
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from station.model import DeviceInfo, Outcome
 from station.sim.backend import SimBackend
 from tests.engine.line import running
 from tests.engine.tray import make_line
+from tests.mock_time import time_passes
 
 
 class _Usage(NamedTuple):
@@ -65,63 +67,90 @@ async def _health(tmp_path: Path, store: _Store, nursery: trio.Nursery) -> Healt
     async def watch() -> None:
         while True:
             await health.look()
-            await trio.sleep(LOOK_S)
+            await time_passes(LOOK_S)
 
     nursery.start_soon(board.watch)
     nursery.start_soon(watch)
-    await trio.sleep(LOOK_S / 2)
+    await time_passes(LOOK_S / 2)
     return health
 
 
 @pytest.mark.trio
 async def test_the_dog_is_fed_only_while_the_writer_answers(
-    tmp_path: Path, autojump_clock: object, nursery: trio.Nursery
+    tmp_path: Path, tray_clock: object, nursery: trio.Nursery
 ) -> None:
     store = _Store()
     health = await _health(tmp_path, store, nursery)
-    await trio.sleep(300)
+    await time_passes(300)
     assert health.is_alive
     assert health.obstacle is None
     store.mood = "ill"
-    await trio.sleep(300)
+    await time_passes(300)
     assert health.is_alive, "a database that complains is no reason to be shot in mid-flash"
     assert health.report[DatabaseError] == "database is locked"
     store.mood = "well"
-    await trio.sleep(10)
+    await time_passes(10)
     assert health.obstacle is None
     store.mood = "hung"
-    await trio.sleep(STALE_S + 5)
+    await time_passes(STALE_S + 5)
     assert not health.is_alive
-    await trio.sleep(3600)
+    await time_passes(3600)
     assert not health.is_alive, "a writer that hangs stays dead"
 
 
 @pytest.mark.trio
 async def test_ports_that_cannot_be_seen_are_an_alarm_but_no_death(
-    tmp_path: Path, autojump_clock: object, nursery: trio.Nursery
+    tmp_path: Path, tray_clock: object, nursery: trio.Nursery
 ) -> None:
     health = await _health(tmp_path, _Store(), nursery)
     backend = health.board._backend
     assert isinstance(backend, _BlindBackend)
     backend.blind = True
-    await trio.sleep(3 * STALE_S)
+    await time_passes(3 * STALE_S)
     assert health.is_alive
     assert "USB" in (health.report[PortsUnwatched] or "")
     backend.blind = False
-    await trio.sleep(5)
+    await time_passes(5)
     assert health.obstacle is None
 
 
 @pytest.mark.trio
+async def test_a_disk_that_never_answers_is_an_alarm_and_blocks_nobody(
+    tmp_path: Path,
+    autojump_clock: object,
+    nursery: trio.Nursery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that is gone, behind a hard mount."""
+    back = threading.Event()
+    asked: list[object] = []
+
+    def hang(folder: object) -> _Usage:
+        asked.append(folder)
+        back.wait(60)
+        return _Usage(0, 0, 2 * RESERVE_BYTES)
+
+    monkeypatch.setattr(shutil, "disk_usage", hang)
+    try:
+        health = await _health(tmp_path, _Store(), nursery)
+        await time_passes(300)
+        assert "did not answer" in (health.report[DiskTrouble] or "")
+        assert health.is_alive
+        assert len(asked) == 1, "one thread waits, not one for each look"
+    finally:
+        back.set()
+
+
+@pytest.mark.trio
 async def test_an_engine_whose_tasks_stand_still_is_not_alive(
-    tmp_path: Path, autojump_clock: object
+    tmp_path: Path, tray_clock: object
 ) -> None:
     async with trio.open_nursery() as nursery:
         health = await _health(tmp_path, _Store(), nursery)
-        await trio.sleep(60)
+        await time_passes(60)
         assert health.is_alive
         nursery.cancel_scope.cancel()
-    await trio.sleep(STALE_S + 1)
+    await time_passes(STALE_S + 1)
     assert not health.is_alive
 
 
@@ -136,7 +165,7 @@ async def test_a_full_disk_starts_nothing_until_there_is_room_again(
         await run.arm()
         run.plug("A1")
         await run.see("A1", S.WAITING)
-        await trio.sleep(300)
+        await time_passes(300)
         assert run["A1"].state is S.WAITING
         alarms = run.line.feed.line.alarms
         assert [alarm.code for alarm in alarms] == [DiskTrouble.code]

@@ -15,6 +15,7 @@ from station.store.events import find_events
 from station.wire import Abort, Arm, Clear, Disarm, Hold, RecipeChoice, Release, Retry
 from tests.engine.line import running
 from tests.engine.tray import code_of, make_line, no_breaches
+from tests.mock_time import time_passes
 
 VERDICTS = (S.DONE, S.AWAY, S.PULLED)
 
@@ -53,7 +54,7 @@ async def test_without_arming_nothing_is_flashed(tmp_path: Path, tray_clock: obj
         view = await run.see("A1", S.WAITING)
         assert view.failure is not None
         assert view.failure.code == "L601"
-        await trio.sleep(3600)
+        await time_passes(3600)
         assert run["A1"].state is S.WAITING
         assert bench.tray.modules["A1"].out_log.entries == []
         with pytest.raises(NotArmed):
@@ -83,7 +84,7 @@ async def test_a_module_that_was_there_before_the_engine_is_not_flashed_again(
         assert stranger.failure is not None
         assert stranger.failure.code == "L608"
         await run.arm()
-        await trio.sleep(600)
+        await time_passes(600)
         assert (run["A1"].state, run["A2"].state) == (S.DONE, S.STANDING)
         assert len(bench.recorded()) == 1
         await run.ask(Retry(slot="A2", by="maria"))
@@ -101,7 +102,7 @@ async def test_a_verdict_stands_until_removal_and_the_same_module_is_told_alread
         await run.arm()
         run.plug("A1")
         first = await run.see("A1", *VERDICTS)
-        await trio.sleep(3600)
+        await time_passes(3600)
         assert run["A1"] == first
         run.unplug("A1")
         assert (await run.see("A1", S.EMPTY)).outcome is None
@@ -130,7 +131,7 @@ async def test_a_return_from_our_reset_is_no_arrival(tmp_path: Path, tray_clock:
         late = await run.see("A1", S.DONE)
         assert late.failure == view.failure
         assert late.attempt_id == view.attempt_id
-        await trio.sleep(600)
+        await time_passes(600)
         assert len(bench.recorded()) == 1
         run.unplug("A1")
         await run.see("A1", S.EMPTY)
@@ -155,7 +156,7 @@ async def test_another_module_after_one_that_did_not_return_starts_anew(
 async def test_who_stays_dark_says_no_usb(tmp_path: Path, tray_clock: object) -> None:
     bench = make_line(tmp_path, slots=3)
     async with running(bench) as run:
-        await trio.sleep(600)
+        await time_passes(600)
         assert {run[slot].state for slot in ("A1", "A2", "A3")} == {S.EMPTY}
         await run.arm()
         run.plug("A1")
@@ -169,7 +170,7 @@ async def test_who_stays_dark_says_no_usb(tmp_path: Path, tray_clock: object) ->
         await run.until(lambda: run.line.feed.line.alarms == ())
         await run.see("A1", *VERDICTS)
         run.unplug("A1")
-        await trio.sleep(600)
+        await time_passes(600)
         assert run["A1"].state is S.EMPTY
 
 

@@ -20,6 +20,7 @@ from station.store.writer import Store
 from station.wire import Abort, Arm, Disarm, Hold, RecipeChoice, Retry, Stop
 from tests.engine.line import Running, running
 from tests.engine.tray import make_line
+from tests.mock_time import time_passes
 
 VERDICTS = (S.DONE, S.AWAY, S.PULLED)
 
@@ -32,7 +33,7 @@ def slow(monkeypatch: pytest.MonkeyPatch, name: str, by_s: float) -> trio.Event:
     async def slowly(self: Store, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - whatever it is
         begun.set()
         with trio.CancelScope(shield=True):
-            await trio.sleep(by_s)
+            await time_passes(by_s)
             return await quick(self, *args, **more)
 
     monkeypatch.setattr(Store, name, slowly)
@@ -107,7 +108,7 @@ async def test_counting_that_fails_is_tried_again(
             with monkeypatch.context() as patch:
                 failing(patch, "counts_since", error)
                 await run.arm(target=7)
-                await trio.sleep(10)
+                await time_passes(10)
         run.plug("A1")
         await run.see("A1", *VERDICTS)
         await run.until(lambda: run.line.feed.line.counts.good == 1, timeout_s=30)
@@ -131,7 +132,7 @@ async def test_no_verdict_stands_on_a_module_that_cannot_be_asked(
         second = await run.see("A1", S.STANDING)
         assert second.outcome is None
         assert second.imei != first.imei
-        await trio.sleep(600)
+        await time_passes(600)
         assert len(bench.recorded()) == 1
 
 
@@ -152,7 +153,7 @@ async def test_a_return_that_shares_no_name_with_what_left_is_no_arrival(
         run.plug("A1")  # in normal mode it tells its IMEI, of which nothing was known
         view = await run.see("A1", S.STANDING)
         assert view.imei == module.identity.imei
-        await trio.sleep(600)
+        await time_passes(600)
         assert len(bench.recorded()) == 2
 
 
@@ -169,7 +170,7 @@ async def test_a_module_pulled_while_its_verdict_is_looked_up_leaves_an_empty_ti
         asked = slow(monkeypatch, "last_verdict", 1.0)
         await asked.wait()
         run.unplug("A1")
-        await trio.sleep(10)
+        await time_passes(10)
         view = run["A1"]
         assert (view.state, view.outcome, view.imei) == (S.EMPTY, None, None)
 
@@ -190,9 +191,9 @@ async def test_modules_swapped_while_the_ports_could_not_be_seen(
         with monkeypatch.context() as patch:
             patch.setattr(bench.backend, "scan", blind)
             run.unplug("A1")
-            await trio.sleep(2)
+            await time_passes(2)
             bench.backend.plug(bench.tray.ports["A1"], bench.tray.modules["A2"])
-            await trio.sleep(3)
+            await time_passes(3)
         view = await run.see("A1", S.STANDING)
         assert view.outcome is None
         assert view.imei == bench.tray.modules["A2"].identity.imei
@@ -216,7 +217,7 @@ async def test_a_dead_module_on_the_next_tray_is_missed_whatever_became_of_the_l
             await run.see(slot, *VERDICTS)
         for slot in slots:
             run.unplug(slot)
-        await trio.sleep(60)
+        await time_passes(60)
         fresh = make_tray(run.line.world.settings.slots, family="ec25", seed=77, size_mb=2)
         for slot in ("A1", "A2"):
             bench.backend.plug(bench.tray.ports[slot], fresh.modules[slot])
@@ -265,7 +266,7 @@ async def test_a_retry_that_is_answered_began_on_an_armed_line(
         slow(monkeypatch, "add_event", 0.5)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run.ask, Disarm())
-            await trio.sleep(0.1)
+            await time_passes(0.1)
             with pytest.raises(Exception, match="not armed"):
                 await run.ask(Retry(slot="A1"))
         assert run["A1"].state not in BUSY
@@ -287,7 +288,7 @@ async def test_a_hold_counts_at_once_and_is_taken_back_if_it_cannot_be_recorded(
         with pytest.raises(NotNow):
             await run.ask(Hold(slot="A1", reason="another"))
         failing(monkeypatch, "add_event", DatabaseError("locked"))
-        await trio.sleep(60)
+        await time_passes(60)
         assert run["A1"].failure is not None
         assert run["A1"].failure.cause == "bent pin"
 
@@ -352,7 +353,7 @@ async def test_a_module_that_waits_says_for_what(
         assert view.failure.code == "L601"
         with monkeypatch.context() as patch:
             patch.setattr(Health, "_disk", lambda _: "the disk is full")
-            await trio.sleep(5)
+            await time_passes(5)
             await run.arm()
             waits = run["A1"]
             assert waits.failure is not None

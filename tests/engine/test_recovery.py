@@ -18,6 +18,7 @@ from station.sim.faults import FAULTS
 from station.sim.mishap import Cure, Fate, Mishap, What
 from station.sim.power import SimPower
 from tests.engine.tray import by_slot, code_of, make_line, no_breaches
+from tests.mock_time import time_passes
 
 pytestmark = pytest.mark.trio
 
@@ -58,7 +59,7 @@ async def test_one_that_is_found_late_is_caught_in_the_next_window(
     line = make_line(tmp_path, faults={"A1": "boot-loop"})
     line.tray.plug(trio.current_time())
     line.plugged = True
-    await trio.sleep(late_s)
+    await time_passes(late_s)
     record = by_slot(await line.flash(order=NAMED, wait_s=10))["A1"]
     assert code_of(record) is None, record.closed
 

@@ -19,6 +19,7 @@ from station.wire import Disarm, Hold, Release, Retry
 from tests.engine import tray
 from tests.engine.line import Running, running
 from tests.engine.tray import by_slot, code_of, make_line, step_named
+from tests.mock_time import time_passes
 
 pytestmark = pytest.mark.trio
 
@@ -95,7 +96,7 @@ async def test_a_module_cut_off_in_mid_write_goes_on_by_itself_once_armed(
         assert (view.failure.code, view.failure.headline) == ("D240", "RESUMES WHEN ARMED")
         assert "ec25-demo" in view.failure.cause
         assert view.imei == module.identity.imei
-        await trio.sleep(600)
+        await time_passes(600)
         assert run["A1"].state is S.WAITING
         assert bench.fingerprint("A1") == before, "nothing is done before somebody arms"
         await run.arm()
@@ -252,11 +253,11 @@ async def test_another_revision_of_its_recipe_does_not_go_on_by_itself(
         assert cut.opened.recipe is not None
         assert cut.opened.recipe.sha256[:8] in held.failure.cause
         assert held.imei == cut.opened.unit.imei
-        await trio.sleep(600)
+        await time_passes(600)
         assert bench.fingerprint("A1") == before
         await run.ask(Disarm())
         await run.arm()
-        await trio.sleep(60)
+        await time_passes(60)
         assert run["A1"].state is S.STANDING
         await run.ask(Retry(slot="A1"))
         assert (await run.see("A1", *VERDICTS)).outcome is Outcome.PASS
@@ -298,7 +299,7 @@ async def test_without_a_chip_serial_a_person_decides(
         assert view.failure is not None
         assert view.failure.code == "D212"
         await run.arm()
-        await trio.sleep(600)
+        await time_passes(600)
         assert run["A1"].state is S.STANDING
         assert len(bench.recorded()) == 1
 
@@ -315,7 +316,7 @@ async def test_a_module_that_is_whole_again_is_not_written_by_itself(
         view = await run.see("A1", S.DONE)
         assert view.outcome is Outcome.INTERRUPTED
         await run.arm()
-        await trio.sleep(600)
+        await time_passes(600)
         assert len(bench.recorded()) == 1
 
 
@@ -329,7 +330,7 @@ async def test_a_module_that_was_not_written_yet_waits_for_a_person(
         view = await run.see("A1", S.DONE)
         assert view.outcome is Outcome.INTERRUPTED
         await run.arm()
-        await trio.sleep(600)
+        await time_passes(600)
         assert bench.fingerprint("A1") == before
         await run.ask(Retry(slot="A1"))
         await run.until(lambda: run["A1"].outcome is Outcome.PASS)
@@ -345,7 +346,7 @@ async def test_where_the_settings_say_never_a_person_decides(
         view = await run.see("A1", S.DONE)
         assert view.outcome is Outcome.INTERRUPTED
         await run.arm()
-        await trio.sleep(600)
+        await time_passes(600)
         assert len(bench.recorded()) == 1
 
 
@@ -378,7 +379,7 @@ async def test_a_slot_that_a_person_held_does_not_go_on_by_itself(
         await run.arm()
         await run.ask(Release(slot="A1"))
         assert (await run.see("A1", S.DONE)).outcome is Outcome.INTERRUPTED
-        await trio.sleep(600)
+        await time_passes(600)
         assert len(bench.recorded()) == 1
 
 
@@ -442,5 +443,5 @@ async def test_in_a_locked_rack_a_module_with_a_story_of_its_own_is_not_mistaken
     async with running(bench) as run:
         await run.see("A1", S.STANDING)
         await run.arm()
-        await trio.sleep(600)
+        await time_passes(600)
         assert bench.fingerprint("A2") == before

@@ -31,6 +31,7 @@ from station.wire import (
     command_line,
 )
 from tests.engine.screens import A1, A2, LINE, Clerk, House, serving
+from tests.mock_time import time_passes
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ async def test_a_command_may_come_in_pieces_and_many_at_once(
     async with house.greeted() as screen:
         for byte in command_line(Status(id="slowly")):
             await screen.say(bytes([byte]))
-            await trio.sleep(0.1)
+            await time_passes(0.1)
         assert (await screen.answer()).id == "slowly"
         await screen.say(b"".join(command_line(Status(id=str(n))) for n in range(500)))
         assert [(await screen.answer()).id for _ in range(500)] == [str(n) for n in range(500)]
@@ -117,9 +118,9 @@ async def test_a_command_that_was_begun_is_finished_without_its_screen(
     async with house.greeted() as screen:
         await screen.ask(Watch())
         await screen.say(command_line(Stop()))
-        await trio.sleep(1)
+        await time_passes(1)
         assert not house.clerk.done
-    await trio.sleep(30)
+    await time_passes(30)
     house.clerk.gate.set()
     await trio.testing.wait_all_tasks_blocked()
     assert [command for command, _ in house.clerk.done] == [Stop()]
@@ -137,7 +138,7 @@ async def test_a_watcher_sees_everything_then_changes_at_a_measured_pace(
         await screen.say(command_line(Watch(id="w")))
         assert await screen.next() == Answer("w")
         assert await screen.next() == Snapshot(1, 1000, LINE, (A1, A2), ())
-        await trio.sleep(0.5)
+        await time_passes(0.5)
 
         first_s = trio.current_time()
         house.feed.show_slot(replace(A1, done_bytes=0, total_bytes=9))
@@ -172,7 +173,7 @@ async def test_a_busy_engine_beats_too(autojump_clock: MockClock, house: House) 
         async def work() -> None:
             for done in range(10_000):
                 house.feed.show_slot(replace(A1, done_bytes=done))
-                await trio.sleep(0.05)
+                await time_passes(0.05)
 
         await screen.ask(Watch())
         nursery.start_soon(work)

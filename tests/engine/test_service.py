@@ -21,6 +21,7 @@ from station.wire import Hello, Snapshot, Status, Watch
 from station.wire import Stop as StopCommand
 from tests.engine import tray
 from tests.engine.screens import Screen
+from tests.mock_time import time_passes
 
 
 class Systemd:
@@ -91,7 +92,7 @@ async def test_stop_is_answered_then_the_engine_ends_and_says_so(
         assert (hello.station, hello.software, hello.rows) == ("demo", __version__, (("A1",),))
         await screen.ask(Watch())
         assert isinstance(await screen.next(), Snapshot)
-        await trio.sleep(3 * FEED_DOG_S)
+        await time_passes(3 * FEED_DOG_S)
         before = systemd.heard()
         assert before.count("READY=1") == 1
         assert "WATCHDOG=1" in before

@@ -21,6 +21,7 @@ from station.store.writer import Store
 from station.wire import Hold, Lift, Release, Retry, parse_command
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, by_slot, code_of, make_line
+from tests.mock_time import time_passes
 
 VERDICTS = (S.DONE, S.AWAY, S.PULLED)
 HUB_1, HUB_2 = ("A1", "A2", "A3", "A4"), ("B1", "B2")
@@ -109,7 +110,7 @@ async def test_a_hub_that_fails_piece_by_piece_is_one_failure(
         await all_write(run, HUB_1)
         for slot in HUB_1:
             run.unplug(slot)
-            await trio.sleep(0.2)
+            await time_passes(0.2)
         views = [await run.see(slot, *VERDICTS) for slot in HUB_1]
         assert [view.failure and view.failure.code for view in views] == ["U130"] * 4
     (event,) = events(bench, "hub_failure")
@@ -126,7 +127,7 @@ async def test_a_hub_that_is_back_at_once_costs_no_verdict(
         await all_write(run, HUB_1)
         for slot in HUB_1:
             run.unplug(slot)
-        await trio.sleep(0.3)
+        await time_passes(0.3)
         for slot in HUB_1:
             run.plug(slot)
         views = [await run.see(slot, *VERDICTS) for slot in HUB_1]
@@ -155,7 +156,7 @@ async def test_a_hub_that_garbles_before_it_is_gone_is_to_blame_for_that_too(
         await run.until(lambda: run["A1"].step == "program")
         is_broken.set()
         for pause_s, slot in zip((0.2, 0.2, 0.1, 0.1), HUB_1, strict=True):
-            await trio.sleep(pause_s)
+            await time_passes(pause_s)
             run.unplug(slot)
         views = [await run.see(slot, *VERDICTS) for slot in HUB_1]
         assert [view.failure and view.failure.code for view in views] == ["U130"] * 4
@@ -210,7 +211,7 @@ async def test_a_tray_that_is_switched_and_restarted_at_once_alarms_nobody(
             assert (await run.see(slot, *VERDICTS)).outcome is Outcome.PASS
         for slot in HUB_1:  # and a finished tray is lifted out
             run.unplug(slot)
-        await trio.sleep(60)
+        await time_passes(60)
         assert "U130" not in alarms(run)
     assert events(bench, "hub_failure") == []
 
@@ -272,7 +273,7 @@ async def test_the_alarm_of_a_hub_is_lifted_by_an_engineer(
         await run.until(lambda: "U130" in alarms(run))
         await run.ask(Lift(by="eva", reason="hub replaced, its modules are in the bin"))
         assert "U130" not in alarms(run)
-        await trio.sleep(FRESH_S + 60)
+        await time_passes(FRESH_S + 60)
         assert "U130" not in alarms(run)
     (event,) = events(bench, "hub_lifted")
     assert (event.actor, event.peer_user) == ("eva", "maria")
@@ -327,7 +328,7 @@ async def test_three_units_that_fail_in_a_row_take_their_slot_out_even_over_a_re
             await run.ask(Lift(slot="A2", by="eva", reason="why not"))
         with pytest.raises(NotNow):
             await run.ask(Lift(by="eva", reason="the line is not stopped"))
-        await trio.sleep(600)
+        await time_passes(600)
         assert run["A1"].state is S.HELD
 
         await run.ask(Lift(slot="A1", by="eva", reason="connector replaced"))
@@ -420,7 +421,7 @@ async def test_a_line_that_spoils_units_stops_until_an_engineer_lifts_it_even_ov
         waiting = await run.see("A4", S.WAITING)
         assert waiting.failure is not None
         assert (waiting.failure.code, waiting.failure.cause) == ("L630", why)
-        await trio.sleep(3600)
+        await time_passes(3600)
         assert run["A4"].state is S.WAITING
         for line in (
             b'{"do":"lift","by":"eva","reason":" "}',
@@ -501,7 +502,7 @@ async def test_a_stop_that_was_not_recorded_is_recorded_later(
     async with running(bench) as run:
         await run.arm()
         await trip(run)
-        await trio.sleep(60)
+        await time_passes(60)
         assert events(bench, "breaker_tripped") == []
         is_mended.set()
         await run.until(lambda: events(bench, "breaker_tripped") != [])

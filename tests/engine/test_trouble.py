@@ -23,6 +23,7 @@ from station.model import (
 from station.sim.backend import SimPipe
 from station.store.writer import Store
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
+from tests.mock_time import time_passes
 
 
 async def flash_until(
@@ -196,7 +197,7 @@ async def test_a_stop_during_the_commit_before_the_first_erase_takes_effect_ther
         if step.name == "partition_table":
             line.stop.gently.set()
             with trio.CancelScope(shield=True):
-                await trio.sleep(1)  # the mock clock's second: the stop is noticed meanwhile
+                await time_passes(1)  # the mock clock's second: the stop is noticed meanwhile
                 await add_step(self, attempt_id, step)
         else:
             await add_step(self, attempt_id, step)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import trio
 
 from station.engine.wall_clock import AHEAD_US, ALARM_US, BACK_US, WallClock
 from station.live import SlotState as S
@@ -13,6 +12,7 @@ from station.store.events import find_events
 from station.store.writer import now_utc_us
 from tests.engine.line import running
 from tests.engine.tray import make_line
+from tests.mock_time import time_passes
 
 LOOK_US = 2_000_000
 HOUR_US = 3_600_000_000
@@ -105,7 +105,7 @@ async def test_a_clock_that_is_set_back_is_told_and_recorded_and_stops_nothing(
         assert (await run.see("A2", S.DONE)).outcome is Outcome.PASS
         (alarm,) = run.line.feed.line.alarms
         assert (alarm.code, "set back by 3600" in alarm.cause) == ("S534", True)
-        await trio.sleep(10)
+        await time_passes(10)
     (event,) = find_events(bench.settings().database, kind="clock")
     assert event.detail["jump_us"] == pytest.approx(-HOUR_US, abs=1_000_000)
     first, second = bench.recorded()

@@ -13,6 +13,7 @@ from station.model import DeviceInfo
 from station.places import PortPath
 from station.transport.hub_requests import PortStatus, Switching
 from station.transport.usb_tree import HubPort, Topology
+from tests.mock_time import time_passes
 
 STABLE_S = 0.1
 """How long the kernel waits until a connection, or its absence, is stable."""
@@ -177,7 +178,7 @@ class FakeBus:
         return tuple(device for device in found if device is not None)
 
     async def wait_change(self, timeout_s: float) -> None:
-        await trio.sleep(timeout_s)
+        await time_passes(timeout_s)
 
     async def open_switch(self, tree: Topology, port: HubPort) -> FakeSwitch:
         await trio.lowlevel.checkpoint()

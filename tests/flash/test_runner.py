@@ -10,6 +10,7 @@ from station.flash.runner import StepRunner
 from station.flash.session import Session, Step, StepResult
 from station.flash.tape import NoTape
 from station.model import Identifier, ImageSent, StepOutcome, StepRecord
+from tests.mock_time import time_passes
 
 
 class Notebook:
@@ -43,7 +44,7 @@ async def test_steps_are_counted_timed_and_recorded(autojump_clock: object) -> N
     runner = runner_on(notebook, started)
 
     async def slow(_: Session) -> StepResult:
-        await trio.sleep(2.5)
+        await time_passes(2.5)
         return StepResult(bytes=7, detail={"fact": 1})
 
     async def nothing(_: Session) -> StepResult:

@@ -10,6 +10,7 @@ from station.errors import NoVhci, VhciTaken
 from station.model import PortPath
 from station.sim.usbip_wire import Speed
 from station.sim.vhci import PortPair, Vhci, VhciPort
+from tests.mock_time import time_passes
 from tests.sim.usbip_host import Peer
 
 GONE_S = 0.2
@@ -81,6 +82,6 @@ class Kernel(Vhci):
             self.peers.pop(port.number, None)
             await peer.stream.aclose()
             with trio.CancelScope(shield=True):
-                await trio.sleep(GONE_S)
+                await time_passes(GONE_S)
             self.taken.discard(port.number)
             self.looked.unpark_all()

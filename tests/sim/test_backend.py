@@ -20,6 +20,7 @@ from station.protocols.dialogue import BytesSource
 from station.sim.backend import SimBackend, SimPipe
 from station.sim.port import SimPort
 from station.sim.tray import SimTray, make_tray
+from tests.mock_time import time_passes
 from tests.transport.loopback import Loopback
 
 pytestmark = pytest.mark.trio
@@ -171,7 +172,7 @@ async def test_unplugging_wakes_a_read_at_once(autojump_clock: trio.testing.Mock
     started_s = trio.current_time()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
-        await trio.sleep(1)
+        await time_passes(1)
         backend.unplug(ports[0])
 
 
@@ -213,7 +214,7 @@ async def test_wait_change_sees_plugging_and_is_never_late(
     await backend.scan()
 
     async def plug_later() -> None:
-        await trio.sleep(2)
+        await time_passes(2)
         backend.plug(ports[0], Loopback())
 
     async with trio.open_nursery() as nursery:
@@ -228,7 +229,7 @@ async def test_a_departure_decided_while_waiting_wakes_the_waiter(
     pipe, _ = await opened(backend)
 
     async def leave_later() -> None:
-        await trio.sleep(1)
+        await time_passes(1)
         await pipe.write(b"edl", zlp=False, timeout_s=1)
 
     async with trio.open_nursery() as nursery:

@@ -1,7 +1,6 @@
 """Strangers and liars: none of them upsets who exports them, nor who sees them in process."""
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from station.model import PortPath
@@ -13,6 +12,7 @@ from station.sim.port import SimPort
 from station.sim.usbip_device import UsbipDevice
 from station.sim.usbip_server import UsbipServer
 from station.sim.usbip_wire import Setup, Submit, Unlink, devlist_answer
+from tests.mock_time import time_passes
 
 ID = 0x00010001
 
@@ -35,7 +35,7 @@ async def test_it_is_seen_listed_and_looked_at(name: str, autojump_clock: MockCl
     assert port.face is not None
     for kind in Kind:
         assert len(descriptor(port.face, kind, 0) or b"") < 1 << 16
-    await trio.sleep(30)
+    await time_passes(30)
     await backend.scan()
 
 

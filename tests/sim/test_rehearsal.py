@@ -11,6 +11,7 @@ from station.errors import ConfigError, DiskTrouble, NotNow, UsageError
 from station.sim.factory import Factory
 from station.sim.rehearsal import Rehearsal, ports_for
 from station.sim.usbip_server import UsbipServer
+from tests.mock_time import time_passes
 from tests.sim import units
 
 DIAG_SWITCH = bytes.fromhex("4b650100540f7e")
@@ -52,7 +53,7 @@ async def test_power_brings_back_a_module_that_is_lost(autojump_clock: MockClock
     port = at.ports["A1"]
     port.control(1, 0x21, 0x22, 3, 0, trio.current_time())
     port.write(1, 0, DIAG_SWITCH, trio.current_time())
-    await trio.sleep(60)
+    await time_passes(60)
     assert at.seen() == [None, "2c7c:0125"]
     at.rehearsal.power("A1", "cycle")
     assert at.seen() == ["2c7c:0125", "2c7c:0125"]

@@ -18,6 +18,7 @@ from station.sim.rehearsal import ports_for
 from station.sim.usbip_attach import Berth, keep_attached
 from station.sim.usbip_server import UsbipServer
 from station.sim.vhci_keep import CALM_S, START_S
+from tests.mock_time import time_passes
 from tests.sim import units
 from tests.sim.kernel import Kernel
 from tests.transport.loopback import Loopback
@@ -164,12 +165,12 @@ async def test_a_port_that_stays_taken_is_one_modules_trouble(autojump_clock: Mo
         await at.seen(2)
         at.kernel.taken.add(15)
         at.server.unplug(at.ports["A1"])
-        await trio.sleep(1)
+        await time_passes(1)
         at.kernel.taken.add(0)
         at.server.plug(at.ports["A1"], Loopback())
         at.server.plug(at.ports["A2"], Loopback())
         await at.seen(3)
-        await trio.sleep(40)
+        await time_passes(40)
         assert any(line.startswith("A1: virtual port 0") for line in at.told)
         at.kernel.taken.clear()
         assert (await at.seen(4))[3] == ("1-1", "2c7c:0125")

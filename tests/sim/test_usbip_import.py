@@ -14,6 +14,7 @@ from station.sim.port import Module
 from station.sim.rehearsal import ports_for
 from station.sim.usbip_import import Exporter, keep_imported
 from station.sim.usbip_server import UsbipServer, listen_tcp
+from tests.mock_time import time_passes
 from tests.sim import units
 from tests.sim.kernel import Kernel
 from tests.transport.loopback import Loopback
@@ -127,6 +128,6 @@ async def test_what_is_no_exporter_is_told_and_asked_again(
         await world.start(trio.serve_listeners, lie, listeners)
         exporter = Exporter("127.0.0.1", listeners[0].socket.getsockname()[1])
         async with attached(exporter, Kernel(world), 1, told.append):
-            await trio.sleep(3)
+            await time_passes(3)
         world.cancel_scope.cancel()
     assert len([line for line in told if words in line]) >= 2, told

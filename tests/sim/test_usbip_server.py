@@ -14,6 +14,7 @@ from trio.testing import MockClock
 
 from station.errors import ConfigError
 from station.sim.usbip_server import MAX_CONNECTIONS, UsbipServer, listen_tcp
+from tests.mock_time import time_passes
 from tests.sim import literals, units
 from tests.sim.usbip_host import IMPORT_1_1, IMPORTED, NO_DEVICE, Peer, house
 from tests.transport.loopback import Loopback
@@ -274,7 +275,7 @@ async def test_who_asks_nothing_is_sent_away(tmp_path: Path, autojump_clock: Moc
 async def test_an_import_may_be_idle_for_hours(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with house(tmp_path, Loopback()) as at:
         peer = await at.imported()
-        await trio.sleep(10_000)
+        await time_passes(10_000)
         assert await peer.transfer(1, b"hush") == (0, b"")
 
 

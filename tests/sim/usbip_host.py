@@ -12,6 +12,7 @@ import trio
 from station.model import PortPath
 from station.sim.port import Module, SimPort
 from station.sim.usbip_server import UsbipServer
+from tests.mock_time import time_passes
 
 IMPORT_1_1 = bytes.fromhex("0111 8003 00000000") + b"1-1".ljust(32, b"\0")
 IMPORTED = bytes.fromhex("0111 0003 00000000")
@@ -119,7 +120,7 @@ class House:
             if answer != NO_DEVICE:
                 return peer, answer + await peer.hear(312)
             assert await peer.is_closed()
-            await trio.sleep(0.1)
+            await time_passes(0.1)
 
 
 @asynccontextmanager
