@@ -26,7 +26,7 @@ from station.transport import descriptors
 
 LOOK_S = 2.0
 PING_S = 5.0
-"""The writer of the database must take its lock within this time."""
+"""The writer of the database must take its lock within this time, and a disk tell its room."""
 
 STALE_S = 15.0
 """Ports not scanned, or house not looked at, for so long: something hangs."""
@@ -55,6 +55,7 @@ class Health:
     looked_s: float = field(default_factory=trio.current_time)
     answered_s: float = field(default_factory=trio.current_time)
     """When the writer of the database last answered."""
+    _disks: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
 
     @property
     def obstacle(self) -> StationError | None:
@@ -78,7 +79,7 @@ class Health:
         recorded = await self.backlog.catch_up()
         self.report[ResultsWaiting] = self.backlog.trouble
         self.report[ResultSetAside] = self.backlog.aside
-        self.report[DiskTrouble] = self._disk()
+        self.report[DiskTrouble] = await self._disk()
         self.note_jump(self.clock.look())
         self.report[NoDescriptors] = _descriptors()
         self.report[PortsUnwatched] = self._ports()
@@ -108,21 +109,31 @@ class Health:
         self.answered_s = trio.current_time()
         return None
 
-    def _disk(self) -> str | None:
-        for folder in self.folders:
-            try:
-                free = shutil.disk_usage(folder).free
-            except OSError as error:
-                return f"{folder}: {error.strerror}"
-            if free < RESERVE_BYTES:
-                return f"{folder} has {free >> 20} MB left, {RESERVE_BYTES >> 20} are needed"
-        return None
+    async def _disk(self) -> str | None:
+        """A disk that is gone may never answer; whoever still waits for it keeps the next one from
+        waiting, too."""
+        with trio.move_on_after(PING_S):
+            return await trio.to_thread.run_sync(
+                _room, self.folders, limiter=self._disks, abandon_on_cancel=True
+            )
+        return f"the disks did not answer within {PING_S:g} s"
 
     def _ports(self) -> str | None:
         silent_s = trio.current_time() - self.board.scanned_s
         if silent_s > STALE_S:
             return f"the USB ports could not be looked at for {silent_s:.0f} s"
         return None
+
+
+def _room(folders: tuple[Path, ...]) -> str | None:
+    for folder in folders:
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError as error:
+            return f"{folder}: {error.strerror}"
+        if free < RESERVE_BYTES:
+            return f"{folder} has {free >> 20} MB left, {RESERVE_BYTES >> 20} are needed"
+    return None
 
 
 def _descriptors() -> str | None:
