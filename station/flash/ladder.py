@@ -138,8 +138,8 @@ class Ladder:
         session = self.session
         if isinstance(error, Crashed | SessionReset):
             useful = {Rung.AWAIT, Rung.POWER}
-        elif away and not session.touched and step.only_power and isinstance(error, Disconnected):
-            useful = set()  # pulled out before anything was done to it
+        elif isinstance(error, Disconnected) and not session.touched and self._was_pulled(step):
+            useful = set()  # before anything was done to it
         elif step.only_power or isinstance(error, NoReturn | NoDownloadMode):
             useful = {Rung.POWER}
         elif isinstance(error, NoUsbMemory):
@@ -155,6 +155,12 @@ class Ladder:
         if not session.touched or not away:
             useful.discard(Rung.PUT_BACK)
         return useful
+
+    def _was_pulled(self, step: Step) -> bool:
+        """It stayed away. One in a boot loop that happens to be off the bus now has not left."""
+        port = self.session.port
+        quiet_s = trio.current_time() - port.lost_s
+        return step.only_power and port.device is None and quiet_s >= QUIET_S
 
     def _limit_s(self, rung: Rung) -> float:
         waits = {Rung.POWER: 2 * BOOT_S, Rung.PUT_BACK: self.put_back_s}

@@ -116,6 +116,11 @@ class Port(Protocol):
     @property
     def device(self) -> DeviceInfo | None: ...
 
+    @property
+    def lost_s(self) -> float:
+        """When a device left last, in seconds of trio's clock; minus infinity: none ever did."""
+        ...
+
     async def wait(
         self, accept: Callable[[DeviceInfo | None], bool], timeout_s: float
     ) -> DeviceInfo | None:
