@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from station.engine import place
-from station.engine.health import Health
+from station.engine import health, place
 from station.errors import DatabaseError, DiskTrouble, LabelMismatch, NotNow, UsageError
 from station.live import BUSY, LineState
 from station.live import SlotState as S
@@ -352,7 +351,7 @@ async def test_a_module_that_waits_says_for_what(
         assert view.failure is not None
         assert view.failure.code == "L601"
         with monkeypatch.context() as patch:
-            patch.setattr(Health, "_disk", lambda _: "the disk is full")
+            patch.setattr(health, "_room", lambda _: "the disk is full")
             await time_passes(5)
             await run.arm()
             waits = run["A1"]
