@@ -5,6 +5,7 @@ outcome in the database, and no other slot notices.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import trio
 
@@ -254,12 +255,12 @@ class Attempt:
         prepared = await self.world.shelf.prepare(self.recipe)
         session.plan, session.package = prepared.plan, prepared.package
         self.package = prepared.ref
-        session.layout_proven = await self.world.store.layout_agreed(
-            session.unit.chip_serial, prepared.ref.sha256
+        session.layout_agreed = partial(
+            self.world.store.layout_agreed, package_sha256=prepared.ref.sha256
         )
         if self.resumed is not None:
             check_package(self.resumed, prepared.ref)
-            session.layout_proven |= is_layout_proven(self.resumed)
+            session.layout_proven = is_layout_proven(self.resumed)
         return StepResult(detail={"plan": prepared.plan.sha256})
 
     async def _flash(self) -> None:

@@ -280,17 +280,24 @@ async def check_layout(session: Session) -> StepResult:
         if firehose.functions:
             raise
         return _without_reading(session, error.cause)
-    if session.layout_proven and not region.strip(b"\xff"):
-        # An attempt that was cut off has erased the table, after it had compared it.
-        return StepResult(bytes=len(region), detail={LAYOUT_STEP: "erased already"})
     if not region.strip(b"\xff"):
-        raise PartitionMismatch(
-            "the module's partition table is erased, and no attempt with this package is known to "
-            "have compared it before"
-        )
+        await _check_compared_before(session)
+        return StepResult(bytes=len(region), detail={LAYOUT_STEP: "erased already"})
     check_partition_table(plan, bytes(region))
     session.layout_proven = True
     return StepResult(bytes=len(region), detail={LAYOUT_STEP: LAYOUT_AGREES})
+
+
+async def _check_compared_before(session: Session) -> None:
+    """An attempt that was cut off erases the table after it has compared it. Asked this late, since
+    some modules tell their chip serial to nobody but the boot ROM. Raises PartitionMismatch."""
+    chip = session.unit.chip_serial
+    if session.layout_proven or (chip is not None and await session.layout_agreed(chip)):
+        return
+    raise PartitionMismatch(
+        "the module's partition table is erased, and no attempt with this package is known to "
+        "have compared it before"
+    )
 
 
 def _without_reading(session: Session, why: str) -> StepResult:

@@ -63,6 +63,10 @@ class DumpFile(Protocol):
         ...
 
 
+async def _never(_: str) -> bool:
+    return False
+
+
 def _nowhere() -> AbstractAsyncContextManager[DumpFile]:
     raise Bug("memory is to be read out, and there is nowhere to keep it")
 
@@ -99,8 +103,10 @@ class Session:
     """The enumeration that is certainly the module worked on: identified, or brought here by a
     switch, a reset or a power cycle of ours, or proven by its chip serial."""
     layout_proven: bool = False
-    """This very module's partition table was seen to agree with the package, now or by an earlier
-    attempt."""
+    """This very module's partition table was seen to agree with the package, now or by the attempt
+    that is resumed."""
+    layout_agreed: Callable[[str], Awaitable[bool]] = _never
+    """Whether any earlier attempt saw that, on the module with this chip serial."""
     dumped: bool = False
     """What the recipe wants to be kept of the module's memory is kept."""
     identifiers: list[Identifier] = field(default_factory=list)

@@ -228,10 +228,7 @@ class Store:
 
         return await self._ask(ask)
 
-    async def layout_agreed(self, chip_serial: str | None, package_sha256: str) -> bool:
-        """`unfinished.layout_agreed`; of a module without a chip serial nothing is known."""
-        if chip_serial is None:
-            return False
+    async def layout_agreed(self, chip_serial: str, package_sha256: str) -> bool:
         return await self._ask(
             lambda: unfinished.layout_agreed(self._url, chip_serial, package_sha256)
         )

@@ -452,12 +452,15 @@ async def test_a_stranger_without_a_table_is_left_alone(tmp_path: Path, tray_clo
 
 
 @pytest.mark.trio
+@pytest.mark.parametrize("tells_by_usb", [True, False])
 async def test_a_stranger_that_was_cut_off_is_known_by_its_chip_the_next_time(
-    tmp_path: Path, tray_clock: object
+    tmp_path: Path, tray_clock: object, *, tells_by_usb: bool
 ) -> None:
-    """Its variant was never known, and its partition table is erased: the record has seen it."""
+    """Its variant was never known, and its partition table is erased: the record has seen it. Some
+    tell their chip serial to the boot ROM alone."""
     line = make_line(tmp_path, faults={"A1": "arrives-in-edl"})
     module, port = line.tray.modules["A1"], line.tray.ports["A1"]
+    module.traits = replace(module.traits, serial_in_product=tells_by_usb)
     order = Order("test", recipe="ec25-demo", names_slot=True)
     await flash_until(line, "program", lambda: line.unplug("A1"), order)
     line.backend.plug(port, module)
