@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import trio
+
 from station.errors import (
     AtError,
     AtSilent,
@@ -30,6 +32,7 @@ from station.flash.session import Session, StepResult
 from station.model import LAYOUT_AGREES, LAYOUT_STEP, DeviceInfo, Identifier, IdKind, Mode
 from station.plan import check_geometry, check_partition_table
 from station.protocols import diag, sahara
+from station.protocols.dialogue import BytesSource, Source, read_exact
 from station.protocols.firehose import Firehose
 
 RESET_S = 10.0
@@ -37,6 +40,9 @@ RESET_S = 10.0
 
 ENTRIES = 3
 """A module is taken into EDL so often for one programmer."""
+
+PROGRAMMER_BYTES = 8 << 20
+"""Programmers have some hundred KiB; such a one may be held in memory for each slot."""
 
 
 async def enter_edl(session: Session) -> StepResult:
@@ -126,7 +132,7 @@ async def load_programmer(session: Session) -> StepResult:
         session.chip_refused = True
         await _enter_again(session)
         await _open_undisturbed(session)
-    source = package.source(plan.programmer.path)
+    source = await _in_memory(package.source(plan.programmer.path))
     loaded = await session.run(sahara.load_programmer(source, session.greeted(), timeout_s=5.0))
     session.firehose = Firehose(session.edl_profile, loaded.leftover)
     await session.run(session.firehose.greet(timeout_s=3.0))
@@ -134,6 +140,15 @@ async def load_programmer(session: Session) -> StepResult:
     return StepResult(
         bytes=plan.programmer.length_bytes, detail={} if chip is None else {"chip_serial": chip}
     )
+
+
+async def _in_memory(source: Source) -> Source:
+    """The boot ROM asks for the programmer in small pieces, each of which would be a trip to the
+    disk. One that is too large for a programmer stays there."""
+    if source.length_bytes > PROGRAMMER_BYTES:
+        return source
+    data = await trio.to_thread.run_sync(read_exact, source, 0, source.length_bytes)
+    return BytesSource(source.name, data)
 
 
 async def _open_undisturbed(session: Session) -> None:

@@ -14,7 +14,7 @@ import trio
 
 from station.errors import Timeout, UsbClosed, UsbError, UsbStall
 from station.model import Endpoint
-from station.protocols.dialogue import Source, read_exact
+from station.protocols.dialogue import BytesSource, Source, read_exact
 from station.transport.base import SPAN_BYTES, check_read, check_span
 from station.transport.claim import Claim
 from station.transport.usb_burst import OutLane
@@ -150,6 +150,8 @@ class AsyncPipe:
         own_bytes = max(0, min(wanted_bytes, source.length_bytes - begin))
         if own_bytes == 0:
             return b""
+        if isinstance(source, BytesSource):
+            return read_exact(source, begin, own_bytes)
         read = partial(read_exact, source, begin, own_bytes)
         return await trio.to_thread.run_sync(read, limiter=self._limiter, abandon_on_cancel=True)
 

@@ -25,30 +25,31 @@ class DeviceLocks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._taken: dict[Hashable, int] = {}
+        self.taken: dict[Hashable, int] = {}
+        """By how many threads; only who is in trio's thread may look."""
         self._later: dict[Hashable, list[Callable[[], None]]] = {}
         self._lot = trio.lowlevel.ParkingLot()
 
     def __bool__(self) -> bool:
-        return bool(self._taken)
+        return bool(self.taken)
 
     def is_taken(self, device: Hashable) -> bool:
         """Whether a call about this device might wait."""
-        return device in self._taken
+        return device in self.taken
 
     def take(self, device: Hashable) -> None:
         with self._lock:
-            self._taken[device] = self._taken.get(device, 0) + 1
+            self.taken[device] = self.taken.get(device, 0) + 1
 
     def release(self, device: Hashable, token: trio.lowlevel.TrioToken) -> None:
         """The last one also does what was put off."""
         with self._lock:
-            left = self._taken[device] - 1
+            left = self.taken[device] - 1
             later = [] if left else self._later.pop(device, [])
             if left:
-                self._taken[device] = left
+                self.taken[device] = left
             else:
-                del self._taken[device]
+                del self.taken[device]
         for work in later:
             work()
         with contextlib.suppress(trio.RunFinishedError):  # nobody is left who would wait
@@ -57,7 +58,7 @@ class DeviceLocks:
     def put_off(self, device: Hashable, work: Callable[[], None]) -> bool:
         """Have it done when the kernel lets go. False: it has already, do it now."""
         with self._lock:
-            if device not in self._taken:
+            if device not in self.taken:
                 return False
             self._later.setdefault(device, []).append(work)
             return True

@@ -1,6 +1,5 @@
 """Boots the guest, and in it measures and prints the table."""
 
-import hashlib
 import os
 import statistics
 import sys
@@ -11,7 +10,7 @@ from station.transport.kernel import this_kernel
 from station.transport.libusb import LibusbBackend, wheel_libusb
 from tests.bench.usb.ends import cancel_ms, first_packet_ms
 from tests.bench.usb.profiled import cpu_lines
-from tests.bench.usb.runs import EC25, MB, Bench, Run
+from tests.bench.usb.runs import EC25, MB, Bench, ImageFile, Run
 from tests.bench.usb.stranger import qdl
 from tests.kernel.kernel import IN_GUEST, until
 from tests.kernel.machine import REPOSITORY, Machine, Missing
@@ -23,6 +22,9 @@ EIGHT = [f"A{number}" for number in range(1, 9)]
 WIDE = "A9"
 PAYLOADS = {"8 KiB": (8192, "A1"), "1 MiB": (1 << 20, WIDE)}
 
+ROUNDS = 4
+"""Each column so often, by turns; the best one counts, of which the guest was least disturbed."""
+
 Backends = dict[str, LibusbBackend]
 
 
@@ -32,7 +34,6 @@ def measure(size_mb: int) -> None:
     faults = [*(f"{slot}=arrives-in-edl" for slot in EIGHT), f"{WIDE}=wide-payload"]
     named = [word for fault in faults for word in ("--fault", fault)]
     block = EC25.block_size_bytes
-    image = os.urandom(size_mb * MB // block * block)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         options = ("--unlimited", "--tolerant", *named)
@@ -42,7 +43,8 @@ def measure(size_mb: int) -> None:
                 "async": LibusbBackend(),
                 "threads": LibusbBackend(wheel_libusb(), this_kernel()),
             }
-            bench = Bench(tray, image, hashlib.sha256(image).hexdigest())
+            image = os.urandom(size_mb * MB // block * block)
+            bench = Bench(tray, ImageFile(folder / "image", image))
             best = _transfers(bench, backends, folder)
             say("\nwhere the CPU goes, 8 KiB async")
             say("\n".join(cpu_lines(bench, backends["async"], best)) + "\n")
@@ -55,9 +57,11 @@ def _transfers(bench: Bench, backends: Backends, folder: Path) -> Run:
     say(f"\n{'':<24}{'MB/s':>8}{'cpu ms/MB':>10}{'server':>12}")
     runs: dict[tuple[str, str], Run] = {}
     for payload, (payload_bytes, slot) in PAYLOADS.items():
-        for name, backend in backends.items():
-            both = [bench.flash(backend, payload_bytes, slot) for _ in range(2)]
-            runs[payload, name] = max(both, key=lambda run: run.rate)
+        tried: dict[str, list[Run]] = {name: [] for name in backends}
+        for name, backend in (*backends.items(),) * ROUNDS:
+            tried[name].append(bench.flash(backend, payload_bytes, slot))
+        for name, some in tried.items():
+            runs[payload, name] = max(some, key=lambda run: run.rate)
             say(runs[payload, name].row(f"{payload} {name}"))
     say(qdl(bench, folder, EIGHT[0]).row("qdl") + "  in pieces of 512 bytes at either payload")
     fast, slow = runs["8 KiB", "async"], runs["8 KiB", "threads"]
@@ -92,7 +96,7 @@ def say(text: str) -> None:
 
 
 def main() -> int:
-    size_mb = int(sys.argv[1]) if len(sys.argv) > 1 else 12
+    size_mb = int(sys.argv[1]) if len(sys.argv) > 1 else 26
     if IN_GUEST:
         measure(size_mb)
         return 0

@@ -52,7 +52,11 @@ def _found_since(begin_s: float) -> dict[str, float]:
     lines: list[tuple[float, str]] = []
     try:
         while True:
-            head, _, text = os.read(descriptor, _PIECE_BYTES).decode().partition(";")
+            try:
+                told = os.read(descriptor, _PIECE_BYTES)
+            except BrokenPipeError:  # the oldest lines were overwritten meanwhile
+                continue
+            head, _, text = told.decode().partition(";")
             lines.append((int(head.split(",")[2]) / 1e6, text))
     except BlockingIOError:
         os.close(descriptor)

@@ -1,5 +1,6 @@
 """One image to one module, or to several: how it is flashed, and what that took."""
 
+import hashlib
 import os
 import time
 from dataclasses import dataclass
@@ -52,13 +53,28 @@ class Run:
         return f"{name:<24}{self.rate:>8.1f}{self.cpu_ms_per_mb:>10.0f}{server:>12.0f}"
 
 
+class ImageFile:
+    """The image as a line has it: on a disk."""
+
+    name = "system.ubi"
+
+    def __init__(self, path: Path, image: bytes) -> None:
+        path.write_bytes(image)
+        self.path = path
+        self.length_bytes = len(image)
+        self.sha256 = hashlib.sha256(image).hexdigest()
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def pread(self, offset_bytes: int, length_bytes: int) -> bytes:
+        return os.pread(self._fd, length_bytes, offset_bytes)
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """A tray in EDL, and an image for its modules."""
 
     tray: Rehearsal
-    image: bytes
-    sha256: str
+    image: ImageFile
 
     @property
     def start_sector(self) -> int:
@@ -67,7 +83,7 @@ class Bench:
     @property
     def sectors(self) -> int:
         """Whole blocks, so that the same region is erased and written."""
-        return -(-len(self.image) // EC25.block_size_bytes) * EC25.pages_per_block
+        return -(-self.image.length_bytes // EC25.block_size_bytes) * EC25.pages_per_block
 
     def cycle(self, *slots: str) -> None:
         """The modules are in their boot ROMs again."""
@@ -94,7 +110,7 @@ class Bench:
         begin_s, end_s = trio.run(self._flash_all, backend, payload_bytes, slots)
         after = os.times()
         return Run(
-            len(self.image) * len(slots) / MB,
+            self.image.length_bytes * len(slots) / MB,
             end_s - begin_s,
             after.user - before.user,
             after.system - before.system,
@@ -141,10 +157,9 @@ class Bench:
         return firehose
 
     async def program(self, firehose: Firehose, pipe: Pipe) -> None:
-        source = BytesSource("system.ubi", self.image)
-        dialogue = firehose.program(source, self.start_sector, self.sectors, _GEOMETRY)
+        dialogue = firehose.program(self.image, self.start_sector, self.sectors, _GEOMETRY)
         sent = await run(dialogue, pipe)
-        assert sent.sha256 == self.sha256
+        assert sent.sha256 == self.image.sha256
 
     def server_s(self) -> float:
         """User and system seconds of the rehearsal so far. Ref: man proc_pid_stat(5)."""
