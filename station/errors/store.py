@@ -137,3 +137,32 @@ class ResultsLost(StoreError):
     remedy = (
         "Mend disk and database, then flash the named units again: no record has these results."
     )
+
+
+# --- S54x: what an auditor relies on ----------------------------------------------------------
+
+
+class RecordChanged(StoreError):
+    code = "S540"
+    headline = "RECORD CHANGED"
+    remedy = "Touch nothing: copy database and checkpoints for the auditor, then call the engineer."
+
+
+class NoSigningKey(StoreError):
+    code = "S541"
+    headline = "NO SIGNING KEY"
+    remedy = "Check `audit: key` in the settings; `station audit key` makes a new one."
+
+
+class NoCheckpoint(StoreError):
+    code = "S542"
+    headline = "NO CHECKPOINT"
+    remedy = "Name a file of checkpoints as the station published it, one to a line."
+
+
+class NotPublished(StoreError):
+    """The record is signed; what is missing is the witness elsewhere."""
+
+    code = "S543"
+    headline = "NOT PUBLISHED"
+    remedy = "Check `audit: publish` in the settings; no module waits for it."

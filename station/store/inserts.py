@@ -16,49 +16,46 @@ from station.model import (
     VerifyKind,
 )
 from station.store import schema
+from station.store.batch import Batch
 from station.store.rows import Row, closed_row, evidence_row, opened_row, unit_of
 from station.store.units import may_be, names_of, record_names, resolve
 
 
-def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    if rows:
-        connection.execute(sa.insert(table), rows)
-
-
-def _insert_new(connection: sa.Connection, table: sa.Table, row: Row) -> bool:
-    """Insert content that is named by its digest; False if it is there already."""
-    known = connection.scalar(sa.select(table.c.sha256).where(table.c.sha256 == row["sha256"]))
-    if known is None:
-        connection.execute(sa.insert(table), row)
-    return known is None
-
-
-def insert_attempt(connection: sa.Connection, opened: AttemptOpened) -> None:
+def insert_attempt(batch: Batch, opened: AttemptOpened) -> None:
     names = (*opened.identifiers, *names_of(opened.unit))
-    unit_id = resolve(connection, names)
-    _insert_contents(connection, opened)
-    insert_rows(connection, schema.attempt_opened, [opened_row(opened, unit_id)])
+    unit_id = resolve(batch, names, opened.station)
+    _insert_contents(batch, opened)
+    batch.insert(schema.attempt_opened, [opened_row(opened, unit_id)])
     if unit_id is not None:
-        record_names(
-            connection, unit_id, names, opened.attempt_id, seen_utc_us=opened.started_utc_us
-        )
+        record_names(batch, unit_id, names, opened.attempt_id, seen_utc_us=opened.started_utc_us)
 
 
-def _insert_contents(connection: sa.Connection, opened: AttemptOpened) -> None:
+def _insert_new(batch: Batch, table: sa.Table, row: Row) -> bool:
+    """Insert content that is named by its digest; False if it is there already."""
+    same = sa.select(table.c.sha256).where(table.c.sha256 == row["sha256"])
+    is_new = batch.connection.scalar(same) is None
+    if is_new:
+        batch.insert(table, [row])
+    return is_new
+
+
+def _insert_contents(batch: Batch, opened: AttemptOpened) -> None:
     """Recipe, plan and package with its files: each digest once."""
     recipe, package = opened.recipe, opened.package
+    station: Row = {"station": opened.station}
     if recipe is not None:
-        row: Row = {"sha256": recipe.sha256, "name": recipe.name}
+        row = station | {"sha256": recipe.sha256, "name": recipe.name}
         row |= {"revision": recipe.revision, "text": recipe.text}
-        _insert_new(connection, schema.recipe, row)
+        _insert_new(batch, schema.recipe, row)
     if opened.plan_sha256 is not None:
-        row = {"sha256": opened.plan_sha256, "json": opened.plan_json}
-        _insert_new(connection, schema.plan, row)
+        row = station | {"sha256": opened.plan_sha256, "json": opened.plan_json}
+        _insert_new(batch, schema.plan, row)
     if package is not None:
-        row = {"sha256": package.sha256, "name": package.name}
-        if _insert_new(connection, schema.package, row):
+        row = station | {"sha256": package.sha256, "name": package.name}
+        if _insert_new(batch, schema.package, row):
             rows = [
-                {
+                station
+                | {
                     "package_sha256": package.sha256,
                     "path": file.path,
                     "sha256": file.sha256,
@@ -66,41 +63,43 @@ def _insert_contents(connection: sa.Connection, opened: AttemptOpened) -> None:
                 }
                 for file in package.files
             ]
-            insert_rows(connection, schema.package_file, rows)
+            batch.insert(schema.package_file, rows)
 
 
-def insert_verdict(connection: sa.Connection, closed: AttemptClosed) -> None:
+def insert_verdict(batch: Batch, closed: AttemptClosed) -> None:
+    station = batch.station_of(closed.attempt_id)
     names = names_of(closed.unit)
-    unit_id = unit_of_attempt(connection, closed.attempt_id)
+    unit_id = unit_of_attempt(batch.connection, closed.attempt_id)
     if unit_id is None:
-        unit_id = resolve(connection, names)
-    elif not may_be(connection, unit_id, names):
+        unit_id = resolve(batch, names, station)
+    elif not may_be(batch.connection, unit_id, names):
         # Another module answered at the end. The chip serial was read before that.
         names = tuple(name for name in names if name.kind is not IdKind.CHIP)
-        unit_id = resolve(connection, names)
+        unit_id = resolve(batch, names, station)
     if unit_id is not None:
-        record_names(connection, unit_id, names, closed.attempt_id, seen_utc_us=closed.ended_utc_us)
-    insert_rows(connection, schema.attempt_closed, [closed_row(closed, unit_id)])
+        record_names(batch, unit_id, names, closed.attempt_id, seen_utc_us=closed.ended_utc_us)
+    batch.insert(schema.attempt_closed, [closed_row(closed, unit_id)])
     readings = [
         {"attempt_id": closed.attempt_id, "name": name, "value": value}
         for name, value in closed.readings.items()
     ]
-    insert_rows(connection, schema.reading, readings)
+    batch.insert(schema.reading, readings)
     rows = [evidence_row(closed.attempt_id, kept) for kept in closed.evidence]
-    insert_rows(connection, schema.evidence, rows)
+    batch.insert(schema.evidence, rows)
 
 
 def insert_names(
-    connection: sa.Connection,
+    batch: Batch,
     attempt_id: str,
     names: Collection[Identifier],
     *,
     seen_utc_us: int,
 ) -> None:
     """They belong to the attempt's unit; an attempt without one finds or makes a unit by them."""
-    unit_id = unit_of_attempt(connection, attempt_id) or resolve(connection, names)
+    station = batch.station_of(attempt_id)
+    unit_id = unit_of_attempt(batch.connection, attempt_id) or resolve(batch, names, station)
     if unit_id is not None:
-        record_names(connection, unit_id, names, attempt_id, seen_utc_us=seen_utc_us)
+        record_names(batch, unit_id, names, attempt_id, seen_utc_us=seen_utc_us)
 
 
 def unit_of_attempt(connection: sa.Connection, attempt_id: str) -> str | None:

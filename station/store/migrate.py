@@ -126,10 +126,15 @@ def upgrade(url: str) -> Upgraded:
     return Upgraded(before.current, check(url).current or before.expected, backup)
 
 
-def _run(connection: sa.Connection, place: str) -> None:
+def migrate_empty(connection: sa.Connection) -> None:
+    """Make everything that a record consists of in an empty database."""
     config = _config(_migrations())
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _run(connection: sa.Connection, place: str) -> None:
+    migrate_empty(connection)
     if connection.dialect.name == "sqlite":
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
         if broken is not None:

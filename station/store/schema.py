@@ -4,13 +4,16 @@
                           ^   ^   ^   ^   ^
             attempt_closed  step reading image_sent evidence
 
-    station_event
+    station_event    chain    checkpoint
 
 Every row is written once: triggers refuse UPDATE, DELETE and, on SQLite, any INSERT over an
 existing key (`INSERT OR REPLACE` deletes without firing the delete trigger unless the
 connection asks for it). All tables are WITHOUT ROWID, so there is no hidden key to replace by.
 Times and durations are integers in microseconds, times in UTC. Enums are stored by value.
 The view `attempt` joins the two halves of an attempt for people with an SQL prompt.
+
+`seq` is the number of the link of its station's `chain` that seals a row (`station.store.batch`).
+Rows that belong to no attempt name the station themselves: the one that wrote them.
 """
 
 from enum import Enum
@@ -80,6 +83,15 @@ def _attempt_id(*, primary_key: bool = True, index: bool = False) -> sa.Column[s
     )
 
 
+def _seq() -> sa.Column[int]:
+    """Empty only until the transaction that brings the chain to an old record has filled it."""
+    return sa.Column("seq", sa.BigInteger)
+
+
+def _sealed_by() -> list[sa.Column[Any]]:
+    return [sa.Column("station", Words), _seq()]
+
+
 def _unit_columns() -> list[sa.Column[Any]]:
     """What is known of the unit, the same before and after."""
     return [
@@ -100,18 +112,21 @@ recipe = _table(
     sa.Column("name", Words, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("text", Words, nullable=False),
+    *_sealed_by(),
 )
 
 plan = _table(
     "plan",
     sa.Column("sha256", _Sha256, primary_key=True),
     sa.Column("json", Words, nullable=False),
+    *_sealed_by(),
 )
 
 package = _table(
     "package",
     sa.Column("sha256", _Sha256, primary_key=True),
     sa.Column("name", Words, nullable=False),
+    *_sealed_by(),
 )
 """`name` is the first one; the name at the time is `attempt_opened.package_name`."""
 
@@ -121,11 +136,12 @@ package_file = _table(
     sa.Column("path", Words, primary_key=True),
     sa.Column("sha256", _Sha256, nullable=False),
     sa.Column("length_bytes", sa.BigInteger, nullable=False),
+    *_sealed_by(),
 )
 
 # --- units ------------------------------------------------------------------------------------
 
-unit = _table("unit", sa.Column("id", _Key, primary_key=True))
+unit = _table("unit", sa.Column("id", _Key, primary_key=True), *_sealed_by())
 
 unit_identifier = _table(
     "unit_identifier",
@@ -136,6 +152,7 @@ unit_identifier = _table(
     sa.Column("source", Words, nullable=False),
     _attempt_id(primary_key=False, index=True),
     sa.Column("seen_utc_us", sa.BigInteger, nullable=False),
+    _seq(),
     sa.UniqueConstraint("unit_id", "kind", "value", "source"),
     sa.Index(None, "kind", "value"),
 )
@@ -161,6 +178,7 @@ attempt_opened = _table(
     sa.Column("package_sha256", _Sha256, sa.ForeignKey("package.sha256"), index=True),
     sa.Column("package_name", Words),
     sa.Column("plan_sha256", _Sha256, sa.ForeignKey("plan.sha256")),
+    _seq(),
     sa.Index(None, "slot", "started_utc_us"),
 )
 
@@ -181,6 +199,7 @@ attempt_closed = _table(
     *_unit_columns(),
     sa.Column("firmware_after", Words, index=True),
     sa.Column("final_mode", _enum(Mode, "final_mode", closed=False), nullable=False),
+    _seq(),
     sa.CheckConstraint(f"(failure_code IS NULL) = ({_GOOD})", name="failure_unless_good"),
     sa.CheckConstraint(
         "(failure_code IS NULL) = (failure_headline IS NULL)"
@@ -202,6 +221,7 @@ reading = _table(
     _attempt_id(),
     sa.Column("name", Words, primary_key=True),
     sa.Column("value", Words, nullable=False),
+    _seq(),
 )
 """Facts read from the module by name, e.g. `firmware.after`; families add names, not columns."""
 
@@ -215,6 +235,7 @@ step = _table(
     sa.Column("retries", sa.Integer, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("detail", Words, nullable=False),
+    _seq(),
 )
 
 image_sent = _table(
@@ -224,6 +245,7 @@ image_sent = _table(
     sa.Column("name", Words, nullable=False),
     sa.Column("sha256_sent", _Sha256, nullable=False),
     sa.Column("length_bytes", sa.BigInteger, nullable=False),
+    _seq(),
 )
 
 evidence = _table(
@@ -233,6 +255,7 @@ evidence = _table(
     sa.Column("sha256", _Sha256, nullable=False),
     sa.Column("length_bytes", sa.BigInteger, nullable=False),
     sa.Column("stored_bytes", sa.BigInteger, nullable=False),
+    _seq(),
 )
 """Files kept beside the database, by the digest of their bytes; `kind`: `transcript`, `efs2`."""
 
@@ -249,6 +272,31 @@ station_event = _table(
     sa.Column("peer_user", Words),
     sa.Column("slot", Words),
     sa.Column("detail", Words, nullable=False),
+    _seq(),
     sa.Index(None, "station", "kind", "utc_us"),
 )
 """What people did to the line, and when the engine began and ended; `detail` is JSON."""
+
+# --- tamper evidence --------------------------------------------------------------------------
+
+chain = _table(
+    "chain",
+    sa.Column("station", Words, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("row_digests", sa.LargeBinary, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+)
+"""One link for each transaction that wrote rows; see `station.seal.chain`."""
+
+checkpoint = _table(
+    "checkpoint",
+    sa.Column("station", Words, primary_key=True),
+    sa.Column("chain_seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("chain_hash", sa.String(64), nullable=False),
+    sa.Column("utc_us", sa.BigInteger, nullable=False),
+    sa.Column("reason", Words, nullable=False),
+    sa.Column("public_key", sa.String(64), nullable=False),
+    sa.Column("signature", sa.String(128), nullable=False),
+    _seq(),
+)
+"""What the station has signed: its chain up to that link. In hex digits."""

@@ -6,26 +6,28 @@ import sqlalchemy as sa
 
 from station.errors import ResultSetAside
 from station.store import schema
-from station.store.inserts import insert_attempt, insert_names, insert_rows, insert_verdict
+from station.store.batch import Batch
+from station.store.inserts import insert_attempt, insert_names, insert_verdict
 from station.store.pending import Result
 from station.store.rows import Row, closed_row, image_row, opened_row, step_row
 
 
-def insert_missing(connection: sa.Connection, result: Result) -> None:
+def insert_missing(batch: Batch, result: Result) -> None:
     """Within one transaction. Raises ResultSetAside if the record has another truth."""
     opened, closed = result.record.opened, result.record.closed
+    connection = batch.connection
     attempt_id = result.attempt_id
     if closed is None:
         raise ResultSetAside(f"attempt {attempt_id} has no verdict")
     if _is_missing(connection, schema.attempt_opened, opened_row(opened, None)):
-        insert_attempt(connection, opened)
+        insert_attempt(batch, opened)
     steps = [step_row(attempt_id, step) for step in result.record.steps]
     images = [image_row(attempt_id, n, image) for n, image in enumerate(result.record.images, 1)]
     for table, rows in ((schema.step, steps), (schema.image_sent, images)):
-        insert_rows(connection, table, [r for r in rows if _is_missing(connection, table, r)])
-    insert_names(connection, attempt_id, result.names, seen_utc_us=closed.ended_utc_us)
+        batch.insert(table, [r for r in rows if _is_missing(connection, table, r)])
+    insert_names(batch, attempt_id, result.names, seen_utc_us=closed.ended_utc_us)
     if _is_missing(connection, schema.attempt_closed, closed_row(closed, None)):
-        insert_verdict(connection, closed)
+        insert_verdict(batch, closed)
 
 
 def _is_missing(connection: sa.Connection, table: sa.Table, row: Row) -> bool:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from station.model import Identifier, IdKind, Unit
 from station.store import schema
+from station.store.batch import Batch
 from station.store.ids import new_id
 from station.store.schema import words
 
@@ -39,8 +40,9 @@ def identifies(kind: IdKind, value: str) -> bool:
     return kind in _STRENGTH and bool(value.strip("0 "))
 
 
-def resolve(connection: sa.Connection, identifiers: Iterable[Identifier]) -> str | None:
-    """The id of the unit with these names: known, or new; None if nothing identifies it."""
+def resolve(batch: Batch, identifiers: Iterable[Identifier], station: str) -> str | None:
+    """The id of the unit with these names: known, or new here; None if nothing identifies it."""
+    connection = batch.connection
     names = _identifying((name.kind, name.value) for name in identifiers)
     if not names:
         return None
@@ -49,7 +51,7 @@ def resolve(connection: sa.Connection, identifiers: Iterable[Identifier]) -> str
             if _agree(_known_names(connection, unit_id), names):
                 return unit_id
     unit_id = new_id()
-    connection.execute(sa.insert(schema.unit), {"id": unit_id})
+    batch.insert(schema.unit, [{"id": unit_id, "station": station}])
     return unit_id
 
 
@@ -68,7 +70,7 @@ def may_be(connection: sa.Connection, unit_id: str, identifiers: Iterable[Identi
 
 
 def record_names(
-    connection: sa.Connection,
+    batch: Batch,
     unit_id: str,
     identifiers: Iterable[Identifier],
     attempt_id: str,
@@ -77,7 +79,7 @@ def record_names(
 ) -> None:
     """Append the names which the unit was not yet seen under from that source."""
     table = schema.unit_identifier
-    rows = connection.execute(
+    rows = batch.connection.execute(
         sa.select(table.c.kind, table.c.value, table.c.source).where(table.c.unit_id == unit_id)
     )
     seen = {tuple(row) for row in rows}
@@ -88,7 +90,7 @@ def record_names(
             continue
         row = dict(zip(("kind", "value", "source"), key, strict=True))
         row |= {"id": new_id(), "unit_id": unit_id, "attempt_id": attempt_id}
-        connection.execute(sa.insert(table), {**row, "seen_utc_us": seen_utc_us})
+        batch.insert(table, [{**row, "seen_utc_us": seen_utc_us}])
         seen.add(key)
 
 

@@ -31,13 +31,15 @@ from station.model import (
     StepRecord,
     Unit,
 )
-from station.store import counts, events, ids, queries, schema, unfinished
+from station.seal.checkpoint import Checkpoint
+from station.seal.keys import PrivateKey
+from station.store import counts, events, ids, queries, schema, signing, unfinished
+from station.store.batch import Batch, batch_of
 from station.store.database import database_errors, writer_engine
 from station.store.examine import newest_key, newest_utc_us, require_whole
 from station.store.inserts import (
     insert_attempt,
     insert_names,
-    insert_rows,
     insert_verdict,
     interrupted_row,
     open_attempts,
@@ -113,32 +115,31 @@ class Store:
     async def open_attempt(self, opened: AttemptOpened, steps: Sequence[StepRecord] = ()) -> None:
         """Commit an attempt with the steps so far, before the module is changed."""
 
-        def work(connection: sa.Connection) -> None:
-            insert_attempt(connection, opened)
-            insert_rows(connection, schema.step, [step_row(opened.attempt_id, s) for s in steps])
+        def work(batch: Batch) -> None:
+            insert_attempt(batch, opened)
+            batch.insert(schema.step, [step_row(opened.attempt_id, step) for step in steps])
 
         await self._commit(work)
 
     async def add_step(self, attempt_id: str, step: StepRecord) -> None:
-        await self._commit(lambda c: insert_rows(c, schema.step, [step_row(attempt_id, step)]))
+        await self._commit(lambda batch: batch.insert(schema.step, [step_row(attempt_id, step)]))
 
     async def add_image(self, attempt_id: str, ordinal: int, image: ImageSent) -> None:
         row = image_row(attempt_id, ordinal, image)
-        await self._commit(lambda c: insert_rows(c, schema.image_sent, [row]))
+        await self._commit(lambda batch: batch.insert(schema.image_sent, [row]))
 
     async def add_identifiers(self, attempt_id: str, identifiers: Iterable[Identifier]) -> None:
         """Commit names read during the attempt. They belong to its unit; an attempt opened
         without one finds or makes a unit by them."""
         names, seen_us = tuple(identifiers), self._clock()
-        await self._commit(lambda c: insert_names(c, attempt_id, names, seen_utc_us=seen_us))
+        await self._commit(lambda b: insert_names(b, attempt_id, names, seen_utc_us=seen_us))
 
     async def close_attempt(self, closed: AttemptClosed, steps: Sequence[StepRecord] = ()) -> None:
         """Commit the verdict and the steps not yet added; only then may it be shown."""
 
-        def work(connection: sa.Connection) -> None:
-            rows = [step_row(closed.attempt_id, step) for step in steps]
-            insert_rows(connection, schema.step, rows)
-            insert_verdict(connection, closed)
+        def work(batch: Batch) -> None:
+            batch.insert(schema.step, [step_row(closed.attempt_id, step) for step in steps])
+            insert_verdict(batch, closed)
 
         with trio.CancelScope(shield=True):
             await self._commit(work)
@@ -159,23 +160,34 @@ class Store:
         """
         now_us = self._clock()
 
-        def work(connection: sa.Connection) -> tuple[str, ...]:
+        def work(batch: Batch) -> tuple[str, ...]:
             waiting = self.waiting.attempts
-            found = open_attempts(connection, station, slots)
+            found = open_attempts(batch.connection, station, slots)
             left_open = [row for row in found if row["id"] not in waiting]
             for row in left_open:
-                insert_rows(
-                    connection, schema.attempt_closed, [interrupted_row(connection, row, now_us)]
-                )
+                verdict = interrupted_row(batch.connection, row, now_us)
+                batch.insert(schema.attempt_closed, [verdict])
                 if kept := evidence(row["id"]):
-                    insert_rows(connection, schema.evidence, [evidence_row(row["id"], kept)])
+                    batch.insert(schema.evidence, [evidence_row(row["id"], kept)])
             return tuple(row["id"] for row in left_open)
 
         return await self._commit(work)
 
     async def add_event(self, event: StationEvent) -> None:
         """Commit what a person did to the line, or that the engine began or ended."""
-        await self._commit(lambda c: insert_rows(c, schema.station_event, [event_row(event)]))
+        await self._commit(lambda batch: batch.insert(schema.station_event, [event_row(event)]))
+
+    async def sign(self, station: str, key: PrivateKey, reason: str) -> Checkpoint | None:
+        """Sign the station's chain as far as it goes and commit that; None if nothing was added
+        since it was signed last."""
+        now_us = self._clock()
+        return await self._commit(
+            lambda batch: signing.sign(batch, station, key, reason=reason, now_us=now_us)
+        )
+
+    async def unsigned_links(self, station: str) -> int:
+        """How many were added to the station's chain since it was signed last."""
+        return await self._ask(lambda: signing.unsigned_links(self._url, station))
 
     async def ping(self) -> None:
         """Return once the writer has held the write lock, having written nothing."""
@@ -203,8 +215,8 @@ class Store:
         """Raises DatabaseError; ResultSetAside for what this database will never take."""
         ids.after(result.attempt_id)
         try:
-            with self._writing() as connection:
-                insert_missing(connection, result)
+            with self._writing() as batch:
+                insert_missing(batch, result)
         except DatabaseError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise ResultSetAside(error.cause) from error
@@ -272,20 +284,20 @@ class Store:
             self.damaged = error.cause
             raise
 
-    async def _commit(self, work: Callable[[sa.Connection], T]) -> T:
+    async def _commit(self, work: Callable[[Batch], T]) -> T:
         def transaction_blocking() -> T:
-            with self._writing() as connection:
-                return work(connection)
+            with self._writing() as batch:
+                return work(batch)
 
         return await trio.to_thread.run_sync(transaction_blocking, limiter=self._limiter)
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def _writing(self) -> Iterator[Batch]:
         """A transaction; none in a record that is damaged. Raises DatabaseError."""
         if self.damaged is not None:
             raise RecordDamaged(self.damaged)
-        with self._noting_trouble(), self._engine.begin() as connection:
-            yield connection
+        with self._noting_trouble(), batch_of(self._engine) as batch:
+            yield batch
 
     @contextmanager
     def _noting_trouble(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import trio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.dialects import sqlite
 
 from station.errors import Nak
@@ -30,6 +31,7 @@ from station.model import (
     Unit,
     VerifyKind,
 )
+from station.seal.keys import PrivateKey
 from station.store.database import sqlite_path
 from station.store.ids import new_id
 from station.store.writer import Store, open_store
@@ -182,3 +184,8 @@ def plan(url: str, query: sa.Executable) -> list[str]:
     assert isinstance(query, sa.Select)
     sql = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
     return [row[-1] for row in rows(url, f"EXPLAIN QUERY PLAN {sql}")]
+
+
+def a_key() -> PrivateKey:
+    """A station's key, another one each time."""
+    return PrivateKey(Ed25519PrivateKey.generate())

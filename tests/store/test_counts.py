@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from station.live import Counts
 from station.model import AttemptOpened, Outcome, Unit
+from station.store.batch import Batch, batch_of
 from station.store.counts import counts_since, question
 from station.store.database import sqlite_url, writer_engine
 from station.store.inserts import insert_attempt, insert_verdict
@@ -35,17 +36,17 @@ def unit_of(tried: Tried) -> Unit:
     return Unit() if tried.unit is None else Unit(imei=f"86426605000{tried.unit:04}")
 
 
-def insert(connection: sa.Connection, station: str, tried: Tried) -> AttemptOpened:
+def insert(batch: Batch, station: str, tried: Tried) -> AttemptOpened:
     opened = attempt(
         station=station,
         unit=unit_of(tried),
         identifiers=(),
         started_utc_us=SINCE_US + tried.after_us,
     )
-    insert_attempt(connection, opened)
+    insert_attempt(batch, opened)
     if tried.outcome is not None:
         closed = verdict(opened) if tried.outcome.is_good else failed(opened)
-        insert_verdict(connection, replace(closed, outcome=tried.outcome, unit=opened.unit))
+        insert_verdict(batch, replace(closed, outcome=tried.outcome, unit=opened.unit))
     return opened
 
 
@@ -94,18 +95,18 @@ def writing(url: str) -> Iterator[sa.Engine]:
     ],
 )
 def test_one_unit(url: str, outcomes: list[Outcome | None], expected: Counts) -> None:
-    with writing(url) as engine, engine.begin() as connection:
+    with writing(url) as engine, batch_of(engine) as batch:
         for after_us, outcome in enumerate(outcomes):
-            insert(connection, "line-1", Tried(1, outcome, after_us))
+            insert(batch, "line-1", Tried(1, outcome, after_us))
     assert counts_since(url, "line-1", SINCE_US) == expected
     assert written(url, lambda store: store.counts_since("line-1", SINCE_US)) == expected
 
 
 def test_a_unit_that_named_itself_only_at_the_end_counts(url: str) -> None:
-    with writing(url) as engine, engine.begin() as connection:
+    with writing(url) as engine, batch_of(engine) as batch:
         opened = attempt(unit=Unit(), identifiers=())
-        insert_attempt(connection, opened)
-        insert_verdict(connection, verdict(opened, unit=Unit(imei="864266050000011")))
+        insert_attempt(batch, opened)
+        insert_verdict(batch, verdict(opened, unit=Unit(imei="864266050000011")))
     assert counts_since(url, "line-1", SINCE_US) == Counts(1, 1, 1)
 
 
@@ -138,9 +139,9 @@ def test_the_record_counts_as_one_counts_by_hand(
 ) -> None:
     url, engine = shared
     station = next(STATIONS)
-    with engine.begin() as connection:
+    with batch_of(engine) as batch:
         for one in tried:
-            insert(connection, station, one)
+            insert(batch, station, one)
     assert counts_since(url, station, SINCE_US) == by_hand(tried)
 
 

@@ -10,6 +10,7 @@ from station.model import Outcome
 from station.store import schema
 from tests.store.samples import (
     IDENTIFY,
+    a_key,
     attempt,
     begun,
     ended,
@@ -31,6 +32,7 @@ def full(url: str) -> str:
     """A database with a row in every table."""
     flashed(url, attempt())
     recorded(url, event())
+    written(url, lambda store: store.sign("line-1", a_key(), "asked"))
     for table in TABLES:
         assert rows(url, f"SELECT * FROM {table}"), table
     return url
@@ -73,7 +75,8 @@ def test_no_replace_by_the_second_key(full: str) -> None:
     _refused(
         full,
         "INSERT OR REPLACE INTO unit_identifier "
-        "SELECT 'new', unit_id, kind, value, source, attempt_id, 0 FROM unit_identifier LIMIT 1",
+        "SELECT 'new', unit_id, kind, value, source, attempt_id, 0, seq "
+        "FROM unit_identifier LIMIT 1",
     )
 
 

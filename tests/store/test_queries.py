@@ -173,7 +173,7 @@ def test_an_unprogrammed_chip_serial_names_nobody(url: str) -> None:
 
 def test_a_reader_cannot_write(url: str) -> None:
     with reader_engine(url).connect() as connection, pytest.raises(Exception, match="readonly"):
-        connection.exec_driver_sql("INSERT INTO unit VALUES ('x')")
+        connection.exec_driver_sql("INSERT INTO unit (id) VALUES ('x')")
 
 
 def test_readers_do_not_wait_for_the_writer(url: str) -> None:

@@ -11,6 +11,7 @@ from station.store import migrate
 from station.store.database import migration_engine, sqlite_url
 from station.store.events import find_events
 from station.store.queries import find_attempts, last_verdict
+from station.store.verify import verify
 from tests.store.samples import event, recorded, rows, stranger
 
 ROWS_0001 = """
@@ -48,25 +49,37 @@ def url_0001(tmp_path: Path) -> str:
     return url
 
 
-def _everything(url: str) -> dict[str, list[tuple[object, ...]]]:
-    tables = [
-        name
-        for (name,) in rows(url, "SELECT name FROM sqlite_master WHERE type = 'table'")
-        if name not in ("alembic_version", "station_event", "evidence")
-    ]
-    return {table: rows(url, f"SELECT * FROM {table}") for table in tables}
+def _everything(url: str, columns: dict[str, list[str]]) -> dict[str, list[tuple[object, ...]]]:
+    def read(table: str, names: list[str]) -> list[tuple[object, ...]]:
+        quoted = ", ".join(f'"{name}"' for name in names)
+        return rows(url, f"SELECT {quoted} FROM {table}")
+
+    return {table: read(table, names) for table, names in columns.items()}
+
+
+def _columns(url: str) -> dict[str, list[str]]:
+    tables = rows(url, "SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {
+        str(table): [str(column[1]) for column in rows(url, f"PRAGMA table_info({table})")]
+        for (table,) in tables
+        if table != "alembic_version"
+    }
 
 
 def test_a_database_of_0001_keeps_its_rows(url_0001: str) -> None:
-    before = _everything(url_0001)
+    columns = _columns(url_0001)
+    before = _everything(url_0001, columns)
     assert len(before) == 11
     assert all(before.values()), before
 
     done = migrate.upgrade(url_0001)
 
-    assert (done.before, done.after) == ("0001", "0003")
-    assert _everything(url_0001) == before
+    assert (done.before, done.after) == ("0001", "0004")
+    assert _everything(url_0001, columns) == before
     assert migrate.drift(url_0001) == []
+    checked = verify(url_0001)
+    assert checked.is_untouched, checked.findings
+    assert checked.rows == sum(map(len, before.values()))
     (record,) = find_attempts(url_0001, imei="864266050000011")
     assert record.closed is not None
     assert record.closed.outcome is Outcome.PASS
@@ -75,11 +88,11 @@ def test_a_database_of_0001_keeps_its_rows(url_0001: str) -> None:
     recorded(url_0001, one)
     assert find_events(url_0001) == [one]
     assert done.backup is not None
-    assert _everything(sqlite_url(done.backup)) == before
+    assert _everything(sqlite_url(done.backup), columns) == before
 
 
 def test_until_then_it_is_refused_with_what_to_do(url_0001: str) -> None:
     for ask in (migrate.check, find_attempts, find_events):
-        with pytest.raises(SchemaOutdated, match="0001, expected 0003") as caught:
+        with pytest.raises(SchemaOutdated, match="0001, expected 0004") as caught:
             ask(url_0001)
         assert "station db upgrade" in caught.value.remedy

@@ -1,0 +1,81 @@
+"""The station's Ed25519 key: made once, where only the station's user can read it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from station.durable import sync_folder
+from station.errors import NoSigningKey
+
+MODE = 0o600
+_MAX_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """`public`: the other half, 64 hex digits."""
+
+    key: Ed25519PrivateKey
+
+    @property
+    def public(self) -> str:
+        return self.key.public_key().public_bytes_raw().hex()
+
+    def sign(self, told: bytes) -> bytes:
+        return self.key.sign(told)
+
+
+def make_key(path: Path) -> PrivateKey:
+    """A new key in a new file. Raises NoSigningKey; never replaces one."""
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except FileExistsError as error:
+        raise NoSigningKey(f"{path} is there already, and a key is never replaced") from error
+    except OSError as error:
+        raise NoSigningKey(f"{path}: {error.strerror}") from error
+    return PrivateKey(key)
+
+
+def load_key(path: Path) -> PrivateKey:
+    """Raises NoSigningKey: it is missing, others can read it, or it is no such key."""
+    try:
+        with path.open("rb") as file:
+            others = os.fstat(file.fileno()).st_mode & 0o077
+            text = file.read(_MAX_BYTES)
+    except OSError as error:
+        raise NoSigningKey(f"{path}: {error.strerror}") from error
+    if others:
+        raise NoSigningKey(f"{path} can be read by others; it must have mode {MODE:o}")
+    try:
+        key = load_pem_private_key(text, password=None)
+    except (ValueError, TypeError) as error:
+        raise NoSigningKey(f"{path} holds no private key") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise NoSigningKey(f"{path} holds a key of another kind than Ed25519")
+    return PrivateKey(key)
+
+
+def is_signed(told: bytes, signature: str, public_key: str) -> bool:
+    """Both in hex digits; whatever they are else is no signature."""
+    try:
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        public.verify(bytes.fromhex(signature), told)
+    except (ValueError, InvalidSignature):
+        return False
+    return True
