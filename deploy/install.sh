@@ -161,6 +161,19 @@ upgrade_record() {
         fail "everything is installed, but not the record: see above, then run this again"
 }
 
+# The station's own name under its record. One that is there is kept: it is on old checkpoints.
+make_key() {
+    local key=/var/lib/station/station.key
+    if [ -e "$key" ]; then
+        say "kept      $key"
+        return
+    fi
+    say "key       $key; its public half, for auditors:"
+    (cd / && setpriv --reuid station --regid station --init-groups \
+        /opt/station/bin/station audit key --config /etc/station/station.yaml) ||
+        say "          not made: see above; the record stays unsigned until there is one"
+}
+
 next_steps() {
     cat <<'END'
 
@@ -185,5 +198,6 @@ else
     give_folders
     reload
     upgrade_record
+    make_key
     next_steps
 fi

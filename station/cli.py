@@ -9,6 +9,7 @@ import typer
 from station import __version__
 from station.commands import (
     audit,
+    audit_seal,
     dash,
     demo,
     doctor,
@@ -334,6 +335,29 @@ def _audit_events(
         audit.events(
             _settings(config), since_utc_us=_since(since), slot=slot, kind=kind, as_json=json
         )
+
+
+@audit_app.command("verify")
+def _audit_verify(
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(help="What the station published, one to a line; default: as the settings."),
+    ] = None,
+    public_key: Annotated[
+        str | None, typer.Option(help="The station's, 64 hex digits; default: its key file.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Is the record what the station wrote? Names the first row that is not."""
+    with station_errors():
+        leave(audit_seal.check(_settings(config), audit_seal.Witness(checkpoints, public_key)))
+
+
+@audit_app.command("key")
+def _audit_key(config: Config = None) -> None:
+    """Make the key that the station signs its record with; prints the public half."""
+    with station_errors():
+        audit_seal.new_key(_settings(config))
 
 
 def _since(text: str | None) -> int | None:

@@ -14,6 +14,7 @@ from station.config import Families, LoadedRecipe, Settings, load_families, load
 from station.engine.backlog import Backlog, results_folder
 from station.engine.evidence import close_interrupted
 from station.engine.lock import own
+from station.engine.notary import notary
 from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
 from station.engine.stop import Stop, obey_signals
@@ -146,11 +147,13 @@ async def _flash(
                 power=backend.power(),
             )
             backlog = Backlog(world)
+            signer = await notary(store, settings)
             await backlog.start()
             backlog.require_empty()
             await close_interrupted(store, settings)
             orders = {slot.name: _order(request, slot.name) for slot in slots}
             tally = await flash_once(world, slots, orders, wait_s=request.wait_s, stop=stop)
+            await signer.sign("stop")
             nursery.cancel_scope.cancel()
         return tally
     finally:

@@ -106,6 +106,19 @@ class LineSection(Strict):
     breaker: BreakerSection | None = BreakerSection()
 
 
+class AuditSection(Strict):
+    """How the station signs its record.
+
+    `key`: the file of its private key; left out, it lies beside the settings as `station.key`.
+    `publish`: a file that each checkpoint is added to, best on another machine; left out, none.
+    `every_links`: the record is signed once it has grown by so many transactions, as well.
+    """
+
+    key: Text | None = None
+    publish: Text | None = None
+    every_links: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
+
+
 class _File(Strict):
     station: StationSection
     database: Annotated[Text, AfterValidator(_database)]
@@ -116,6 +129,7 @@ class _File(Strict):
     evidence: Text | None = None
     tray: TraySection = TraySection()
     line: LineSection = LineSection()
+    audit: AuditSection = AuditSection()
 
 
 class StationFile(_File):
@@ -139,7 +153,7 @@ class Settings:
     `families` is None for the table that comes with the station. `socket` is where the engine
     listens; left out of the file, it lies beside the settings as `station.sock`. `evidence` is the
     folder for transcripts; left out, it lies beside the database, or beside the store if the
-    database is a server's.
+    database is a server's. `key` and `publish` are the files of `audit`.
     """
 
     path: Path
@@ -153,6 +167,9 @@ class Settings:
     evidence: Path = Path("evidence")
     tray: TraySection = field(default_factory=TraySection)
     line: LineSection = field(default_factory=LineSection)
+    audit: AuditSection = field(default_factory=AuditSection)
+    key: Path = Path("station.key")
+    publish: Path | None = None
     hubs: tuple[HubMark, ...] = ()
     slot_map: Path | None = None
 
@@ -217,6 +234,9 @@ def _load(path: Path, read_map: Callable[[Path], SlotMap]) -> Settings:
         evidence=place(read.evidence or str(_beside(database, place(read.store)) / "evidence")),
         tray=read.tray,
         line=read.line,
+        audit=read.audit,
+        key=place(read.audit.key or "station.key"),
+        publish=None if read.audit.publish is None else place(read.audit.publish),
         hubs=mapped.hubs,
         slot_map=slot_map,
     )

@@ -176,6 +176,7 @@ class Desk:
             raise NotNow("the line is being armed; wait until it is")
         self.line.go(LineState.DISARMED)
         await self._note(command, peer, kind="disarmed")
+        self.line.health.signer.shift_ended()
 
     def _refuse_if_stopping(self) -> None:
         if self.line.state is LineState.STOPPING:

@@ -7,6 +7,7 @@ from pathlib import Path
 import trio
 
 from station.engine.backlog import Backlog
+from station.engine.notary import Notary
 from station.engine.ports import PortBoard
 from station.engine.wall_clock import WallClock
 from station.errors import (
@@ -14,6 +15,7 @@ from station.errors import (
     DatabaseError,
     DiskTrouble,
     NoDescriptors,
+    NotPublished,
     PortsUnwatched,
     RecordDamaged,
     ResultSetAside,
@@ -31,7 +33,7 @@ PING_S = 5.0
 STALE_S = 15.0
 """Ports not scanned, or house not looked at, for so long: something hangs."""
 
-_ALARMS_ONLY = frozenset({ResultSetAside, ClockJumped})
+_ALARMS_ONLY = frozenset({ResultSetAside, ClockJumped, NotPublished})
 """Troubles that a person must know and that keep no module from being started."""
 
 SPARE_FILES = 64
@@ -51,6 +53,7 @@ class Health:
     folders: tuple[Path, ...]
     backlog: Backlog
     clock: WallClock
+    signer: Notary
     report: dict[type[StationError], str | None] = field(default_factory=dict)
     looked_s: float = field(default_factory=trio.current_time)
     answered_s: float = field(default_factory=trio.current_time)
@@ -83,6 +86,7 @@ class Health:
         self.note_jump(self.clock.look())
         self.report[NoDescriptors] = _descriptors()
         self.report[PortsUnwatched] = self._ports()
+        self.report[NotPublished] = self.signer.trouble
         self.looked_s = trio.current_time()
         return recorded
 

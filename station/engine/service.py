@@ -16,6 +16,7 @@ from station.engine.evidence import close_interrupted
 from station.engine.feed import Feed
 from station.engine.health import Health
 from station.engine.line import Line
+from station.engine.notary import notary
 from station.engine.notify import Notify
 from station.engine.ports import PortBoard
 from station.engine.server import serve_socket
@@ -95,7 +96,8 @@ async def make_line(world: World, stop: Stop) -> Line:
     slots = [fresh(s.name, SlotState.EMPTY, None, world.clock()) for s in settings.slots]
     feed = Feed(slots, LineView(LineState.DISARMED), world.clock)
     clock = WallClock(world.clock)
-    health = Health(world.store, board, _folders(settings), Backlog(world), clock)
+    signer = await notary(world.store, settings)
+    health = Health(world.store, board, _folders(settings), Backlog(world), clock, signer)
     await health.look()
     health.note_jump(clock.since(await world.store.newest_utc_us()))
     line = Line(world, board, feed, health, stop)
@@ -124,6 +126,8 @@ async def _serve(
 ) -> None:
     settings = world.settings
     line = await make_line(world, stop)
+    signer = line.health.signer
+    await signer.sign("start")
     boot = new_id()
     started = {"software": __version__, "engine": boot}
     await world.store.add_event(world.event("started", started))
@@ -138,6 +142,7 @@ async def _serve(
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(line.run)
+        nursery.start_soon(signer.run)
         desk = Desk(line, hands)
         await nursery.start(partial(serve_socket, settings.socket, hello, desk, line.feed))
         nursery.start_soon(_feed_dog, notify, line)
@@ -152,6 +157,7 @@ async def _serve(
     with suppress(StationError):
         await line.guard.record()
         await world.store.add_event(world.event("stopped", {"engine": boot}))
+        await signer.sign("stop")
 
 
 async def _drain(line: Line, notify: Notify) -> None:

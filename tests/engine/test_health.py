@@ -62,7 +62,8 @@ class _BlindBackend(SimBackend):
 
 async def _health(tmp_path: Path, store: _Store, nursery: trio.Nursery) -> Health:
     board = PortBoard(_BlindBackend(()), ())
-    health = Health(store, board, (tmp_path,), _Nothing(), WallClock(lambda: 0, lambda: 0))  # type: ignore[arg-type] # fakes
+    clock = WallClock(lambda: 0, lambda: 0)
+    health = Health(store, board, (tmp_path,), _Nothing(), clock, _Nothing())  # type: ignore[arg-type] # fakes
 
     async def watch() -> None:
         while True:
