@@ -11,6 +11,10 @@ from station.wire import SlotChanged, Snapshot, parse_message
 AT_WORK = BUSY | {SlotState.SETTLING, SlotState.PROBING, SlotState.RETURNING}
 
 
+LOOKING = frozenset({SlotState.IDENTIFYING, SlotState.PLANNED})
+"""An attempt is on record before it changes the module, not before it looks."""
+
+
 @dataclass
 class Told:
     """The lines of `station line watch --json` in a file that grows."""
@@ -87,7 +91,7 @@ class Told:
             self._since_s[view.slot] = time.monotonic()
         if view.state.is_busy:
             self._worked.add(view.slot)
-        if view.attempt_id is None or view.state is SlotState.IDENTIFYING:
+        if view.attempt_id is None or view.state in LOOKING:
             return
         self.committed[view.attempt_id] = view.slot
         if view.outcome is not None and not view.state.is_busy:
