@@ -5,6 +5,7 @@ python -m tests.powercut --seed 7 --first 11 --cuts 2   some cuts of it, as a fa
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ def main() -> int:
     asked.add_argument("--first", type=int, default=0, help="number of the first cut")
     asked.add_argument("--keep", type=Path, metavar="DIR", help="leave disk and logs there")
     options = asked.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no guest outlives us
     compile_sources()
     with tempfile.TemporaryDirectory(prefix="station-powercut-") as scratch:
         folder = (options.keep or Path(scratch)).absolute()

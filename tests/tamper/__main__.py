@@ -19,6 +19,8 @@ from tests.store.samples import a_key
 from tests.tamper.edits import EDITS, Edit, opened
 from tests.tamper.records import make_record, older
 
+_MEMORY = Path("/dev/shm")  # noqa: S108 - folders of its own are made in it
+
 EDITS_EACH = 10
 """Of copies of one record."""
 
@@ -33,10 +35,10 @@ def main() -> int:
     began_s, kinds, seed = time.monotonic(), Counter[str](), options.seed * 1_000_003
     try:
         for number in range(options.untouched):
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
                 leave_alone(Path(folder), seed + number)
         for number in range(-(-options.edits // EDITS_EACH)):
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
                 kinds += edit_copies(Path(folder), seed + number)
     except Broken as broken:
         say(f"BROKEN: {broken}")

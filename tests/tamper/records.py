@@ -2,8 +2,10 @@
 
 import random
 import sqlite3
+import tempfile
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from station.model import AttemptOpened, Identifier, IdKind, StepOutcome, StepRecord, Unit
@@ -31,8 +33,8 @@ from tests.store.samples import (
 def make_record(path: Path, chance: random.Random, key: PrivateKey) -> list[Checkpoint]:
     """A new record in this file, and beside it a copy of its first half; what was signed of it,
     in order, the last at its end."""
+    path.write_bytes(_empty())
     url = sqlite_url(path)
-    create_if_missing(url)
     signed: list[Checkpoint] = []
 
     async def work(store: Store) -> None:
@@ -49,6 +51,15 @@ def make_record(path: Path, chance: random.Random, key: PrivateKey) -> list[Chec
 
     written(url, work)
     return signed
+
+
+@cache
+def _empty() -> bytes:
+    """A record in which nothing is, as the migrations make it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "station.sqlite"
+        create_if_missing(sqlite_url(path))
+        return path.read_bytes()
 
 
 def older(path: Path) -> Path:
