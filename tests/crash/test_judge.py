@@ -103,7 +103,7 @@ def test_a_record_that_was_left_behind_is_read_with_its_log(tmp_path: Path) -> N
     living, dead = tmp_path / "living.sqlite", tmp_path / "dead.sqlite"
     create_if_missing(sqlite_url(living))
     connection = sqlite3.connect(living)
-    connection.execute("INSERT INTO unit VALUES ('u')")
+    connection.execute("INSERT INTO unit (id) VALUES ('u')")
     connection.commit()
     for suffix in ("", "-wal"):
         shutil.copyfile(f"{living}{suffix}", f"{dead}{suffix}")
