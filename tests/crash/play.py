@@ -13,7 +13,7 @@ from tests.crash.bench import RECIPE, SLOTS, Engine, Line, Tray, tray, until
 from tests.crash.judge import Look
 from tests.crash.record import Attempt, Record, read_record
 from tests.crash.rounds import Act, By, Kill, Round, Totals, step_of
-from tests.holding import Broken, hold, hold_untouched
+from tests.holding import Broken, hold
 from tests.kernel.judge import EC25, flash_after
 
 CLOSING_S = 0.03
@@ -213,7 +213,6 @@ class Play:
         """With no engine alive: everything that must hold at any moment does."""
         look = self._seen()
         judge.check_record(look.record, self.last.record, self._told)
-        hold_untouched(self._database)
         judge.check_evidence(look.record, self.line.settings.evidence)
         judge.check_modules(look, self.last, self.package)
         self.last = look
@@ -222,7 +221,7 @@ class Play:
     def _seen(self) -> Look:
         spools = (self.line.settings.evidence / "open").glob("*.jsonl")
         heard = frozenset(spool.stem for spool in spools if b"\n" in spool.read_bytes())
-        record = read_record(self._database)
+        record = read_record(self.line.folder / "station.sqlite")
         return Look(record, self._tray.modules(), heard)
 
     def _note_cut(self, look: Look) -> None:
@@ -230,10 +229,6 @@ class Play:
         self.totals.cut.update(step_of(a) for name, a in left.items() if name not in self._cut)
         self._cut |= left
         self._spooled |= look.spools & left.keys()
-
-    @property
-    def _database(self) -> Path:
-        return self.line.folder / "station.sqlite"
 
     def _kept(self) -> int:
         return sum(1 for _ in self.line.settings.evidence.glob("*/*.gz"))

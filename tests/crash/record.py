@@ -1,4 +1,5 @@
-"""The record as somebody finds it who comes after the engine: SQLite alone, on a copy.
+"""The record as somebody finds it who comes after the engine: on a copy, by SQLite, and held against
+its chain.
 
 A copy, because whoever opens a database that was left behind replays its log and puts it away; that
 is for the next engine to do.
@@ -8,11 +9,15 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
+
+from station.store.database import sqlite_url
+from station.store.verify import verify
 
 Row = dict[str, Any]
 
@@ -106,11 +111,10 @@ def read_record(database: Path) -> Record:
                 shutil.copyfile(file, copy.with_name(copy.name + suffix))
         if not copy.exists():
             return Record({}, ())
-        connection = sqlite3.connect(copy)
-        try:
-            return _read(connection)
-        finally:
-            connection.close()
+        with closing(sqlite3.connect(copy)) as connection:
+            found = _read(connection)
+        changed = tuple(map(str, verify(sqlite_url(copy)).findings))
+        return replace(found, complaints=found.complaints + changed)
 
 
 def _read(connection: sqlite3.Connection) -> Record:
