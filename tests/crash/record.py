@@ -1,5 +1,5 @@
-"""The record as somebody finds it who comes after the engine: on a copy, by SQLite, and held against
-its chain.
+"""The record as somebody finds it who comes after the engine: a copy, read by SQLite and held
+against its chain.
 
 A copy, because whoever opens a database that was left behind replays its log and puts it away; that
 is for the next engine to do.
