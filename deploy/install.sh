@@ -163,15 +163,16 @@ upgrade_record() {
 
 # The station's own name under its record. One that is there is kept: it is on old checkpoints.
 make_key() {
-    local key=/var/lib/station/station.key
-    if [ -e "$key" ]; then
-        say "kept      $key"
-        return
+    local told
+    say "key       for the record's signature"
+    if told="$(cd / && setpriv --reuid station --regid station --init-groups \
+        /opt/station/bin/station audit key --config /etc/station/station.yaml 2>&1)"; then
+        say "          its public half, for auditors: ${told##*$'\n'}"
+    elif [[ $told == *"never replaced"* ]]; then
+        say "kept      the one that is there"
+    else
+        say "          not made, so the record stays unsigned: $told"
     fi
-    say "key       $key; its public half, for auditors:"
-    (cd / && setpriv --reuid station --regid station --init-groups \
-        /opt/station/bin/station audit key --config /etc/station/station.yaml) ||
-        say "          not made: see above; the record stays unsigned until there is one"
 }
 
 next_steps() {

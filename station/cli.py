@@ -344,13 +344,18 @@ def _audit_verify(
         typer.Option(help="What the station published, one to a line; default: as the settings."),
     ] = None,
     public_key: Annotated[
-        str | None, typer.Option(help="The station's, 64 hex digits; default: its key file.")
+        list[str] | None,
+        typer.Option(help="Trusted, 64 hex digits; again for more. Default: its own, settings."),
     ] = None,
     config: Config = None,
 ) -> None:
     """Is the record what the station wrote? Names the first row that is not."""
     with station_errors():
-        leave(audit_seal.check(_settings(config), audit_seal.Witness(checkpoints, public_key)))
+        leave(
+            audit_seal.check(
+                _settings(config), audit_seal.Witness(checkpoints, tuple(public_key or ()))
+            )
+        )
 
 
 @audit_app.command("key")

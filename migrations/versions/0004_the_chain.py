@@ -86,10 +86,12 @@ def _seal_what_is_there(connection: sa.Connection) -> None:
     tables = {name: sa.Table(name, sa.MetaData(), autoload_with=connection) for name in SEALED}
     chains = _Chains(connection, tables)
     opened = tables["attempt_opened"]
-    for key, station in connection.execute(sa.select(opened.c.id, opened.c.station)).all():
+    attempts = sa.select(opened.c.id, opened.c.station).order_by(opened.c.id)
+    for key, station in connection.execute(attempts).all():
         chains.add(station, _of_attempt(connection, tables, key, station))
     event = tables["station_event"]
-    for key, station in connection.execute(sa.select(event.c.id, event.c.station)).all():
+    events = sa.select(event.c.id, event.c.station).order_by(event.c.id)
+    for key, station in connection.execute(events).all():
         chains.add(station, [("station_event", event.c.id == key, {})])
     _seal_orphans(chains)
 

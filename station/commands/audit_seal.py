@@ -6,9 +6,8 @@ from pathlib import Path
 from station.commands.exits import Exit, complain, say, show
 from station.config import Settings
 from station.errors import NoSigningKey, RecordChanged, UsageError
-from station.seal.checkpoint import Checkpoint
 from station.seal.keys import load_key, make_key
-from station.seal.published import read_published
+from station.seal.published import Published, read_published
 from station.store.verify import Finding, Verified, verify
 
 SHOWN = 20
@@ -16,10 +15,10 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """What is held against the record besides itself. `public_key`: 64 hex digits."""
+    """What is held against the record besides itself. `public_keys`: 64 hex digits each."""
 
     checkpoints: Path | None = None
-    public_key: str | None = None
+    public_keys: tuple[str, ...] = ()
 
 
 def new_key(settings: Settings) -> None:
@@ -34,7 +33,9 @@ def check(settings: Settings, witness: Witness) -> Exit:
     NoCheckpoint, and what a record that cannot be read raises."""
     outside = _outside(settings, witness)
     trusted = _trusted(settings, witness)
-    found = verify(settings.database, outside, trusted)
+    for strange in outside.strange:
+        say(f"passed over: {strange}")
+    found = verify(settings.database, outside.checkpoints, trusted)
     if found.is_untouched:
         show("\n".join(_good(found, trusted)))
         return Exit.GOOD
@@ -45,22 +46,24 @@ def check(settings: Settings, witness: Witness) -> Exit:
     return Exit.VERDICT
 
 
-def _outside(settings: Settings, witness: Witness) -> list[Checkpoint]:
-    if witness.checkpoints is not None:
-        return read_published(witness.checkpoints)
-    published = settings.publish
-    return read_published(published) if published is not None and published.exists() else []
+def _outside(settings: Settings, witness: Witness) -> Published:
+    """A file that is named must be there: whoever changed the record may have taken it away."""
+    named = witness.checkpoints or settings.publish
+    return Published(()) if named is None else read_published(named)
 
 
 def _trusted(settings: Settings, witness: Witness) -> frozenset[str]:
-    if witness.public_key is not None:
-        if not _is_key(witness.public_key):
+    """Those named; else those of the settings and the station's own, if it can be read here."""
+    for key in witness.public_keys:
+        if not _is_key(key):
             raise UsageError("--public-key is not 64 hex digits, as `station audit key` prints it")
-        return frozenset({witness.public_key.lower()})
+    if witness.public_keys:
+        return frozenset(key.lower() for key in witness.public_keys)
     try:
-        return frozenset({load_key(settings.key).public})
-    except NoSigningKey:
-        return frozenset()
+        return frozenset({load_key(settings.key).public, *settings.audit.trusted})
+    except NoSigningKey as error:
+        say(f"{error.code} {error.headline}: {error.cause}")
+        return frozenset(settings.audit.trusted)
 
 
 def _is_key(text: str) -> bool:
@@ -73,12 +76,15 @@ def _is_key(text: str) -> bool:
 def _good(found: Verified, trusted: frozenset[str]) -> list[str]:
     lines = [f"{found.rows} rows in {found.links} links: all as they were written"]
     for station, (seq, hash_) in sorted(found.heads.items()):
-        signed = found.signed.get(station, 0)
-        lines.append(f"{station}: link {seq}, {hash_[:16]}; signed up to link {signed}")
+        signed, seen = found.signed.get(station, 0), found.witnessed.get(station, 0)
+        lines.append(
+            f"{station}: link {seq}, {hash_[:16]}; signed up to link {signed}, "
+            f"kept elsewhere up to link {seen}"
+        )
     if not trusted:
         lines.append("no key is known: name one with --public-key, else signatures prove nothing")
-    elif not found.signed:
-        lines.append("nothing is signed yet: whoever has the file could have made it anew")
+    elif not found.witnessed:
+        lines.append("no checkpoint was kept elsewhere: who has disk and key could make all anew")
     return lines
 
 

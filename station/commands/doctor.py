@@ -19,6 +19,7 @@ from station.commands.checks.modem_manager import modem_manager
 from station.commands.checks.packages import packages, recipes
 from station.commands.checks.record import record
 from station.commands.checks.rights import rights
+from station.commands.checks.signature import signature
 from station.commands.checks.sleep import sleep
 from station.commands.checks.tray import bus_numbers, tray
 from station.commands.checks.ttys import ttys
@@ -30,7 +31,7 @@ from station.transport.topology import read_topology
 CHECKS: tuple[Check, ...] = (
     *(rights, modem_manager, ttys, sleep),
     *(tray, bus_numbers, controllers, usb_memory),
-    *(disks, clock, record, packages, recipes),
+    *(disks, clock, record, signature, packages, recipes),
     *(kernel, libusb, open_files, engine),
 )
 

@@ -109,13 +109,15 @@ class LineSection(Strict):
 class AuditSection(Strict):
     """How the station signs its record.
 
-    `key`: the file of its private key; left out, it lies beside the settings as `station.key`.
+    `key`: the file of its private key; left out, it lies beside the database as `station.key`.
     `publish`: a file that each checkpoint is added to, best on another machine; left out, none.
+    `trusted`: public keys that count besides its own: earlier ones, those of other stations.
     `every_links`: the record is signed once it has grown by so many transactions, as well.
     """
 
     key: Text | None = None
     publish: Text | None = None
+    trusted: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] = ()
     every_links: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
 
 
@@ -235,7 +237,7 @@ def _load(path: Path, read_map: Callable[[Path], SlotMap]) -> Settings:
         tray=read.tray,
         line=read.line,
         audit=read.audit,
-        key=place(read.audit.key or "station.key"),
+        key=place(read.audit.key or str(_beside(database, place(read.store)) / "station.key")),
         publish=None if read.audit.publish is None else place(read.audit.publish),
         hubs=mapped.hubs,
         slot_map=slot_map,

@@ -17,6 +17,7 @@ from station.errors import (
     NoDescriptors,
     NotPublished,
     PortsUnwatched,
+    RecordChanged,
     RecordDamaged,
     ResultSetAside,
     ResultsWaiting,
@@ -33,7 +34,7 @@ PING_S = 5.0
 STALE_S = 15.0
 """Ports not scanned, or house not looked at, for so long: something hangs."""
 
-_ALARMS_ONLY = frozenset({ResultSetAside, ClockJumped, NotPublished})
+_ALARMS_ONLY = frozenset({ResultSetAside, ClockJumped, NotPublished, RecordChanged})
 """Troubles that a person must know and that keep no module from being started."""
 
 SPARE_FILES = 64
@@ -87,6 +88,7 @@ class Health:
         self.report[NoDescriptors] = _descriptors()
         self.report[PortsUnwatched] = self._ports()
         self.report[NotPublished] = self.signer.trouble
+        self.report[RecordChanged] = self.signer.changed
         self.looked_s = trio.current_time()
         return recorded
 

@@ -1,27 +1,32 @@
 """Signs the record while the line runs: at the start, at the end of a shift, when it has grown, and
 when the engine stops. No module waits for it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
 from station.config import Settings
-from station.errors import DatabaseError, NotPublished
+from station.errors import DatabaseError, NoCheckpoint, NotPublished, RecordChanged
 from station.seal.checkpoint import Checkpoint
-from station.seal.keys import PrivateKey, load_key
-from station.seal.published import publish
+from station.seal.keys import PrivateKey, find_key, load_key
+from station.seal.published import last_published, publish
 from station.store.writer import Store
 
 LOOK_S = 60.0
 PUBLISH_S = 10.0
 """A file on another machine may never answer."""
 
+T = TypeVar("T")
+
 
 @dataclass(slots=True)
 class Notary:
-    """Made by `notary`. `trouble`: what keeps checkpoints from where they are published."""
+    """Made by `notary`. `trouble`: what keeps checkpoints from where they are published.
+    `changed`: why the record is not signed any more. `known`: the last that was published."""
 
     store: Store
     station: str
@@ -29,16 +34,22 @@ class Notary:
     publish_to: Path | None
     every_links: int
     trouble: str | None = None
+    changed: str | None = None
+    known: Checkpoint | None = None
     _rung: trio.Event = field(default_factory=trio.Event)
     _due: list[Checkpoint] = field(default_factory=list)
     _limiter: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
 
     async def sign(self, reason: str) -> None:
-        """As far as the record goes; what it meets is in `trouble`, or told by the store."""
+        """As far as the record goes; what it meets is in `trouble` and `changed`, or told by the
+        store."""
         if self.key is None:
             return
         try:
-            made = await self.store.sign(self.station, self.key, reason)
+            made = await self.store.sign(self.station, self.key, reason, self.known)
+        except RecordChanged as error:
+            self.changed = error.cause
+            return
         except DatabaseError:
             return  # the engine knows: nothing else can be recorded, either
         if made is not None and self.publish_to is not None:
@@ -72,28 +83,50 @@ class Notary:
             else:
                 await self.sign_if_grown()
 
+    async def catch_up(self) -> None:
+        """What an engine before this one signed and could not publish is due."""
+        if self.key is None or self.publish_to is None:
+            return
+        self.known = await self._at_the_disk(partial(last_published, self.publish_to, self.station))
+        try:
+            newest = await self.store.newest_checkpoint(self.station)
+        except DatabaseError:
+            return
+        if newest is not None and (self.known is None or self.known.seq < newest.seq):
+            self._due.append(newest)
+
     async def _publish(self) -> None:
         while self._due and self.publish_to is not None:
-            work = partial(publish, self._due[0], self.publish_to)
-            try:
-                with trio.fail_after(PUBLISH_S):
-                    await trio.to_thread.run_sync(
-                        work, limiter=self._limiter, abandon_on_cancel=True
-                    )
-            except NotPublished as error:
-                self.trouble = error.cause
+            await self._at_the_disk(partial(publish, self._due[0], self.publish_to))
+            if self.trouble is not None:
                 return
-            except trio.TooSlowError:
-                self.trouble = f"{self.publish_to} did not answer within {PUBLISH_S:g} s"
-                return
-            self._due.pop(0)
+            self.known = self._due.pop(0)
+
+    async def _at_the_disk(self, work: Callable[[], T]) -> T | None:
+        """In a thread, and no longer than PUBLISH_S; None and `trouble` if it does not work."""
         self.trouble = None
+        try:
+            with trio.fail_after(PUBLISH_S):
+                return await trio.to_thread.run_sync(
+                    work, limiter=self._limiter, abandon_on_cancel=True
+                )
+        except (NotPublished, NoCheckpoint) as error:
+            self.trouble = error.cause
+        except trio.TooSlowError:
+            self.trouble = f"{self.publish_to} did not answer within {PUBLISH_S:g} s"
+        return None
 
 
 async def notary(store: Store, settings: Settings) -> Notary:
-    """Without a key nothing is signed; `station doctor` says so. Raises NoSigningKey for one that
-    cannot be used."""
-    key: PrivateKey | None = None
-    if settings.audit.key is not None or settings.key.exists():
-        key = await trio.to_thread.run_sync(load_key, settings.key)
-    return Notary(store, settings.station.name, key, settings.publish, settings.audit.every_links)
+    """Without a key nothing is signed, which `station doctor` tells. Raises NoSigningKey for one
+    that cannot be used."""
+    load = partial(_key_of, settings)
+    key = await trio.to_thread.run_sync(load)
+    made = Notary(store, settings.station.name, key, settings.publish, settings.audit.every_links)
+    await made.catch_up()
+    return made
+
+
+def _key_of(settings: Settings) -> PrivateKey | None:
+    """One that the settings name must be there."""
+    return find_key(settings.key) if settings.audit.key is None else load_key(settings.key)

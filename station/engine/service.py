@@ -83,6 +83,8 @@ async def run_engine(
                 await _serve(world, stop, notify, hands, linger_s, ready)
             finally:
                 await backlog.last_try()
+                with trio.move_on_after(END_S, shield=True), suppress(StationError):
+                    await (await notary(store, settings)).sign("stop")
                 backlog.require_empty()
     finally:
         shelf.close()
@@ -157,7 +159,6 @@ async def _serve(
     with suppress(StationError):
         await line.guard.record()
         await world.store.add_event(world.event("stopped", {"engine": boot}))
-        await signer.sign("stop")
 
 
 async def _drain(line: Line, notify: Notify) -> None:

@@ -17,8 +17,8 @@ MAX_LINE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`hash`, `public_key` and `signature` in hex digits; `reason`: `shift`, `rows`, `stop` or
-    `asked`."""
+    """`hash`, `public_key` and `signature` in hex digits; `reason`: `start`, `shift`, `rows` or
+    `stop`."""
 
     station: str
     seq: int

@@ -1,10 +1,11 @@
 """The station's Ed25519 key: made once, where only the station's user can read it."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -40,11 +41,16 @@ def make_key(path: Path) -> PrivateKey:
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(path.parent)
+        key_fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+        try:
+            with os.fdopen(key_fd, "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(path.parent)
+        except OSError:
+            path.unlink()  # half a key would never be replaced
+            raise
     except FileExistsError as error:
         raise NoSigningKey(f"{path} is there already, and a key is never replaced") from error
     except OSError as error:
@@ -64,11 +70,19 @@ def load_key(path: Path) -> PrivateKey:
         raise NoSigningKey(f"{path} can be read by others; it must have mode {MODE:o}")
     try:
         key = load_pem_private_key(text, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise NoSigningKey(f"{path} holds no private key") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise NoSigningKey(f"{path} holds a key of another kind than Ed25519")
     return PrivateKey(key)
+
+
+def find_key(path: Path) -> PrivateKey | None:
+    """None if there is no such file. Raises as `load_key`."""
+    with suppress(PermissionError):
+        if not path.exists():
+            return None
+    return load_key(path)
 
 
 def is_signed(told: bytes, signature: str, public_key: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from station.errors import RecordDamaged
 from station.seal import chain
 from station.store import schema
 from station.store.rows import Row
@@ -41,6 +42,7 @@ class Batch:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self._links: dict[str, _Link] = {}
+        self._stations: dict[str, str] = {}
 
     def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
         """Rows that are new, into their table. They name their station or their attempt."""
@@ -61,8 +63,10 @@ class Batch:
 
     def station_of(self, attempt_id: str) -> str:
         """The station on which the attempt was begun. Without one the database refuses the row."""
-        query = sa.select(_opened.c.station).where(_opened.c.id == attempt_id)
-        return self.connection.scalar(query) or ""
+        if attempt_id not in self._stations:
+            query = sa.select(_opened.c.station).where(_opened.c.id == attempt_id)
+            self._stations[attempt_id] = self.connection.scalar(query) or ""
+        return self._stations[attempt_id]
 
     def _sealed(self, table: sa.Table, row: Row) -> Row:
         station = row["station"] if "station" in table.c else self.station_of(row["attempt_id"])
@@ -79,7 +83,7 @@ class Batch:
 
 
 def head(connection: sa.Connection, station: str) -> tuple[int, bytes] | None:
-    """Number and hash of the station's last link; None before the first."""
+    """Number and hash of the station's last link; None before the first. Raises RecordDamaged."""
     table = schema.chain
     row = connection.execute(
         sa.select(table.c.seq, table.c.hash)
@@ -87,7 +91,11 @@ def head(connection: sa.Connection, station: str) -> tuple[int, bytes] | None:
         .order_by(table.c.seq.desc())
         .limit(1)
     ).one_or_none()
-    return None if row is None else (int(row.seq), bytes(row.hash))
+    if row is None:
+        return None
+    if not isinstance(row.seq, int) or not isinstance(row.hash, bytes | memoryview):
+        raise RecordDamaged(f"the last link of {station}'s chain was changed")
+    return row.seq, bytes(row.hash)
 
 
 def as_stored(table: sa.Table, row: Row) -> dict[str, chain.Value]:

@@ -18,6 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 import station
 from station.errors import DatabaseError, NoDatabase, SchemaOutdated, SchemaTooNew
@@ -162,7 +163,10 @@ def _is_empty(url: str) -> bool:
 
 def _revisions(connection: sa.Connection, place: str) -> Revisions:
     expected, known = _known(_migrations())
-    current = MigrationContext.configure(connection).get_current_revision()
+    try:
+        current = MigrationContext.configure(connection).get_current_revision()
+    except CommandError as error:
+        raise DatabaseError(f"{place} says that it is at several revisions at once") from error
     if current is None and sa.inspect(connection).get_table_names():
         raise DatabaseError(f"{place} is a database, but not one of the station's")
     if current is not None and current not in known:

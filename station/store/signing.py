@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from station.errors import RecordChanged
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
 from station.store import schema
@@ -13,14 +14,32 @@ from station.store.rows import Row, Stored
 
 _table = schema.checkpoint
 
+_MOST = 2**63 - 1
+"""No database has a larger number."""
+
 
 def sign(
-    batch: Batch, station: str, key: PrivateKey, *, reason: str, now_us: int
+    batch: Batch,
+    station: str,
+    key: PrivateKey,
+    *,
+    reason: str,
+    now_us: int,
+    known: Checkpoint | None = None,
 ) -> Checkpoint | None:
     """Within one transaction that does nothing else. A checkpoint is a row, so it adds a link
-    itself, which alone is nothing to sign."""
+    itself, which alone is nothing to sign. `known`: the last one that is kept elsewhere.
+
+    Raises RecordChanged where the record does not lead on from what was signed before: no second
+    history gets a signature.
+    """
     last = head(batch.connection, station)
-    if last is None or last[0] <= _signed(batch.connection, station) + 1:
+    newest = newest_checkpoint(batch.connection, station)
+    for earlier in (newest, known):
+        if earlier is not None:
+            _check_leads_on(batch.connection, earlier)
+    signed = -1 if newest is None else newest.seq
+    if last is None or last[0] <= signed + 1:
         return None
     seq, hash_ = last
     made = Checkpoint(station, seq, hash_.hex(), now_us, reason, public_key="").signed(key)
@@ -28,11 +47,24 @@ def sign(
     return made
 
 
+def _check_leads_on(connection: sa.Connection, earlier: Checkpoint) -> None:
+    table = schema.chain
+    hash_ = connection.scalar(
+        sa.select(table.c.hash).where(
+            table.c.station == earlier.station, table.c.seq == min(earlier.seq, _MOST)
+        )
+    )
+    if not isinstance(hash_, bytes | memoryview) or bytes(hash_).hex() != earlier.hash:
+        raise RecordChanged(
+            f"the record of {earlier.station} is not the one that was signed up to link "
+            f"{earlier.seq}; `station audit verify` tells more"
+        )
+
+
 def unsigned_links(url: str, station: str) -> int:
     with reading(url) as connection:
-        last = head(connection, station)
-        signed = max(0, _signed(connection, station))
-    return 0 if last is None else last[0] - signed
+        last, newest = head(connection, station), newest_checkpoint(connection, station)
+    return 0 if last is None else last[0] - (0 if newest is None else newest.seq)
 
 
 def checkpoints(connection: sa.Connection) -> Iterator[Checkpoint]:
@@ -42,11 +74,11 @@ def checkpoints(connection: sa.Connection) -> Iterator[Checkpoint]:
             yield _checkpoint(row)
 
 
-def _signed(connection: sa.Connection, station: str) -> int:
-    """Up to which link the station has signed; below 0 if it never has."""
-    newest = sa.select(sa.func.max(_table.c.chain_seq)).where(_table.c.station == station)
-    signed = connection.scalar(newest)
-    return -1 if signed is None else int(signed)
+def newest_checkpoint(connection: sa.Connection, station: str) -> Checkpoint | None:
+    """The one that reaches furthest."""
+    mine = sa.select(_table).where(_table.c.station == station)
+    row = connection.execute(mine.order_by(_table.c.chain_seq.desc()).limit(1)).mappings().first()
+    return None if row is None else _checkpoint(row)
 
 
 def _row(made: Checkpoint) -> Row:

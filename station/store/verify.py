@@ -1,14 +1,16 @@
 """Is the record what the station wrote? Every row against the chain, the chain against what was
-signed. Reads only; the whole record in one moment, in memory that does not grow with it.
+signed. Reads only; the whole record in one moment, in memory that grows by a byte for each link.
 
 The keys of attempts, units and events are in the order of time, so rows that were written together
 lie close together: they are read side by side, a stretch of keys at a time, and a link is checked
 when all its rows have come by.
 """
 
+import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -17,12 +19,13 @@ from station.seal.checkpoint import Checkpoint
 from station.store import schema
 from station.store.reading import reading
 from station.store.signing import checkpoints
-from station.store.untouched import changed_schema
+from station.store.untouched import changed_schema, damage_within
 
 STRETCH = 2000
 """Attempts read at a time."""
 
 MOST_FINDINGS = 1000
+_SHOWN = 200
 
 _BY_TIME = (
     (schema.unit, "id"),
@@ -41,26 +44,31 @@ parts."""
 _FEW = (schema.recipe, schema.plan, schema.package, schema.package_file, schema.checkpoint)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """What is not as it was written. `seq` 0: it is in no link at all; `what` names the row."""
+    """What is not as it was written. `seq` 0: it is in no link at all; `what` names the row, in
+    printable ASCII."""
 
     station: str
     seq: int
     what: str
     why: str
+    is_row: bool = True
+    """Not the link as such."""
 
 
 @dataclass(slots=True)
 class Verified:
     """`findings`: the first ones by link. `heads`: station -> its last link and that one's hash.
-    `signed`: station -> up to which link a trusted checkpoint reaches."""
+    `signed`: station -> up to which link a trusted checkpoint reaches; `witnessed`: one of those
+    that were kept elsewhere."""
 
     findings: list[Finding]
     rows: int = 0
     links: int = 0
     heads: dict[str, tuple[int, str]] = field(default_factory=dict)
     signed: dict[str, int] = field(default_factory=dict)
+    witnessed: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_untouched(self) -> bool:
@@ -71,58 +79,75 @@ def verify(
     url: str,
     outside: Sequence[Checkpoint] = (),
     trusted: frozenset[str] = frozenset(),
-    looked: Callable[[int], None] = lambda _: None,
 ) -> Verified:
     """`outside`: checkpoints that were kept elsewhere. `trusted`: public keys of the stations.
-    `looked` is told now and then how many rows were. Raises as `reading`."""
+    Raises as `reading`."""
     with reading(url) as connection:
-        check = _Check(connection, looked)
+        _read_any_text(connection)
+        check = _Check(connection)
         check.look()
         check.signatures(outside, trusted)
         return check.told()
 
 
+def _read_any_text(connection: sa.Connection) -> None:
+    """What is no UTF-8 is a finding, not the end of looking."""
+    raw = connection.connection.driver_connection
+    if isinstance(raw, sqlite3.Connection):
+        raw.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+
+
 @dataclass(slots=True)
 class _Pending:
-    """A link whose rows are coming by: their digests and names."""
+    """A link whose rows are coming by: the digests of those that are its own, and the beginnings
+    of those that did not come yet. `strange`: so many others said that they are its own."""
 
-    wanted: int
-    rows: list[tuple[bytes, str]] = field(default_factory=list)
+    left: list[bytes]
+    digests: list[bytes] = field(default_factory=list)
+    strange: int = 0
 
 
 class _Check:
-    def __init__(self, connection: sa.Connection, looked: Callable[[int], None]) -> None:
+    def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self._looked = looked
         self._findings: set[Finding] = set()
         self._links = _Links(connection)
         self._pending: dict[tuple[str, int], _Pending] = {}
         self._seen = {station: bytearray(1 + n) for station, (n, _) in self._links.heads.items()}
         self._signed: dict[str, int] = {}
+        self._witnessed: dict[str, int] = {}
         self._rows = 0
 
     def told(self) -> Verified:
         heads = {station: (seq, hash_.hex()) for station, (seq, hash_) in self._links.heads.items()}
         links = sum(seq for seq, _ in heads.values())
-        return Verified(sorted(self._findings), self._rows, links, heads, self._signed)
+        found = sorted(self._findings, key=lambda f: (f.station, f.seq, not f.is_row, f.what))
+        return Verified(found, self._rows, links, heads, self._signed, self._witnessed)
 
-    def _find(self, station: str, seq: int, what: str, why: str) -> None:
+    def _find(self, station: str, seq: int, what: str, why: str, *, is_row: bool = True) -> None:
         if len(self._findings) < MOST_FINDINGS:
-            self._findings.add(Finding(station, seq, what, why))
+            self._findings.add(Finding(_printable(station), seq, _printable(what), why, is_row))
+
+    def _find_link(self, station: str, seq: int, why: str) -> None:
+        self._find(station, seq, f"link {seq} of the chain", why, is_row=False)
 
     # --- rows and links -----------------------------------------------------------------------
 
     def look(self) -> None:
-        for object_, why in changed_schema(self._connection):
-            self._find("", 0, object_, why)
+        for what, why in (*damage_within(self._connection), *changed_schema(self._connection)):
+            self._find("", 0, what, why)
+        for what in self._links.strange:
+            self._find("", 0, what, "it is the link of no station")
         for station, seq in self._links.gaps():
-            self._find(station, seq, f"link {seq} of the chain", "it is missing")
+            self._find_link(station, seq, "it is missing")
         for table in _FEW:
             self._take(table, self._read(table, sa.true()), {})
         for stretch in _stretches(self._connection):
             self._look_at(stretch)
         for (station, seq), pending in self._pending.items():
-            self._judge(station, seq, pending.rows)
+            if missing := len(pending.left) - pending.strange:
+                self._find_link(station, seq, f"{max(missing, 1)} of its rows are missing")
+            self._see(station, seq)
         self._find_links_without_rows()
 
     def _look_at(self, stretch: "_Stretch") -> None:
@@ -133,7 +158,6 @@ class _Check:
                 rows = list(rows)
                 stations = {str(row["id"]): str(row["station"]) for row in rows}
             self._take(table, rows, stations)
-        self._looked(self._rows)
 
     def _read(
         self, table: sa.Table, which: sa.ColumnElement[bool]
@@ -154,7 +178,7 @@ class _Check:
         names_station = "station" in table.c
         for row in rows:
             self._rows += 1
-            what = f"{name} {' '.join(str(row[part]) for part in key)}"
+            what = f"{name} {' '.join(str(row[part])[:_SHOWN] for part in key)}"
             told = row["station"] if names_station else stations.get(str(row["attempt_id"]))
             seq = row["seq"]
             if not isinstance(told, str) or not isinstance(seq, int) or seq < 1:
@@ -168,83 +192,87 @@ class _Check:
             self._add(told, seq, digest, what)
 
     def _add(self, station: str, seq: int, digest: bytes, what: str) -> None:
+        link = self._links.get(station, seq)
+        if link is None:
+            self._find(station, seq, what, f"there is no link {seq} in the chain")
+            return
+        if self._is_seen(station, seq):
+            self._find(station, seq, what, "it was added to its link later")
+            return
         pending = self._pending.get((station, seq))
         if pending is None:
-            kept = self._links.get(station, seq)
-            if kept is None:
-                self._find(station, seq, what, f"there is no link {seq} in the chain")
-                return
-            pending = _Pending(len(kept.row_digests) // chain.SHORT_BYTES)
-            self._pending[station, seq] = pending
-        pending.rows.append((digest, what))
-        if len(pending.rows) == pending.wanted:
-            self._judge(station, seq, self._pending.pop((station, seq)).rows)
-
-    def _judge(self, station: str, seq: int, rows: Sequence[tuple[bytes, str]]) -> None:
-        """All rows of a link are known."""
-        link, before = self._links.get(station, seq), self._links.before(station, seq)
-        if link is None or before is None:
-            return  # told as a gap
-        seen = self._seen[station]
-        if seq < len(seen):  # behind a gap, which is told
-            if seen[seq]:
-                self._find(station, seq, rows[-1][1], "it was added to its link later")
-            seen[seq] = 1
-        digests = [digest for digest, _ in rows]
-        if chain.link(before, station, seq, digests) == link.hash:
-            if chain.shorts(digests) != link.row_digests:
-                self._find(station, seq, f"link {seq} of the chain", "its row_digests were changed")
-            return
-        left = chain.split(link.row_digests)
-        strange = [what for digest, what in rows if not _taken(left, digest[: chain.SHORT_BYTES])]
-        for what in strange:
+            pending = self._pending[station, seq] = _Pending(chain.split(link.row_digests))
+        short = digest[: chain.SHORT_BYTES]
+        if short not in pending.left:
+            pending.strange += 1
             self._find(station, seq, what, "it is not what was written")
-        if len(left) > len(strange):
-            gone = len(left) - len(strange)
-            self._find(station, seq, f"link {seq} of the chain", f"{gone} of its rows are missing")
-        if not strange and not left:
-            self._find(station, seq, f"link {seq} of the chain", "its hash is not that of its rows")
+            return
+        pending.left.remove(short)
+        pending.digests.append(digest)
+        if not pending.left:
+            self._judge(station, seq, link, pending.digests)
+            del self._pending[station, seq]
+
+    def _judge(self, station: str, seq: int, link: "_Link", digests: Sequence[bytes]) -> None:
+        """All rows of a link are known, by the beginnings of their digests."""
+        self._see(station, seq)
+        before = self._links.before(station, seq)
+        if before is not None and chain.link(before, station, seq, digests) != link.hash:
+            self._find_link(station, seq, "its hash is not that of its rows")
+
+    def _see(self, station: str, seq: int) -> None:
+        if seq < len(self._seen[station]):  # behind a gap, which is told
+            self._seen[station][seq] = 1
+
+    def _is_seen(self, station: str, seq: int) -> bool:
+        return seq < len(self._seen[station]) and bool(self._seen[station][seq])
 
     def _find_links_without_rows(self) -> None:
         for station, seen in self._seen.items():
             at = seen.find(0, 1)
             while at != -1 and len(self._findings) < MOST_FINDINGS:
-                if self._links.get(station, at) is not None:
-                    self._find(station, at, f"link {at} of the chain", "its rows are missing")
+                if at and self._links.get(station, at) is not None:
+                    self._find_link(station, at, "its rows are missing")
                 at = seen.find(0, at + 1)
 
     # --- what was signed ----------------------------------------------------------------------
 
     def signatures(self, outside: Sequence[Checkpoint], trusted: frozenset[str]) -> None:
-        for checkpoint, place in (
-            *((c, "the checkpoint in the record") for c in checkpoints(self._connection)),
-            *((c, "the checkpoint kept elsewhere") for c in outside),
-        ):
-            self._hold(checkpoint, f"{place} of link {checkpoint.seq}", trusted)
+        for checkpoint in checkpoints(self._connection):
+            what = f"the checkpoint in the record of link {checkpoint.seq}"
+            self._hold(checkpoint, what, trusted)
+        for checkpoint in outside:
+            what = f"the checkpoint kept elsewhere of link {checkpoint.seq}"
+            if self._hold(checkpoint, what, trusted):
+                self._witnessed[checkpoint.station] = max(
+                    checkpoint.seq, self._witnessed.get(checkpoint.station, 0)
+                )
 
-    def _hold(self, checkpoint: Checkpoint, what: str, trusted: frozenset[str]) -> None:
+    def _hold(self, checkpoint: Checkpoint, what: str, trusted: frozenset[str]) -> bool:
+        """Whether the record leads to it, and it is signed by a station that is trusted."""
         station, seq = checkpoint.station, checkpoint.seq
         if trusted and checkpoint.public_key not in trusted:
             self._find(station, seq, what, "it was signed with a key that is not trusted")
-            return
+            return False
         if not checkpoint.is_genuine():
             self._find(station, seq, what, "its signature is not that of its key")
-            return
+            return False
         link = self._links.get(station, seq)
         if link is None:
             last, _ = self._links.heads.get(station, (0, b""))
             self._find(station, last + 1, what, f"the record ends at link {last}")
-        elif link.hash.hex() != checkpoint.hash:
+            return False
+        if link.hash.hex() != checkpoint.hash:
             self._find(station, seq, what, "the record has another history than the signed one")
-        elif trusted:
+            return False
+        if trusted:
             self._signed[station] = max(seq, self._signed.get(station, 0))
+        return bool(trusted)
 
 
-def _taken(left: list[bytes], short: bytes) -> bool:
-    if short in left:
-        left.remove(short)
-        return True
-    return False
+def _printable(text: str) -> str:
+    """A row's key may be anything; whoever reads this sits at a terminal."""
+    return ascii(text)[1:-1][:_SHOWN]
 
 
 # --- stretches of keys ------------------------------------------------------------------------
@@ -297,18 +325,22 @@ class _Links:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self._blocks: OrderedDict[tuple[str, int], dict[int, _Link]] = OrderedDict()
-        self._counts: dict[str, int] = {}
         self.heads: dict[str, tuple[int, bytes]] = {}
-        """Station -> how far its chain goes without a gap from 1 on, and the hash there."""
-        table = schema.chain
-        counted = sa.select(table.c.station, sa.func.count()).group_by(table.c.station)
+        """Station -> how many links its chain has, and the hash of the last if there is no gap."""
+        self.strange: list[str] = []
+        """Links whose station is no text."""
+        counted = sa.select(_station, sa.func.count()).group_by(_station)
         for station, count in connection.execute(counted).all():
-            self._counts[station] = count
+            if not isinstance(station, str):
+                self.strange.append(f"chain {station!r}")
+                continue
             self.heads[station] = (count, b"")
             link = self.get(station, count)
             self.heads[station] = (count, link.hash if link else b"")
 
     def get(self, station: str, seq: int) -> _Link | None:
+        if not 1 <= seq <= _MOST or station not in self.heads:
+            return None
         number = seq // self.BLOCK
         block = self._blocks.get((station, number))
         if block is None:
@@ -328,23 +360,27 @@ class _Links:
 
     def gaps(self) -> Iterator[tuple[str, int]]:
         """The first number that is missing of each chain that has a hole."""
-        table = schema.chain
-        for station, count in self._counts.items():
-            mine = table.c.station == station
-            if self._connection.scalar(sa.select(sa.func.max(table.c.seq)).where(mine)) != count:
-                there = set(self._connection.scalars(sa.select(table.c.seq).where(mine)))
-                yield station, next(n for n in range(1, count + 2) if n not in there)
+        for station, (count, _) in self.heads.items():
+            mine = _station == station
+            if self._connection.scalar(sa.select(sa.func.max(_seq)).where(mine)) != count:
+                there = set(self._connection.scalars(sa.select(_seq).where(mine)).all())
+                yield station, min(set(range(1, count + 2)) - there)
 
     def _read(self, station: str, number: int) -> dict[int, _Link]:
-        table = schema.chain
+        first = number * self.BLOCK
         rows = self._connection.execute(
-            sa.select(table.c.seq, table.c.row_digests, table.c.hash).where(
-                table.c.station == station,
-                table.c.seq >= number * self.BLOCK,
-                table.c.seq < (number + 1) * self.BLOCK,
+            sa.select(_seq, schema.chain.c.row_digests, schema.chain.c.hash).where(
+                _station == station, _seq >= first, _seq < first + self.BLOCK
             )
         )
-        return {row.seq: _Link(_bytes(row.row_digests), _bytes(row.hash)) for row in rows}
+        return {seq: _Link(_bytes(digests), _bytes(hash_)) for seq, digests, hash_ in rows.all()}
+
+
+_MOST = 2**62
+"""More links than there can be."""
+
+_station = sa.type_coerce(schema.chain.c.station, sa.types.NullType())
+_seq = sa.type_coerce(schema.chain.c.seq, sa.types.NullType())
 
 
 def _bytes(value: object) -> bytes:

@@ -46,6 +46,7 @@ from station.store.inserts import (
 )
 from station.store.migrate import check
 from station.store.pending import Pending, Result, beside
+from station.store.reading import reading
 from station.store.rows import event_row, evidence_row, image_row, step_row
 from station.store.settle import insert_missing
 from station.store.waiting import Settled, Waiting
@@ -177,13 +178,26 @@ class Store:
         """Commit what a person did to the line, or that the engine began or ended."""
         await self._commit(lambda batch: batch.insert(schema.station_event, [event_row(event)]))
 
-    async def sign(self, station: str, key: PrivateKey, reason: str) -> Checkpoint | None:
+    async def sign(
+        self, station: str, key: PrivateKey, reason: str, known: Checkpoint | None = None
+    ) -> Checkpoint | None:
         """Sign the station's chain as far as it goes and commit that; None if nothing was added
-        since it was signed last."""
+        since it was signed last. Raises as `signing.sign`."""
         now_us = self._clock()
-        return await self._commit(
-            lambda batch: signing.sign(batch, station, key, reason=reason, now_us=now_us)
-        )
+
+        def work(batch: Batch) -> Checkpoint | None:
+            return signing.sign(batch, station, key, reason=reason, now_us=now_us, known=known)
+
+        return await self._commit(work)
+
+    async def newest_checkpoint(self, station: str) -> Checkpoint | None:
+        """The one in the record that reaches furthest."""
+
+        def ask() -> Checkpoint | None:
+            with reading(self._url) as connection:
+                return signing.newest_checkpoint(connection, station)
+
+        return await self._ask(ask)
 
     async def unsigned_links(self, station: str) -> int:
         """How many were added to the station's chain since it was signed last."""

@@ -20,7 +20,7 @@ from station.wire import Disarm
 from tests.engine.line import running
 from tests.engine.tray import make_line
 from tests.mock_time import time_passes
-from tests.store.samples import a_key, attempt, event
+from tests.store.samples import a_key, attempt, event, stranger
 
 pytestmark = pytest.mark.trio
 
@@ -48,7 +48,7 @@ async def test_what_was_signed_is_published_and_holds(url: str, tmp_path: Path) 
         await store.open_attempt(attempt())
         await signer.sign("shift")
         await signer.sign("stop")  # nothing was added since
-    (published,) = read_published(seen)
+    (published,) = read_published(seen).checkpoints
     assert (published.seq, published.reason) == (1, "shift")
     found = verify(url, [published], frozenset({published.public_key}))
     assert found.is_untouched, found.findings
@@ -69,7 +69,7 @@ async def test_a_place_that_cannot_be_written_is_told_and_caught_up(
         seen.parent.mkdir()
         await signer.sign_if_grown()
         assert signer.trouble is None
-    assert [checkpoint.seq for checkpoint in read_published(seen)] == [1, 3]
+    assert [checkpoint.seq for checkpoint in read_published(seen).checkpoints] == [1, 3]
 
 
 async def test_it_is_signed_when_it_has_grown(url: str, tmp_path: Path, tray_clock: object) -> None:
@@ -84,7 +84,51 @@ async def test_it_is_signed_when_it_has_grown(url: str, tmp_path: Path, tray_clo
         await store.add_event(event())
         await until(seen.exists)
         nursery.cancel_scope.cancel()
-    assert [(c.seq, c.reason) for c in read_published(seen)] == [(10, "rows")]
+    assert [(c.seq, c.reason) for c in read_published(seen).checkpoints] == [(10, "rows")]
+
+
+async def test_what_an_engine_before_could_not_publish_is_due(url: str, tmp_path: Path) -> None:
+    seen = tmp_path / "elsewhere" / "checkpoints.jsonl"
+    async with open_store(url) as store:
+        signer = signer_of(store, seen)
+        await store.add_event(event())
+        await signer.sign("stop")
+        seen.parent.mkdir()
+        after = signer_of(store, seen)
+        await after.catch_up()
+        await after.sign("start")  # nothing new to sign
+    assert [c.reason for c in read_published(seen).checkpoints] == ["stop"]
+
+
+async def test_a_second_history_gets_no_signature(url: str, tmp_path: Path) -> None:
+    """Somebody made the whole record anew while no engine ran."""
+    seen = tmp_path / "checkpoints.jsonl"
+    other = sqlite_url(tmp_path / "other.sqlite")
+    create_if_missing(other)
+    changed = []
+    for place in (url, other):
+        async with open_store(place) as store:
+            signer = signer_of(store, seen)
+            await signer.catch_up()
+            for _ in range(3):
+                await store.add_event(event())
+            await signer.sign("stop")
+            changed.append(signer.changed)
+    assert changed[0] is None
+    assert "is not the one that was signed" in str(changed[1])
+    assert len(read_published(seen).checkpoints) == 1
+
+
+async def test_a_checkpoint_from_nowhere_does_not_switch_signing_off(
+    url: str, tmp_path: Path
+) -> None:
+    async with open_store(url) as store:
+        signer = signer_of(store, None)
+        await store.add_event(event())
+        with stranger(url) as db, db:
+            db.execute("INSERT INTO checkpoint VALUES ('line-1',9e18,'','0','x','x','x',1)")
+        await signer.sign("stop")
+    assert signer.changed is not None
 
 
 async def test_without_a_key_nothing_is_signed(url: str, tmp_path: Path) -> None:
@@ -122,7 +166,7 @@ async def test_the_end_of_a_shift_is_signed(tmp_path: Path, tray_clock: object) 
         await run.ask(Disarm())
         await until(seen.exists)
         nursery.cancel_scope.cancel()
-    (published,) = read_published(seen)
+    (published,) = read_published(seen).checkpoints
     assert (published.reason, published.public_key) == ("shift", public)
     assert verify(settings.database, [published], frozenset({public})).is_untouched
 

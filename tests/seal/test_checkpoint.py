@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from station.errors import NoCheckpoint, NoSigningKey, NotPublished
 from station.seal.checkpoint import Checkpoint, parse_line
 from station.seal.keys import load_key, make_key
-from station.seal.published import publish, read_published
+from station.seal.published import last_published, publish, read_published
 from tests.store.samples import a_key
 
 MADE = Checkpoint("line-1", 812, "ab" * 32, 1_790_000_000_123_456, "shift", "").signed(a_key())
@@ -71,16 +71,32 @@ def test_nothing_else_comes_out(line: str) -> None:
         parse_line(line, "here")
 
 
-def test_a_file_grows_and_a_line_that_was_cut_off_is_none(tmp_path: Path) -> None:
+def test_a_file_grows_and_lines_that_are_none_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints.jsonl"
     publish(MADE, path)
-    publish(MADE, path)
     with path.open("a") as file:
-        file.write(MADE.line()[:40])
-    assert read_published(path) == [MADE, MADE]
-    path.write_text(f"{MADE.line()}\nnonsense\n{MADE.line()}\n")
-    with pytest.raises(NoCheckpoint, match=r"checkpoints\.jsonl:2 is not JSON"):
-        read_published(path)
+        file.write(MADE.line()[:40])  # a power cut
+    assert read_published(path).checkpoints == (MADE,)
+    publish(MADE, path)
+    found = read_published(path)
+    assert found.checkpoints == (MADE, MADE)
+    assert len(found.strange) == 1
+    assert "checkpoints.jsonl:2 is not JSON" in found.strange[0]
+
+
+def test_a_last_line_without_an_end_counts(tmp_path: Path) -> None:
+    path = tmp_path / "copied.jsonl"
+    path.write_text(MADE.line())
+    assert read_published(path).checkpoints == (MADE,)
+
+
+def test_the_last_that_was_published_is_that_stations_own(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints.jsonl"
+    assert last_published(path, "line-1") is None
+    later = replace(MADE, seq=900)  # not as it was signed
+    for checkpoint in (MADE, replace(MADE, station="line-2").signed(a_key()), later):
+        publish(checkpoint, path)
+    assert last_published(path, "line-1") == MADE
 
 
 def test_files_that_cannot_be(tmp_path: Path) -> None:

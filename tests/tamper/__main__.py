@@ -10,10 +10,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from station.store.database import sqlite_url
-from station.store.verify import verify
+from station.store.verify import Finding, verify
 from tests.holding import Broken, hold
 from tests.store.samples import a_key
 from tests.tamper.edits import EDITS, Edit, opened
@@ -75,21 +76,18 @@ def edit_copies(folder: Path, seed: int) -> Counter[str]:
         if edit is not None:
             kinds[do.__name__] += 1
             found = verify(sqlite_url(copy), signed, frozenset({key.public}))
-            _judge(edit, [finding.what for finding in found.findings], seed)
+            _judge(edit, found.findings, seed)
     found = verify(sqlite_url(older(path)), signed, frozenset({key.public}))
-    _judge(
-        Edit("an older copy", "checkpoint kept elsewhere"),
-        [finding.what for finding in found.findings],
-        seed,
-    )
+    _judge(Edit("an older copy", "checkpoint kept elsewhere"), found.findings, seed)
     kinds["an_older_copy"] += 1
     return kinds
 
 
-def _judge(edit: Edit, named: list[str], seed: int) -> None:
-    hold(named, f"seed {seed}: {edit.what}: not found")
-    is_named = edit.names is None or any(edit.names in f"{what} " for what in named)
-    hold(is_named, f"seed {seed}: {edit.what}: {edit.names} is not named, but {named}")
+def _judge(edit: Edit, found: Sequence[Finding], seed: int) -> None:
+    hold(found, f"seed {seed}: {edit.what}: not found")
+    named = found[:1] if edit.first else found
+    is_named = edit.names is None or any(edit.names in f"{f.what} {f.why} " for f in named)
+    hold(is_named, f"seed {seed}: {edit.what}: {edit.names} is not named, but {found[:3]}")
 
 
 def say(words: str) -> None:

@@ -1,0 +1,37 @@
+"""Whether the record is signed, and whether that is seen elsewhere."""
+
+import pytest
+
+from station.commands.checks.finding import Grade
+from station.commands.checks.signature import signature
+from station.config import load_settings
+from station.seal.keys import make_key
+from tests.commands.checks.conftest import Machine, found, only
+
+
+def test_without_a_key(machine: Machine) -> None:
+    finding = only(signature, machine)
+    assert (finding.grade, finding.what) == (Grade.WARN, "the record is not signed")
+    assert "station audit key" in finding.remedy
+
+
+def test_a_key_that_others_can_read(machine: Machine) -> None:
+    key = load_settings(machine.config).key
+    make_key(key)
+    key.chmod(0o644)
+    finding = only(signature, machine)
+    assert finding.grade is Grade.BAD
+    assert "can be read by others" in finding.why
+
+
+@pytest.mark.parametrize(
+    ("publish", "grade"),
+    [(None, Grade.WARN), ("gone/seen.jsonl", Grade.BAD), ("seen.jsonl", Grade.OK)],
+)
+def test_where_it_is_published(machine: Machine, publish: str | None, grade: Grade) -> None:
+    make_key(load_settings(machine.config).key)
+    if publish is not None:
+        with machine.config.open("a") as file:
+            file.write(f"audit: {{publish: {publish}}}\n")
+    signed, published = found(signature, machine)
+    assert (signed.grade, published.grade) == (Grade.OK, grade)

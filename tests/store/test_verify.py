@@ -1,0 +1,110 @@
+"""What somebody may do to a record beyond editing rows, one by one; the rest is `tests/tamper`."""
+
+import sqlite3
+
+import pytest
+
+from station.store.database import sqlite_path
+from station.store.queries import find_attempts
+from station.store.verify import Verified, verify
+from tests.store.samples import IMEI, attempt, event, flashed, recorded, stranger
+
+
+@pytest.fixture
+def record(url: str) -> str:
+    flashed(url, attempt())
+    recorded(url, event())
+    assert verify(url).is_untouched
+    return url
+
+
+def changed(url: str, *statements: str, keep_guards: bool = False) -> Verified:
+    """As the attacker: the guards are gone meanwhile, and back afterwards."""
+    with stranger(url) as db, db:
+        guards = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in () if keep_guards else guards:
+            db.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            db.execute(statement)
+        for _, guard in () if keep_guards else guards:
+            db.execute(guard)
+    return verify(url)
+
+
+def first(found: Verified) -> str:
+    return f"{found.findings[0].what}: {found.findings[0].why}"
+
+
+def test_an_index_that_leaves_a_row_out(record: str) -> None:
+    """The rows are all there, and the question is answered as if one were not."""
+    path = sqlite_path(record)
+    name = "ix_unit_identifier_kind_value"
+    sql = f"SELECT sql FROM sqlite_master WHERE name = '{name}'"
+    assert len(find_attempts(record, imei=IMEI)) == 1
+
+    def rewrite(more: str) -> None:
+        db = sqlite3.connect(path or "")
+        (was,) = db.execute(sql).fetchone()
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(f"UPDATE sqlite_master SET sql = ? WHERE name = '{name}'", [more or plain])
+        db.commit()
+        db.close()
+        assert was
+
+    with stranger(record) as db:
+        (plain,) = db.execute(sql).fetchone()
+    rewrite(f"{plain} WHERE value <> '{IMEI}'")
+    db = sqlite3.connect(path or "")
+    db.execute(f"REINDEX {name}")
+    db.commit()
+    db.close()
+    rewrite("")
+    assert find_attempts(record, imei=IMEI) == []
+    found = verify(record)
+    assert name in first(found)
+
+
+def test_a_guard_that_swallows_rows_under_a_name_like_sqlites(record: str) -> None:
+    trigger = (
+        "CREATE TRIGGER sqliteXstat_evil BEFORE INSERT ON attempt_closed"
+        " WHEN NEW.outcome = 'FAIL' BEGIN SELECT RAISE(IGNORE); END"
+    )
+    found = changed(record, trigger, keep_guards=True)
+    assert first(found) == "trigger sqliteXstat_evil: it is none of the station's"
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE step SET detail = CAST(x'ff' AS TEXT) WHERE ordinal = 1", "step "),
+        ("UPDATE step SET seq = 9223372036854775807 WHERE ordinal = 1", "link 1 "),
+        ("UPDATE step SET seq = 'x' WHERE ordinal = 1", "step "),
+        ("INSERT INTO chain VALUES (x'00', 1, x'', x'')", "chain b'"),
+        ("INSERT INTO chain VALUES ('line-1', 99, x'', x'')", "link "),
+        ("INSERT INTO chain VALUES ('line-9', 1, x'', x'')", "link 1 "),
+        ("UPDATE chain SET hash = 'text' WHERE seq = 1", "link 1 "),
+        ("UPDATE attempt_opened SET station = 'line-2'", "attempt_opened "),
+        ("INSERT INTO reading SELECT attempt_id, 'a', 'v', seq FROM attempt_closed", "reading "),
+        ("INSERT INTO reading SELECT attempt_id, 'zz', 'v', seq FROM attempt_closed", "reading "),
+    ],
+)
+def test_values_that_no_station_writes(record: str, statement: str, named: str) -> None:
+    found = changed(record, statement)
+    assert not found.is_untouched
+    assert any(f.what.startswith(named) for f in found.findings), found.findings
+
+
+def test_an_added_row_is_the_first_that_is_named(record: str) -> None:
+    for name in ("a", "zz"):
+        sql = f"INSERT INTO reading SELECT attempt_id, '{name}', 'v', seq FROM attempt_closed"
+        assert first(changed(record, sql)).startswith("reading ")
+
+
+def test_what_is_named_is_printable(record: str) -> None:
+    sql = "INSERT INTO reading SELECT attempt_id, ?, 'v', seq FROM attempt_closed"
+    with stranger(record) as db, db:
+        db.execute(sql, ["x\x1b[2J\nall as they were written" + "y" * 5000])
+    (what,) = {f.what for f in verify(record).findings}
+    assert what.isascii()
+    assert what.isprintable()
+    assert len(what) <= 200
