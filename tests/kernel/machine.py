@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from tests.kernel import initrd
 
@@ -30,6 +31,7 @@ PACKAGES = (*_TOOLS.values(), "linux-image-amd64")
 _GUEST = Path(__file__).with_name("guest.sh")
 _MEMORY = "3G"
 _KILLED = 124
+_LOOK_S = 0.5
 
 
 def shown(text: str) -> None:
@@ -146,11 +148,18 @@ def _turn() -> Iterator[None]:
             held.enter_context(Path(tempfile.gettempdir(), f"station-kernel-{n}.lock").open("w"))
             for n in range(2)
         ]
-        try:
-            fcntl.flock(lanes[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            fcntl.flock(lanes[1], fcntl.LOCK_EX)
+        while not any(map(_is_free, lanes)):
+            time.sleep(_LOOK_S)  # the kernel waits for one lock, not for the first of two
         yield
+
+
+def _is_free(lane: TextIO) -> bool:
+    """And it is ours now."""
+    try:
+        fcntl.flock(lane, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _share(tag: str, folder: Path, more: str) -> Iterator[str]:
