@@ -15,20 +15,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from station.commands.call import call
 from station.commands.demo_files import write_demo_files
 from station.dashboard.picture import Picture
 from station.live import SlotState
 from station.wire import Watch
 from tests.commands.test_cli import environment, station
+from tests.own_ports import own_ports
 
 DEADLINE_S = 90.0
 RECIPE = "ec25-demo"
 
 
 def files(folder: Path, slots: int) -> Path:
-    """The settings of a line with small packages."""
-    return write_demo_files(folder, [f"A{number}" for number in range(1, slots + 1)], size_mb=2)
+    """The settings of a line with small packages, on ports that no other test has."""
+    names = [f"A{number}" for number in range(1, slots + 1)]
+    config = write_demo_files(folder, names, size_mb=2)
+    places = {name: {"ports": own_ports(number)} for number, name in enumerate(names, start=1)}
+    settings = yaml.safe_load(config.read_text()) | {"slots": places}
+    config.write_text(yaml.safe_dump(settings, sort_keys=False))
+    return config
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 Everything is a process of its own and is asked from outside, by a socket or by its files.
 """
 
-import os
 import re
 import shutil
 import signal
@@ -28,6 +27,7 @@ from station.wire import Status
 from tests.crash import engine
 from tests.holding import Broken
 from tests.kernel.programs import Forked, forked
+from tests.own_ports import own_ports
 
 SLOTS = ("A1", "A2", "A3", "A4")
 RECIPE = "ec25-demo"
@@ -60,17 +60,11 @@ def make_stock(folder: Path) -> Path:
     """Settings, packages, recipes and an empty record: copied for each round."""
     config = write_demo_files(folder, list(SLOTS), SIZE_MB)
     settings = yaml.safe_load(config.read_text())
-    settings["slots"] = {name: {"ports": _ports(n)} for n, name in enumerate(SLOTS, start=1)}
+    settings["slots"] = {name: {"ports": own_ports(n)} for n, name in enumerate(SLOTS, start=1)}
     settings["line"] |= {"put_back_s": 3, "slot_failures": None}
     config.write_text(yaml.safe_dump(settings, sort_keys=False))
     create_if_missing(load_settings(config).database)
     return folder
-
-
-def _ports(number: int) -> list[str]:
-    """An engine locks its ports on the whole machine: those of this process are nobody else's."""
-    high, low = divmod(os.getpid(), 255)
-    return [f"{bus}-{number}.{high % 255 + 1}.{low + 1}" for bus in (1, 2)]
 
 
 # --- modules ----------------------------------------------------------------------------------

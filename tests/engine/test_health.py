@@ -43,7 +43,7 @@ class _Store:
 class _Nothing:
     """No results wait."""
 
-    trouble = aside = None
+    trouble = aside = changed = None
 
     async def catch_up(self) -> tuple[()]:
         return ()
