@@ -54,14 +54,11 @@ class Machine:
     """One boot. `share` is a folder that guest and host both write: `command` goes in; `exit`,
     `dmesg`, `console` and whatever the tests leave come out. `more`: arguments of QEMU for devices
     of its own; `say` takes what the console says. `processors`: one if another guest runs beside
-    it. Of two, one spins for locks whose holder waits for a processor of this machine.
-    `trusts_tsc`: else the kernel takes QEMU's time stamp counter for unstable, and every look at
-    the clock is a call."""
+    it. Of two, one spins for locks whose holder waits for a processor of this machine."""
 
     share: Path
     more: tuple[str, ...] = ()
     processors: int = 2
-    trusts_tsc: bool = True
     say: Callable[[str], None] = shown
 
     def run(self, command: str, *, limit_s: float) -> int:
@@ -130,7 +127,7 @@ class Machine:
             *("-smp", str(self.processors)),
             *("-display", "none", "-serial", "stdio"),
             *("-kernel", str(image), "-initrd", str(archive)),
-            *("-append", " ".join(self._words())),
+            *("-append", "console=ttyS0 quiet loglevel=3 panic=-1 station.rig tsc=reliable"),
             *("-device", "virtio-rng-pci"),
             *_share("root", Path("/"), ",readonly=on"),
             *_share("rig", self.share, ""),
@@ -141,11 +138,6 @@ class Machine:
             *("-device", "qemu-xhci,id=xhci,p2=8,p3=8"),
             *self.more,
         ]
-
-    def _words(self) -> tuple[str, ...]:
-        """What the kernel is told."""
-        clock = ("tsc=reliable",) if self.trusts_tsc else ()
-        return ("console=ttyS0", "quiet", "loglevel=3", "panic=-1", "station.rig", *clock)
 
 
 @contextmanager

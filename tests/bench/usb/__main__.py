@@ -1,6 +1,5 @@
 """Boots the guest, and in it measures and prints the table."""
 
-import argparse
 import os
 import statistics
 import sys
@@ -97,20 +96,14 @@ def say(text: str) -> None:
 
 
 def main() -> int:
-    asked = argparse.ArgumentParser(prog="python -m tests.bench.usb", description=__doc__)
-    asked.add_argument("mb", type=int, nargs="?", default=26, help="size of the image")
-    asked.add_argument(
-        "--dear-clock", action="store_true", help="a guest that does not trust QEMU's TSC"
-    )
-    options = asked.parse_args()
+    size_mb = int(sys.argv[1]) if len(sys.argv) > 1 else 26
     if IN_GUEST:
-        measure(options.mb)
+        measure(size_mb)
         return 0
     with tempfile.TemporaryDirectory(prefix="station-bench-") as share:
-        command = f"cd {REPOSITORY} && {sys.executable} -m tests.bench.usb {options.mb}"
-        machine = Machine(Path(share), trusts_tsc=not options.dear_clock)
+        command = f"cd {REPOSITORY} && {sys.executable} -m tests.bench.usb {size_mb}"
         try:
-            return machine.run(command, limit_s=LIMIT_S)
+            return Machine(Path(share)).run(command, limit_s=LIMIT_S)
         except Missing as missing:
             say(f"tests.bench.usb: {missing}")
             return 2
