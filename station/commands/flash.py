@@ -154,6 +154,8 @@ async def _flash(
             orders = {slot.name: _order(request, slot.name) for slot in slots}
             tally = await flash_once(world, slots, orders, wait_s=request.wait_s, stop=stop)
             await signer.sign("stop")
+            for trouble in signer.troubles():
+                complain(trouble)
             nursery.cancel_scope.cancel()
         return tally
     finally:

@@ -10,7 +10,13 @@ from typing import TypeVar
 import trio
 
 from station.config import Settings
-from station.errors import DatabaseError, NoCheckpoint, NotPublished, RecordChanged
+from station.errors import (
+    DatabaseError,
+    NoCheckpoint,
+    NotPublished,
+    RecordChanged,
+    StationError,
+)
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey, find_key, load_key
 from station.seal.published import last_published, publish
@@ -68,6 +74,15 @@ class Notary:
             await self.sign("rows")
         else:
             await self._publish()
+
+    def troubles(self) -> list[StationError]:
+        """For people; none of it is a verdict."""
+        found: list[StationError] = []
+        if self.changed is not None:
+            found.append(RecordChanged(self.changed))
+        if self.trouble is not None:
+            found.append(NotPublished(self.trouble))
+        return found
 
     def shift_ended(self) -> None:
         """Sign soon, however little it is."""

@@ -15,6 +15,9 @@ from collections.abc import Iterable, Mapping
 
 FORMAT = 1
 
+MOST_LINKS = 2**62
+"""More than there can be; what a database takes for a number is not much larger."""
+
 START = bytes(32)
 """What the first link of a station follows."""
 

@@ -14,6 +14,7 @@ from station.model import (
     StepRecord,
     Unit,
 )
+from station.seal.checkpoint import Checkpoint
 
 Row = dict[str, Any]
 
@@ -116,6 +117,18 @@ def event_row(event: StationEvent) -> Row:
     }
 
 
+def checkpoint_row(made: Checkpoint) -> Row:
+    return {
+        "station": made.station,
+        "chain_seq": made.seq,
+        "chain_hash": made.hash,
+        "utc_us": made.utc_us,
+        "reason": made.reason,
+        "public_key": made.public_key,
+        "signature": made.signature,
+    }
+
+
 # --- from rows --------------------------------------------------------------------------------
 
 
@@ -204,4 +217,18 @@ def event_of(row: Stored) -> StationEvent:
         peer_user=row["peer_user"],
         slot=row["slot"],
         detail=json.loads(row["detail"]),
+    )
+
+
+def checkpoint_of(row: Stored) -> Checkpoint:
+    """Whatever somebody has put there: values of other types make one that is not genuine."""
+    seq, utc_us = row["chain_seq"], row["utc_us"]
+    return Checkpoint(
+        station=str(row["station"]),
+        seq=seq if isinstance(seq, int) else 0,
+        hash=str(row["chain_hash"]),
+        utc_us=utc_us if isinstance(utc_us, int) else 0,
+        reason=str(row["reason"]),
+        public_key=str(row["public_key"]),
+        signature=str(row["signature"]),
     )

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from station.errors import RecordChanged
+from station.seal.chain import MOST_LINKS
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
 from station.store import schema
 from station.store.batch import Batch, head
 from station.store.reading import reading
-from station.store.rows import Row, Stored
+from station.store.rows import checkpoint_of, checkpoint_row
 
 _table = schema.checkpoint
-
-_MOST = 2**63 - 1
-"""No database has a larger number."""
 
 
 def sign(
@@ -43,7 +41,7 @@ def sign(
         return None
     seq, hash_ = last
     made = Checkpoint(station, seq, hash_.hex(), now_us, reason, public_key="").signed(key)
-    batch.insert(_table, [_row(made)])
+    batch.insert(_table, [checkpoint_row(made)])
     return made
 
 
@@ -51,7 +49,7 @@ def _check_leads_on(connection: sa.Connection, earlier: Checkpoint) -> None:
     table = schema.chain
     hash_ = connection.scalar(
         sa.select(table.c.hash).where(
-            table.c.station == earlier.station, table.c.seq == min(earlier.seq, _MOST)
+            table.c.station == earlier.station, table.c.seq == min(earlier.seq, MOST_LINKS)
         )
     )
     if not isinstance(hash_, bytes | memoryview) or bytes(hash_).hex() != earlier.hash:
@@ -62,45 +60,19 @@ def _check_leads_on(connection: sa.Connection, earlier: Checkpoint) -> None:
 
 
 def unsigned_links(url: str, station: str) -> int:
+    """How many were added to the station's chain since it was signed last."""
     with reading(url) as connection:
         last, newest = head(connection, station), newest_checkpoint(connection, station)
     return 0 if last is None else last[0] - (0 if newest is None else newest.seq)
 
 
 def checkpoints(connection: sa.Connection) -> Iterator[Checkpoint]:
-    """Those in the record. What has values of other types is none; as a row it is found changed."""
-    for row in connection.execute(sa.select(_table)).mappings():
-        if not any(isinstance(value, bytes | float) or value is None for value in row.values()):
-            yield _checkpoint(row)
+    """Those in the record."""
+    yield from map(checkpoint_of, connection.execute(sa.select(_table)).mappings())
 
 
 def newest_checkpoint(connection: sa.Connection, station: str) -> Checkpoint | None:
     """The one that reaches furthest."""
     mine = sa.select(_table).where(_table.c.station == station)
     row = connection.execute(mine.order_by(_table.c.chain_seq.desc()).limit(1)).mappings().first()
-    return None if row is None else _checkpoint(row)
-
-
-def _row(made: Checkpoint) -> Row:
-    return {
-        "station": made.station,
-        "chain_seq": made.seq,
-        "chain_hash": made.hash,
-        "utc_us": made.utc_us,
-        "reason": made.reason,
-        "public_key": made.public_key,
-        "signature": made.signature,
-    }
-
-
-def _checkpoint(row: Stored) -> Checkpoint:
-    seq, utc_us = row["chain_seq"], row["utc_us"]
-    return Checkpoint(
-        station=str(row["station"]),
-        seq=seq if isinstance(seq, int) else 0,
-        hash=str(row["chain_hash"]),
-        utc_us=utc_us if isinstance(utc_us, int) else 0,
-        reason=str(row["reason"]),
-        public_key=str(row["public_key"]),
-        signature=str(row["signature"]),
-    )
+    return None if row is None else checkpoint_of(row)

@@ -339,7 +339,7 @@ class _Links:
             self.heads[station] = (count, link.hash if link else b"")
 
     def get(self, station: str, seq: int) -> _Link | None:
-        if not 1 <= seq <= _MOST or station not in self.heads:
+        if not 1 <= seq <= chain.MOST_LINKS or station not in self.heads:
             return None
         number = seq // self.BLOCK
         block = self._blocks.get((station, number))
@@ -375,9 +375,6 @@ class _Links:
         )
         return {seq: _Link(_bytes(digests), _bytes(hash_)) for seq, digests, hash_ in rows.all()}
 
-
-_MOST = 2**62
-"""More links than there can be."""
 
 _station = sa.type_coerce(schema.chain.c.station, sa.types.NullType())
 _seq = sa.type_coerce(schema.chain.c.seq, sa.types.NullType())

@@ -8,7 +8,6 @@ import argparse
 import itertools
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,9 +15,9 @@ from pathlib import Path
 from tests.crash.pool import played
 from tests.crash.rounds import Totals
 from tests.holding import Broken
+from tests.memory import in_memory
 
 SPREAD = 1_000_003
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 
 
 def main() -> int:
@@ -31,7 +30,7 @@ def main() -> int:
     options = asked.parse_args()
     seeds = [options.one] if options.one is not None else itertools.count(options.seed * SPREAD)
     totals, began_s = Totals(), time.monotonic()
-    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+    with in_memory() as folder:
         try:
             for one in played(Path(folder), seeds, options.kills, options.jobs):
                 totals.add(one)

@@ -336,7 +336,7 @@ class FakePyusb(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no typ
             if taken_s > now_s + _NAP_S:
                 self._wait(dev_handle, taken_s)
         if taken_s > now_s:  # too short to be woken from, and much cheaper
-            time.sleep(max(0.0, taken_s - self._clock()))
+            time.sleep(max(0.0, taken_s - self._clock()))  # the simulated hardware's own time
         return len(data)
 
     def _wait(self, handle: Handle, until_s: float) -> None:

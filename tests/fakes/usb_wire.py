@@ -116,7 +116,7 @@ class FakeWire:
     def cancel(self, transfer: "FakeTransfer") -> None:
         assert threading.current_thread() is not threading.main_thread(), "it may block"
         self._recalling.append(transfer.handle.seat)
-        time.sleep(self.recall_s)
+        time.sleep(self.recall_s)  # what the kernel takes for it
         assert self.lets_go.wait(30)
         self._recalling.remove(transfer.handle.seat)
         with transfer.handle.seat.changed:

@@ -9,7 +9,6 @@ import argparse
 import itertools
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +18,8 @@ from tests.faults.campaign import Totals
 from tests.faults.pool import Play, players
 from tests.faults.table import TABLE, all_mishaps, run_table, text_of
 from tests.holding import Broken
+from tests.memory import in_memory
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 SPREAD = 1_000_003
 WAVE = 16
 """So many rounds are handed out before the attempts are counted, whatever the number of processes:
@@ -36,7 +35,7 @@ def main() -> int:
     asked.add_argument("--table", action="store_true")
     asked.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = asked.parse_args()
-    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+    with in_memory() as folder:
         if options.table:
             TABLE.write_text(text_of(run_table(Bench(Path(folder)), all_mishaps())))
             return 0

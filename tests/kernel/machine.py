@@ -33,6 +33,9 @@ _MEMORY = "3G"
 _KILLED = 124
 _LOOK_S = 0.5
 
+TURN_S = 1800.0
+"""Two guests run at a time; other suites end by then."""
+
 
 def shown(text: str) -> None:
     sys.stdout.write(text)
@@ -148,7 +151,10 @@ def _turn() -> Iterator[None]:
             held.enter_context(Path(tempfile.gettempdir(), f"station-kernel-{n}.lock").open("w"))
             for n in range(2)
         ]
+        deadline_s = time.monotonic() + TURN_S
         while not any(map(_is_free, lanes)):
+            if time.monotonic() > deadline_s:
+                raise Missing(f"two other guests run, and none ended within {TURN_S:g} s")
             time.sleep(_LOOK_S)  # the kernel waits for one lock, not for the first of two
         yield
 

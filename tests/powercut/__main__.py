@@ -7,18 +7,15 @@ python -m tests.powercut --seed 7 --first 11 --cuts 2   some cuts of it, as a fa
 import argparse
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from tests.holding import Broken
 from tests.kernel.__main__ import compile_sources
 from tests.kernel.machine import Missing
+from tests.memory import in_memory
 from tests.powercut.bench import bench
 from tests.powercut.campaign import Campaign, Cut, Totals
-
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
-"""The guest's disk is copied for each boot: on a real one everything else would wait for that."""
 
 
 def main() -> int:
@@ -31,8 +28,7 @@ def main() -> int:
     options = asked.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # no guest outlives us
     compile_sources()
-    memory = _MEMORY if _MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="station-powercut-", dir=memory) as scratch:
+    with in_memory("station-powercut-") as scratch:
         folder = (options.keep or Path(scratch)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         try:

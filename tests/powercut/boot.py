@@ -12,16 +12,13 @@ from typing import Self
 
 from tests.holding import Broken
 from tests.kernel.kernel import until
-from tests.kernel.machine import REPOSITORY, Machine
+from tests.kernel.machine import REPOSITORY, TURN_S, Machine
 from tests.powercut.told import Told
 
 HOST = "10.0.2.2"
 """This machine, as the guest's network has it. The guest has no way to any other."""
 
 _NETWORK = ("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net")
-
-TURN_S = 1800.0
-"""Two guests run at a time; other suites end by then."""
 
 UP_S = 240.0
 LIMIT_S = 900.0

@@ -7,7 +7,6 @@ import argparse
 import random
 import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -16,11 +15,10 @@ from pathlib import Path
 from station.store.database import sqlite_url
 from station.store.verify import Finding, verify
 from tests.holding import Broken, hold
+from tests.memory import in_memory
 from tests.store.samples import a_key
 from tests.tamper.edits import EDITS, Edit, opened
 from tests.tamper.records import make_record, older
-
-_MEMORY = Path("/dev/shm")  # noqa: S108 - folders of its own are made in it
 
 EDITS_EACH = 10
 """Of copies of one record."""
@@ -36,10 +34,10 @@ def main() -> int:
     began_s, kinds, seed = time.monotonic(), Counter[str](), options.seed * 1_000_003
     try:
         for number in range(options.untouched):
-            with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+            with in_memory() as folder:
                 leave_alone(Path(folder), seed + number)
         for number in range(-(-options.edits // EDITS_EACH)):
-            with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+            with in_memory() as folder:
                 kinds += edit_copies(Path(folder), seed + number)
     except Broken as broken:
         say(f"BROKEN: {broken}")
