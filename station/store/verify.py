@@ -145,8 +145,9 @@ class _Check:
         for stretch in _stretches(self._connection):
             self._look_at(stretch)
         for (station, seq), pending in self._pending.items():
-            if missing := len(pending.left) - pending.strange:
-                self._find_link(station, seq, f"{max(missing, 1)} of its rows are missing")
+            missing = len(pending.left) - pending.strange  # a changed row leaves its own behind
+            if missing > 0:
+                self._find_link(station, seq, f"{missing} of its rows are missing")
             self._see(station, seq)
         self._find_links_without_rows()
 
@@ -231,7 +232,7 @@ class _Check:
         for station, seen in self._seen.items():
             at = seen.find(0, 1)
             while at != -1 and len(self._findings) < MOST_FINDINGS:
-                if at and self._links.get(station, at) is not None:
+                if self._links.get(station, at) is not None:
                     self._find_link(station, at, "its rows are missing")
                 at = seen.find(0, at + 1)
 

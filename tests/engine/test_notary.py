@@ -66,9 +66,10 @@ async def test_a_place_that_cannot_be_written_is_told_and_caught_up(
             await signer.sign("rows")
             assert signer.trouble is not None
             assert "No such file" in signer.trouble
+            assert [trouble.code for trouble in signer.troubles()] == ["S543"]
         seen.parent.mkdir()
         await signer.sign_if_grown()
-        assert signer.trouble is None
+        assert signer.troubles() == []
     assert [checkpoint.seq for checkpoint in read_published(seen).checkpoints] == [1, 3]
 
 
