@@ -285,7 +285,11 @@ class VerifyKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AttemptOpened:
-    """Committed before the first byte that changes the module."""
+    """Committed before the first byte that changes the module.
+
+    `boot_id`, `shift_id`, `campaign_id` and `lot` say under what it was begun, as far as there was
+    one; `purpose` is None for production, else why it does not count (`golden`).
+    """
 
     attempt_id: str
     station: str
@@ -302,6 +306,11 @@ class AttemptOpened:
     package: PackageRef | None = None
     plan_sha256: str | None = None
     plan_json: str | None = None
+    boot_id: str | None = None
+    shift_id: str | None = None
+    campaign_id: str | None = None
+    lot: str | None = None
+    purpose: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,8 +364,9 @@ class StationEvent:
     `kind`: started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop;
     of the line's own accord taken_out, breaker_tripped, hub_failure; lifted by an engineer
     slot_lifted, breaker_lifted, hub_lifted; of the station's own trouble clock, result_set_aside;
-    without the engine evidence_pruned. `actor` is the person as they said; `peer_uid` and
-    `peer_user` are the user of the socket's other end.
+    without the engine evidence_pruned. `actor` is the person as they said, `role` theirs
+    on this station if they are known to it; `peer_uid` and `peer_user` are the user of the socket's
+    other end.
     """
 
     event_id: str
@@ -368,6 +378,7 @@ class StationEvent:
     peer_user: str | None = None
     slot: str | None = None
     detail: Mapping[str, Fact] = field(default_factory=dict)
+    role: str | None = None
 
 
 EVIDENCE_PRUNED = "evidence_pruned"

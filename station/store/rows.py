@@ -21,6 +21,7 @@ Row = dict[str, Any]
 Stored = Mapping[Any, Any]
 """A row as read; SQLAlchemy types its keys wider than str."""
 
+_UNDER = ("boot_id", "shift_id", "campaign_id", "lot", "purpose")
 _UNIT_FIELDS = ("imei", "serial", "model", "sku", "sku_source", "chip_serial", "functionality")
 
 
@@ -44,6 +45,7 @@ def opened_row(opened: AttemptOpened, unit_id: str | None) -> Row:
         "package_sha256": opened.package and opened.package.sha256,
         "package_name": opened.package and opened.package.name,
         "plan_sha256": opened.plan_sha256,
+        **{name: getattr(opened, name) for name in _UNDER},
     }
 
 
@@ -114,6 +116,7 @@ def event_row(event: StationEvent) -> Row:
         "peer_user": event.peer_user,
         "slot": event.slot,
         "detail": json.dumps(dict(event.detail), sort_keys=True),
+        "role": event.role,
     }
 
 
@@ -150,6 +153,7 @@ def opened_of(row: Stored, **parts: Any) -> AttemptOpened:  # noqa: ANN401 - the
         started_utc_us=row["started_utc_us"],
         unit=unit_of(row, row["firmware_before"]),
         plan_sha256=row["plan_sha256"],
+        **{name: row[name] for name in _UNDER},
         **parts,
     )
 
@@ -217,6 +221,7 @@ def event_of(row: Stored) -> StationEvent:
         peer_user=row["peer_user"],
         slot=row["slot"],
         detail=json.loads(row["detail"]),
+        role=row["role"],
     )
 
 

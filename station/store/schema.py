@@ -1,9 +1,12 @@
 """The tables, for SQLite and PostgreSQL alike. Built by `migrations/` and by nothing else.
 
     unit <-- unit_identifier --> attempt_opened --> recipe, plan, package <-- package_file
-                          ^   ^   ^   ^   ^
-            attempt_closed  step reading image_sent evidence
+                    ^   ^   ^   ^   ^   ^     |
+       attempt_closed step reading image_sent `---> station_boot, shift_started, campaign
+                      measurement  evidence
 
+    unit <-- clash, unit_event, campaign_slot        shift_started <-- shift_ended
+    campaign <-- campaign_slot, campaign_event       operator   lot   slot_state
     station_event    chain    checkpoint
 
 Every row is written once: triggers refuse UPDATE, DELETE and, on SQLite, any INSERT over an
@@ -90,6 +93,29 @@ def _seq() -> sa.Column[int]:
 
 def _sealed_by() -> list[sa.Column[Any]]:
     return [sa.Column("station", Words), _seq()]
+
+
+def _dated() -> list[sa.Column[Any]]:
+    """A row of a station, with a key of its own and its time."""
+    return [
+        sa.Column("id", _Key, primary_key=True),
+        sa.Column("station", Words, nullable=False),
+        sa.Column("utc_us", sa.BigInteger, nullable=False),
+    ]
+
+
+def _peer() -> list[sa.Column[Any]]:
+    """The user at the socket's other end, or of the command."""
+    return [sa.Column("peer_uid", sa.BigInteger), sa.Column("peer_user", Words)]
+
+
+def _to(
+    name: str, key: str, *, nullable: bool = False, index: bool = False, primary_key: bool = False
+) -> sa.Column[str]:
+    reference = sa.ForeignKey(key)
+    return sa.Column(
+        name, _Key, reference, nullable=nullable, index=index or None, primary_key=primary_key
+    )
 
 
 def _unit_columns() -> list[sa.Column[Any]]:
@@ -179,8 +205,21 @@ attempt_opened = _table(
     sa.Column("package_name", Words),
     sa.Column("plan_sha256", _Sha256, sa.ForeignKey("plan.sha256")),
     _seq(),
+    _to("boot_id", "station_boot.id", nullable=True),
+    _to("shift_id", "shift_started.id", nullable=True),
+    _to("campaign_id", "campaign.id", nullable=True),
+    sa.Column("lot", Words),
+    sa.Column("purpose", Words),
     sa.Index(None, "slot", "started_utc_us"),
 )
+"""`purpose`: empty for production, else why it does not count: `golden`."""
+for _name in ("shift_id", "campaign_id", "lot"):
+    sa.Index(
+        f"ix_attempt_opened_{_name}",
+        attempt_opened.c[_name],
+        sqlite_where=sa.text(f"{_name} IS NOT NULL"),
+        postgresql_where=sa.text(f"{_name} IS NOT NULL"),
+    )
 
 _GOOD = "outcome IN ('PASS', 'NO_CHANGE')"
 
@@ -259,6 +298,159 @@ evidence = _table(
 )
 """Files kept beside the database, by the digest of their bytes; `kind`: `transcript`, `efs2`."""
 
+measurement = _table(
+    "measurement",
+    _attempt_id(),
+    sa.Column("name", Words, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+    sa.Column("unit", Words, nullable=False),
+    sa.Column("lowest", sa.BigInteger),
+    sa.Column("highest", sa.BigInteger),
+    _seq(),
+)
+"""What was measured of an attempt, as whole numbers of `unit`; the bounds it was held against, if
+there are any."""
+
+# --- what is known against a unit -------------------------------------------------------------
+
+clash = _table(
+    "clash",
+    *_dated(),
+    _to("attempt_id", "attempt_opened.id", index=True),
+    sa.Column("kind", Words, nullable=False),
+    sa.Column("value", Words, nullable=False),
+    _to("unit_id", "unit.id", nullable=True, index=True),
+    _to("other_unit_id", "unit.id", nullable=True, index=True),
+    sa.Column("detail", Words, nullable=False),
+    _seq(),
+)
+"""A name that cannot be right, or that another unit goes by; `kind` as in `station.model`."""
+
+unit_event = _table(
+    "unit_event",
+    *_dated(),
+    _to("unit_id", "unit.id", index=True),
+    sa.Column("kind", Words, nullable=False),
+    _to("attempt_id", "attempt_opened.id", nullable=True),
+    sa.Column("actor", Words),
+    sa.Column("role", Words),
+    *_peer(),
+    sa.Column("reason", Words, nullable=False),
+    _seq(),
+)
+"""What was decided about a unit: `quarantined`, `released`. The last one counts."""
+
+# --- who and where ----------------------------------------------------------------------------
+
+station_boot = _table(
+    "station_boot",
+    *_dated(),
+    sa.Column("software_version", Words, nullable=False),
+    sa.Column("lock_sha256", _Sha256),
+    sa.Column("python", Words, nullable=False),
+    sa.Column("kernel", Words, nullable=False),
+    sa.Column("libusb", Words),
+    sa.Column("slot_map", Words, nullable=False),
+    _seq(),
+    sa.Index(None, "station", "utc_us"),
+)
+"""Each start of an engine. `lock_sha256`: of the list of its libraries; `slot_map` is JSON."""
+
+operator = _table(
+    "operator",
+    *_dated(),
+    sa.Column("name", Words, nullable=False),
+    sa.Column("role", Words, nullable=False),
+    sa.Column("badge_sha256", _Sha256),
+    sa.Column("is_active", sa.Boolean, nullable=False),
+    sa.Column("actor", Words),
+    *_peer(),
+    sa.Column("reason", Words, nullable=False),
+    _seq(),
+    sa.Index(None, "station", "name"),
+)
+"""Who may do what: the last row of a name counts."""
+
+shift_started = _table(
+    "shift_started",
+    *_dated(),
+    sa.Column("operator", Words, nullable=False),
+    sa.Column("role", Words),
+    *_peer(),
+    _seq(),
+    sa.Index(None, "station", "utc_us"),
+)
+
+shift_ended = _table(
+    "shift_ended",
+    _to("shift_id", "shift_started.id", primary_key=True),
+    sa.Column("station", Words, nullable=False),
+    sa.Column("utc_us", sa.BigInteger, nullable=False),
+    sa.Column("reason", Words, nullable=False),
+    _seq(),
+)
+
+lot = _table(
+    "lot",
+    *_dated(),
+    sa.Column("name", Words, nullable=False),
+    sa.Column("operator", Words, nullable=False),
+    _seq(),
+    sa.Index(None, "station", "name"),
+)
+"""What a customer ordered: written when it is armed for the first time."""
+
+slot_state = _table(
+    "slot_state",
+    *_dated(),
+    sa.Column("slot", Words, nullable=False),
+    sa.Column("state", Words, nullable=False),
+    _seq(),
+    sa.Index(None, "station", "slot", "utc_us"),
+)
+"""Each slot's states over time: a row where it changed."""
+
+# --- campaigns --------------------------------------------------------------------------------
+
+campaign = _table(
+    "campaign",
+    *_dated(),
+    sa.Column("name", Words, nullable=False),
+    sa.Column("policy_sha256", _Sha256, nullable=False),
+    sa.Column("policy", Words, nullable=False),
+    sa.Column("actor", Words),
+    *_peer(),
+    _seq(),
+    sa.Index(None, "station", "utc_us"),
+)
+"""`policy`: the text of its file."""
+
+campaign_slot = _table(
+    "campaign_slot",
+    _to("campaign_id", "campaign.id", primary_key=True),
+    sa.Column("slot", Words, primary_key=True),
+    sa.Column("station", Words, nullable=False),
+    sa.Column("utc_us", sa.BigInteger, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("decision", Words, nullable=False),
+    sa.Column("reason", Words, nullable=False),
+    _to("unit_id", "unit.id", nullable=True),
+    sa.Column("detail", Words, nullable=False),
+    _seq(),
+)
+"""What was decided about the module in each slot of the rack, before it was touched; `detail` is
+JSON."""
+
+campaign_event = _table(
+    "campaign_event",
+    *_dated(),
+    _to("campaign_id", "campaign.id", index=True),
+    sa.Column("kind", Words, nullable=False),
+    sa.Column("detail", Words, nullable=False),
+    _seq(),
+)
+"""`started`, `resumed`, `stopped`, `ended`; `detail` is JSON."""
+
 # --- the line ---------------------------------------------------------------------------------
 
 station_event = _table(
@@ -273,6 +465,7 @@ station_event = _table(
     sa.Column("slot", Words),
     sa.Column("detail", Words, nullable=False),
     _seq(),
+    sa.Column("role", Words),
     sa.Index(None, "station", "kind", "utc_us"),
 )
 """What people did to the line, and when the engine began and ended; `detail` is JSON."""

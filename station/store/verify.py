@@ -36,12 +36,30 @@ _BY_TIME = (
     (schema.reading, "attempt_id"),
     (schema.step, "attempt_id"),
     (schema.image_sent, "attempt_id"),
+    (schema.measurement, "attempt_id"),
     (schema.evidence, "attempt_id"),
+    (schema.clash, "id"),
+    (schema.unit_event, "id"),
+    (schema.slot_state, "id"),
+    (schema.campaign, "id"),
+    (schema.campaign_slot, "campaign_id"),
+    (schema.campaign_event, "id"),
 )
 """Tables whose rows have keys in the order of time, and that key; `attempt_opened` before its
 parts."""
 
-_FEW = (schema.recipe, schema.plan, schema.package, schema.package_file, schema.checkpoint)
+_FEW = (
+    schema.recipe,
+    schema.plan,
+    schema.package,
+    schema.package_file,
+    schema.station_boot,
+    schema.operator,
+    schema.shift_started,
+    schema.shift_ended,
+    schema.lot,
+    schema.checkpoint,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ from station.model import (
     VerifyKind,
 )
 from station.seal.keys import PrivateKey
-from station.store.database import sqlite_path
+from station.store import schema
+from station.store.batch import batch_of
+from station.store.database import sqlite_path, writer_engine
 from station.store.ids import new_id
 from station.store.writer import Store, open_store
 
@@ -189,3 +191,33 @@ def plan(url: str, query: sa.Executable) -> list[str]:
 def a_key() -> PrivateKey:
     """A station's key, another one each time."""
     return PrivateKey(Ed25519PrivateKey.generate())
+
+
+def fill(url: str, attempt_id: str, unit_id: str) -> None:
+    """A row in each table that has none: values as its columns take them, references to this
+    attempt, this unit and the other rows."""
+    keys = {"attempt_opened": attempt_id, "unit": unit_id}
+    engine = writer_engine(url)
+    try:
+        with batch_of(engine) as batch:
+            for table in schema.metadata.sorted_tables:
+                if table in (schema.chain, schema.checkpoint):
+                    continue
+                if batch.connection.execute(sa.select(table).limit(1)).first() is None:
+                    row = {c.name: _some(c, keys) for c in table.c if c.name != "seq"}
+                    keys[table.name] = str(row.get("id"))
+                    batch.insert(table, [row])
+    finally:
+        engine.dispose()
+
+
+def _some(column: sa.Column[Any], keys: dict[str, str]) -> str | int:
+    if column.name == "station":
+        return "line-1"
+    for reference in column.foreign_keys:
+        return keys[reference.column.table.name]
+    if isinstance(column.type, sa.Boolean):
+        return True
+    if isinstance(column.type, sa.Integer):
+        return 1
+    return new_id() if column.name == "id" else "0" * 64

@@ -16,6 +16,7 @@ from tests.store.samples import (
     ended,
     event,
     failed,
+    fill,
     flashed,
     recorded,
     rows,
@@ -33,6 +34,7 @@ def full(url: str) -> str:
     flashed(url, attempt())
     recorded(url, event())
     written(url, lambda store: store.sign("line-1", a_key(), "asked"))
+    fill(url, *rows(url, "SELECT id, unit_id FROM attempt_opened")[0])
     for table in TABLES:
         assert rows(url, f"SELECT * FROM {table}"), table
     return url

@@ -74,7 +74,7 @@ def test_a_database_of_0001_keeps_its_rows(url_0001: str) -> None:
 
     done = migrate.upgrade(url_0001)
 
-    assert (done.before, done.after) == ("0001", "0004")
+    assert (done.before, done.after) == ("0001", "0005")
     assert _everything(url_0001, columns) == before
     assert migrate.drift(url_0001) == []
     checked = verify(url_0001)
@@ -93,6 +93,6 @@ def test_a_database_of_0001_keeps_its_rows(url_0001: str) -> None:
 
 def test_until_then_it_is_refused_with_what_to_do(url_0001: str) -> None:
     for ask in (migrate.check, find_attempts, find_events):
-        with pytest.raises(SchemaOutdated, match="0001, expected 0004") as caught:
+        with pytest.raises(SchemaOutdated, match="0001, expected 0005") as caught:
             ask(url_0001)
         assert "station db upgrade" in caught.value.remedy

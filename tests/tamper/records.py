@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import trio
+
 from station.model import AttemptOpened, Identifier, IdKind, StepOutcome, StepRecord, Unit
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
@@ -25,6 +27,7 @@ from tests.store.samples import (
     attempt,
     event,
     failed,
+    fill,
     verdict,
     written,
 )
@@ -47,10 +50,20 @@ def make_record(path: Path, chance: random.Random, key: PrivateKey) -> list[Chec
                 await store.add_event(event(detail={"number": number}))
             if chance.random() < 0.2:
                 signed.extend(filter(None, [await store.sign("line-1", key, "rows")]))
+        if chance.random() < 0.5:
+            await trio.to_thread.run_sync(_fill, path)
         signed.extend(filter(None, [await store.sign("line-1", key, "shift")]))
 
     written(url, work)
     return signed
+
+
+def _fill(path: Path) -> None:
+    """A row in the tables that no attempt writes to."""
+    with closing(sqlite3.connect(path)) as db:
+        names = db.execute("SELECT id, unit_id FROM attempt_opened WHERE unit_id IS NOT NULL")
+        attempt_id, unit_id = names.fetchone()
+    fill(sqlite_url(path), attempt_id, unit_id)
 
 
 @cache
