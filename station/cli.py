@@ -8,9 +8,9 @@ import typer
 
 from station import __version__
 from station.commands import (
-    audit,
-    audit_seal,
+    audit_cli,
     dash,
+    db_cli,
     demo,
     doctor,
     evidence_cli,
@@ -25,13 +25,12 @@ from station.commands import (
     sim_usbip_cli,
     slots_cli,
 )
-from station.commands.exits import Exit, leave, show, station_errors
-from station.commands.options import Config
+from station.commands.exits import leave, show, station_errors
+from station.commands.options import Config, Json
 from station.commands.options import settings_of as _settings
 from station.commands.slots import located
 from station.errors import UsageError
 from station.model import Unit
-from station.store.writer import now_utc_us
 from station.transport.libusb import LibusbBackend
 
 app = typer.Typer(
@@ -42,26 +41,20 @@ app = typer.Typer(
 )
 recipe_app = typer.Typer(help="Check recipes, ask which one a unit gets.", no_args_is_help=True)
 package_app = typer.Typer(help="Firmware packages and their store.", no_args_is_help=True)
-audit_app = typer.Typer(help="Which serial got which firmware.", no_args_is_help=True)
-db_app = typer.Typer(help="The database and its schema.", no_args_is_help=True)
 sim_app = typer.Typer(help="Things to rehearse with.", no_args_is_help=True)
 for name, group in (
     ("line", line_cli.app),
     ("slots", slots_cli.app),
     ("recipe", recipe_app),
     ("package", package_app),
-    ("audit", audit_app),
+    ("audit", audit_cli.app),
     ("evidence", evidence_cli.app),
-    ("db", db_app),
+    ("db", db_cli.app),
     ("sim", sim_app),
 ):
     app.add_typer(group, name=name)
 sim_app.add_typer(sim_usbip_cli.app, name="usbip")
 
-Since = Annotated[
-    str | None, typer.Option("--since", help="2026-11-20, 2026-11-20T08:00 (UTC), 8h, 3d or 2w.")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON line per attempt on stdout.")]
 Family = Annotated[str, typer.Option(help="ec25 or rm500q.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same modules.")]
 Speed = Annotated[float, typer.Option(help="How much faster than real time.")]
@@ -200,7 +193,7 @@ def _plan(
 ) -> None:
     """Show what a recipe would write, in order, without any module."""
     with station_errors():
-        _answer(inspect.plan(_settings(config), recipe, as_json=json))
+        inspect.tell(inspect.plan(_settings(config), recipe, as_json=json))
 
 
 @app.command("doctor")
@@ -238,7 +231,9 @@ def _recipe_check(
 ) -> None:
     """Explain everything that is wrong with recipes; default: those of the settings."""
     with station_errors():
-        _answer(inspect.recipe_check(paths) if paths else inspect.recipes_check(_settings(config)))
+        inspect.tell(
+            inspect.recipe_check(paths) if paths else inspect.recipes_check(_settings(config))
+        )
 
 
 @recipe_app.command("match")
@@ -251,14 +246,14 @@ def _recipe_match(
     """Explain which recipe a unit would get."""
     with station_errors():
         unit = Unit(imei=imei, firmware=firmware, functionality=1)
-        _answer(inspect.recipe_match(_settings(config), unit, sku))
+        inspect.tell(inspect.recipe_match(_settings(config), unit, sku))
 
 
 @package_app.command("add")
 def _package_add(path: Path, config: Config = None) -> None:
     """Check a package (folder or zip) and copy it into the store."""
     with station_errors():
-        _answer(inspect.package_add(_settings(config), path))
+        inspect.tell(inspect.package_add(_settings(config), path))
 
 
 @package_app.command("check")
@@ -268,119 +263,14 @@ def _package_check(
 ) -> None:
     """Check a package without storing it."""
     with station_errors():
-        _answer(inspect.package_check(path))
+        inspect.tell(inspect.package_check(path))
 
 
 @package_app.command("list")
 def _package_list(config: Config = None) -> None:
     """The packages in the store."""
     with station_errors():
-        _answer(inspect.package_list(_settings(config)))
-
-
-@audit_app.command("find")
-def _audit_find(
-    name: Annotated[
-        str | None, typer.Option(help="IMEI, serial, chip serial or label of the unit.")
-    ] = None,
-    imei: Annotated[str | None, typer.Option()] = None,
-    serial: Annotated[str | None, typer.Option()] = None,
-    chip: Annotated[str | None, typer.Option(help="Chip serial, 8 hex digits.")] = None,
-    firmware: Annotated[
-        str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
-    ] = None,
-    package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
-    slot: Annotated[str | None, typer.Option()] = None,
-    since: Since = None,
-    json: Json = False,
-    csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
-    config: Config = None,
-) -> None:
-    """Every attempt that fits all that is asked; nothing found is an empty answer."""
-    with station_errors():
-        if json and csv:
-            raise UsageError("--json and --csv exclude each other")
-        question = audit.Question(
-            name=name,
-            imei=imei,
-            serial=serial,
-            chip=chip,
-            firmware=firmware,
-            package=package,
-            slot=slot,
-            since_utc_us=_since(since),
-        )
-        audit.check(question)
-        form = "json" if json else "csv" if csv else "table"
-        audit.find(_settings(config), question, form)
-
-
-@audit_app.command("events")
-def _audit_events(
-    since: Since = None,
-    slot: Annotated[str | None, typer.Option()] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            help="started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop, …"
-        ),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON line per event on stdout.")
-    ] = False,
-    config: Config = None,
-) -> None:
-    """What people did to the line, and when the engine ran."""
-    with station_errors():
-        audit.events(
-            _settings(config), since_utc_us=_since(since), slot=slot, kind=kind, as_json=json
-        )
-
-
-@audit_app.command("verify")
-def _audit_verify(
-    checkpoints: Annotated[
-        Path | None,
-        typer.Option(help="What the station published, one to a line; default: as the settings."),
-    ] = None,
-    public_key: Annotated[
-        list[str] | None,
-        typer.Option(help="Trusted, 64 hex digits; again for more. Default: its own, settings."),
-    ] = None,
-    config: Config = None,
-) -> None:
-    """Is the record what the station wrote? Names the first row that is not."""
-    with station_errors():
-        leave(
-            audit_seal.check(
-                _settings(config), audit_seal.Witness(checkpoints, tuple(public_key or ()))
-            )
-        )
-
-
-@audit_app.command("key")
-def _audit_key(config: Config = None) -> None:
-    """Make the key that the station signs its record with; prints the public half."""
-    with station_errors():
-        audit_seal.new_key(_settings(config))
-
-
-def _since(text: str | None) -> int | None:
-    return None if text is None else audit.parse_since(text, now_utc_us())
-
-
-@db_app.command("upgrade")
-def _db_upgrade(config: Config = None) -> None:
-    """Create the database or bring it to this software's schema, after a backup."""
-    with station_errors():
-        _answer(inspect.database_upgrade(_settings(config)))
-
-
-@db_app.command("check")
-def _db_check(config: Config = None) -> None:
-    """Is the database's schema the one this software needs?"""
-    with station_errors():
-        _answer(inspect.database_check(_settings(config)))
+        inspect.tell(inspect.package_list(_settings(config)))
 
 
 @sim_app.command("serve")
@@ -443,9 +333,3 @@ def _sim_package(
     with station_errors():
         sim.write_synthetic(folder, family=family, size_mb=size, layout=layout)
         show(str(folder))
-
-
-def _answer(answer: inspect.Answer) -> None:
-    show(answer.text)
-    if answer.code is not Exit.GOOD:
-        leave(answer.code)

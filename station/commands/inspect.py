@@ -4,7 +4,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.commands.exits import Exit, say
+from station.commands.exits import Exit, leave, say, show
 from station.config import Families, LoadedRecipe, Settings, load_families, load_recipes
 from station.config import check_recipes as lint_recipes
 from station.engine.shelf import prepare_blocking
@@ -24,6 +24,13 @@ class Answer:
 
     text: str
     code: Exit = Exit.GOOD
+
+
+def tell(answer: Answer) -> None:
+    """Onto stdout; ends the program unless it is good."""
+    show(answer.text)
+    if answer.code is not Exit.GOOD:
+        leave(answer.code)
 
 
 def plan(settings: Settings, recipe_name: str, *, as_json: bool) -> Answer:

@@ -1,0 +1,104 @@
+"""The arguments of `station audit`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.commands import audit, audit_seal
+from station.commands.exits import leave, station_errors
+from station.commands.options import Config, Json, Since, settings_of, since_utc_us
+from station.errors import UsageError
+
+app = typer.Typer(help="Which serial got which firmware.", no_args_is_help=True)
+
+
+@app.command("find")
+def _audit_find(
+    name: Annotated[
+        str | None, typer.Option(help="IMEI, serial, chip serial or label of the unit.")
+    ] = None,
+    imei: Annotated[str | None, typer.Option()] = None,
+    serial: Annotated[str | None, typer.Option()] = None,
+    chip: Annotated[str | None, typer.Option(help="Chip serial, 8 hex digits.")] = None,
+    firmware: Annotated[
+        str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
+    ] = None,
+    package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
+    slot: Annotated[str | None, typer.Option()] = None,
+    since: Since = None,
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
+    config: Config = None,
+) -> None:
+    """Every attempt that fits all that is asked; nothing found is an empty answer."""
+    with station_errors():
+        if json and csv:
+            raise UsageError("--json and --csv exclude each other")
+        question = audit.Question(
+            name=name,
+            imei=imei,
+            serial=serial,
+            chip=chip,
+            firmware=firmware,
+            package=package,
+            slot=slot,
+            since_utc_us=since_utc_us(since),
+        )
+        audit.check(question)
+        form = "json" if json else "csv" if csv else "table"
+        audit.find(settings_of(config), question, form)
+
+
+@app.command("events")
+def _audit_events(
+    since: Since = None,
+    slot: Annotated[str | None, typer.Option()] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop, …"
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON line per event on stdout.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """What people did to the line, and when the engine ran."""
+    with station_errors():
+        audit.events(
+            settings_of(config),
+            since_utc_us=since_utc_us(since),
+            slot=slot,
+            kind=kind,
+            as_json=json,
+        )
+
+
+@app.command("verify")
+def _audit_verify(
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(help="What the station published, one to a line; default: as the settings."),
+    ] = None,
+    public_key: Annotated[
+        list[str] | None,
+        typer.Option(help="Trusted, 64 hex digits; again for more. Default: its own, settings."),
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Is the record what the station wrote? Names the first row that is not."""
+    with station_errors():
+        leave(
+            audit_seal.check(
+                settings_of(config), audit_seal.Witness(checkpoints, tuple(public_key or ()))
+            )
+        )
+
+
+@app.command("key")
+def _audit_key(config: Config = None) -> None:
+    """Make the key that the station signs its record with; prints the public half."""
+    with station_errors():
+        audit_seal.new_key(settings_of(config))
