@@ -18,6 +18,7 @@ from station.errors import UsageError
 from station.model import StationEvent
 from station.store.events import find_events
 from station.store.queries import find_attempts
+from station.store.writer import now_utc_us
 from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
 
 _AGO = re.compile(r"(\d{1,5})([hdw])")
@@ -54,6 +55,11 @@ def _refuse_empty(asked: Mapping[str, object]) -> None:
     for option, value in asked.items():
         if value == "":
             raise UsageError(f"--{option} is empty")
+
+
+def since_utc_us(text: str | None) -> int | None:
+    """`--since`. Raises UsageError."""
+    return None if text is None else parse_since(text, now_utc_us())
 
 
 def parse_since(text: str, now_us: int) -> int:

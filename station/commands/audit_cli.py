@@ -7,7 +7,7 @@ import typer
 
 from station.commands import audit, audit_seal
 from station.commands.exits import leave, station_errors
-from station.commands.options import Config, Json, Since, settings_of, since_utc_us
+from station.commands.options import Config, Json, Since, settings_of
 from station.errors import UsageError
 
 app = typer.Typer(help="Which serial got which firmware.", no_args_is_help=True)
@@ -43,7 +43,7 @@ def _audit_find(
             firmware=firmware,
             package=package,
             slot=slot,
-            since_utc_us=since_utc_us(since),
+            since_utc_us=audit.since_utc_us(since),
         )
         audit.check(question)
         form = "json" if json else "csv" if csv else "table"
@@ -69,7 +69,7 @@ def _audit_events(
     with station_errors():
         audit.events(
             settings_of(config),
-            since_utc_us=since_utc_us(since),
+            since_utc_us=audit.since_utc_us(since),
             slot=slot,
             kind=kind,
             as_json=json,

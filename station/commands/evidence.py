@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import trio
 
 from station.commands.exits import show
-from station.commands.flash import operator
+from station.commands.options import user_name
 from station.config import Settings
 from station.evidence.cabinet import Cabinet
 from station.model import EVIDENCE_PRUNED, AttemptClosed, EvidenceRef, StationEvent
@@ -67,9 +67,9 @@ def _event(
         station=settings.station.name,
         utc_us=now_utc_us(),
         kind=EVIDENCE_PRUNED,
-        actor=operator(),
+        actor=user_name(),
         peer_uid=os.getuid(),
-        peer_user=operator(),
+        peer_user=user_name(),
         detail={
             "older_than_days": days,
             "before_utc_us": before_utc_us,

@@ -1,7 +1,5 @@
 """`station flash --once`: every selected slot is flashed once."""
 
-import os
-import pwd
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,6 +7,7 @@ from typing import NamedTuple
 import trio
 
 from station.commands.exits import Exit, complain, is_stations_fault, say
+from station.commands.options import user_name
 from station.commands.reporter import Reporter, print_results
 from station.config import Families, LoadedRecipe, Settings, load_families, load_recipes
 from station.engine.backlog import Backlog, results_folder
@@ -24,7 +23,7 @@ from station.firmware.package_store import PackageStore
 from station.model import Slot
 from station.selection import recipe_named
 from station.store.database import sqlite_path
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.store.writer import open_store
 from station.transport.base import Backend
 
@@ -142,7 +141,7 @@ async def _flash(
                 backend=backend,
                 store=store,
                 shelf=shelf,
-                operator=operator(),
+                operator=user_name(),
                 tell=reporter.tell,
                 power=backend.power(),
             )
@@ -170,22 +169,3 @@ def _order(request: FlashRequest, slot: str) -> Order:
 async def _narrate(stop: Stop) -> None:
     await stop.gently.wait()
     say("stopping: modules that are being written are finished; once more aborts them")
-
-
-def operator() -> str:
-    """Who works here: the user of the operating system, not an environment variable."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
-def parse_pairs(texts: list[str], what: str, example: str) -> dict[str, str]:
-    """`A1=VALUE` arguments as a mapping. Raises UsageError showing the form."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        slot, equals, value = text.partition("=")
-        if not (slot and equals and value):
-            raise UsageError(f"{what} {text!r} is not of the form SLOT=VALUE, e.g. {example}")
-        pairs[slot] = value
-    return pairs

@@ -14,7 +14,7 @@ from station.firmware.package import check
 from station.firmware.package_store import PackageStore
 from station.model import Unit, imei_is_valid
 from station.selection import decide, explain_match, recipe_named, sku_of
-from station.store import migrate
+from station.store import migrate, revision
 from station.store.database import shown
 
 
@@ -125,5 +125,5 @@ def database_upgrade(settings: Settings) -> Answer:
 
 
 def database_check(settings: Settings) -> Answer:
-    revisions = migrate.check(settings.database)
+    revisions = revision.check(settings.database)
     return Answer(f"{shown(settings.database)}: schema {revisions.current}, as it must be")

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from station.commands.call import Call, Refused, call
 from station.commands.exits import Exit, leave, put, say, show
-from station.commands.flash import operator
 from station.commands.line_table import print_status
+from station.commands.options import user_name
 from station.config import Settings
 from station.engine.feed import plain
 from station.errors import ConfigError, NoEngine, OtherProtocol, Stopping, UsageError
@@ -90,7 +90,7 @@ def do(
     **parts: object,
 ) -> None:
     """Have one short command carried out: `retry`, `abort`, `hold`, … with its parts; say so."""
-    command = command_of(what, by=operator() if by is None else by, slot=slot, **parts)
+    command = command_of(what, by=user_name() if by is None else by, slot=slot, **parts)
     with engine_of(settings) as engine:
         engine.ask(command)
     say(f"{slot}: {_DONE[what]}" if slot else _DONE[what])
@@ -98,7 +98,7 @@ def do(
 
 def use_hands(settings: Settings, action: str, slot: str | None, fault: str | None) -> None:
     """Plug and pull simulated modules."""
-    command = command_of("hands", by=operator(), action=action, slot=slot, fault=fault)
+    command = command_of("hands", by=user_name(), action=action, slot=slot, fault=fault)
     with engine_of(settings) as engine:
         engine.ask(command, HANDS_S)
 
@@ -127,7 +127,7 @@ def arm(settings: Settings, arming: Arming) -> None:
         command = command_of(
             "arm",
             recipes=[{"name": recipe.name, "sha256": recipe.sha256} for recipe in chosen],
-            operator=arming.operator or operator(),
+            operator=arming.operator or user_name(),
             label=arming.label,
             target=arming.target,
             expect=expect,
@@ -215,7 +215,7 @@ def _put(line: bytes) -> None:
 def stop(settings: Settings, *, now: bool, wait: bool, by: str | None) -> None:
     """Ask the engine to end; `wait` until its process has ended. Raises Stopping if it does
     not in time, UsageError if its process cannot be seen from here."""
-    command = command_of("stop", by=by or operator(), now=now)
+    command = command_of("stop", by=by or user_name(), now=now)
     with engine_of(settings) as engine:
         process = _process(engine.pid) if wait else None
         try:

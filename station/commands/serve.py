@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import trio
 
 from station.commands.exits import Exit, complain, exit_of, say
-from station.commands.flash import operator
+from station.commands.options import user_name
 from station.config import Families, Settings, load_families
 from station.engine.lock import own
 from station.engine.notify import Notify
@@ -16,7 +16,7 @@ from station.engine.stop import Stop, obey_signals
 from station.engine.world import Hands
 from station.errors import Bug, StationError
 from station.store.database import sqlite_path
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.transport.base import Backend
 
 Ready = Callable[[], Awaitable[None]]
@@ -76,7 +76,7 @@ async def _serve(
             backend,
             stop=stop,
             notify=notify,
-            operator=operator(),
+            operator=user_name(),
             hands=hands,
             linger_s=linger_s,
             ready=tell_ready,

@@ -7,8 +7,8 @@ import typer
 
 from station.commands.demo_files import SIZE_MB
 from station.commands.exits import leave, show, station_errors
-from station.commands.flash import parse_pairs
 from station.commands.line_cli import Slot
+from station.commands.options import faults_of
 from station.commands.sim import Modelled
 from station.commands.sim_control import command
 from station.commands.sim_usbip import LISTEN, UsbipRequest, run_usbip
@@ -66,7 +66,7 @@ def _usbip(
         show(known_faults())
         return
     with station_errors():
-        faults = parse_pairs(fault or [], "--fault", "A1=nak")
+        faults = faults_of(fault)
         leave(
             run_usbip(
                 UsbipRequest(

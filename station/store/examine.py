@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from station.errors import DatabaseError, HistoryTrouble, RecordDamaged
 from station.store import schema
 from station.store.database import database_errors, reader_engine, shown, sqlite_path
-from station.store.migrate import require_there
 from station.store.reading import reading
+from station.store.revision import require_there
 
 _MOST_PROBLEMS = 20
 _STEPS_BETWEEN_LOOKS = 100_000

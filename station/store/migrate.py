@@ -9,7 +9,6 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,11 +16,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 
-import station
-from station.errors import DatabaseError, NoDatabase, SchemaOutdated, SchemaTooNew
+from station.errors import DatabaseError
 from station.store.database import (
     database_errors,
     migration_engine,
@@ -29,15 +25,8 @@ from station.store.database import (
     shown,
     sqlite_path,
 )
+from station.store.revision import check, migrations, revisions_of
 from station.store.schema import metadata
-
-
-@dataclass(frozen=True, slots=True)
-class Revisions:
-    """Where a database is and where this software wants it; `current` None: it is empty."""
-
-    current: str | None
-    expected: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +41,6 @@ class Upgraded:
 # --- questions --------------------------------------------------------------------------------
 
 
-def check(url: str) -> Revisions:
-    """The database is there and of this software's revision, else raises DatabaseError,
-    SchemaOutdated or SchemaTooNew. Never creates or changes anything."""
-    require_there(url)
-    with database_errors(url), reader_engine(url).connect() as connection:
-        return require_current(connection, shown(url))
-
-
-def require_there(url: str) -> None:
-    """Raises NoDatabase where there is no SQLite file."""
-    if is_missing(url):
-        raise NoDatabase(f"there is no database at {shown(url)}; `station db upgrade` creates it")
-
-
-def require_current(connection: sa.Connection, place: str) -> Revisions:
-    """As `check`, on an open connection; `place` names the database in the cause."""
-    revisions = _revisions(connection, place)
-    if revisions.current is None:
-        raise SchemaOutdated(f"database {place} is empty, expected {revisions.expected}")
-    if revisions.current != revisions.expected:
-        raise SchemaOutdated(
-            f"database {place} is at revision {revisions.current}, expected {revisions.expected}"
-        )
-    return revisions
-
-
-def is_missing(url: str) -> bool:
-    """Whether there is no SQLite file at all; a server's database is never missing."""
-    path = sqlite_path(url)
-    with database_errors(url):
-        return path is not None and not path.exists()
-
-
 def drift(url: str) -> list[str]:
     """What differs between the migrated database and the tables in the code; [] if nothing."""
     check(url)
@@ -95,14 +51,6 @@ def drift(url: str) -> list[str]:
 
 
 # --- changes ----------------------------------------------------------------------------------
-
-
-def create_if_missing(url: str) -> None:
-    """Create the database if there is none or it is empty; an existing one is only checked."""
-    if is_missing(url) or _is_empty(url):
-        upgrade(url)
-    else:
-        check(url)
 
 
 def upgrade(url: str) -> Upgraded:
@@ -116,7 +64,7 @@ def upgrade(url: str) -> Upgraded:
         engine = migration_engine(url)
         try:
             with engine.connect() as connection:
-                before = _revisions(connection, shown(url))
+                before = revisions_of(connection, shown(url))
             if before.current == before.expected:
                 return Upgraded(before.current, before.expected, None)
             backup = _backup(path, before.current) if path and before.current else None
@@ -129,7 +77,7 @@ def upgrade(url: str) -> Upgraded:
 
 def migrate_empty(connection: sa.Connection) -> None:
     """Make everything that a record consists of in an empty database."""
-    config = _config(_migrations())
+    config = _config(migrations())
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
@@ -153,46 +101,7 @@ def _backup(path: Path, revision: str) -> Path:
     return target
 
 
-# --- revisions --------------------------------------------------------------------------------
-
-
-def _is_empty(url: str) -> bool:
-    with database_errors(url), reader_engine(url).connect() as connection:
-        return not sa.inspect(connection).get_table_names()
-
-
-def _revisions(connection: sa.Connection, place: str) -> Revisions:
-    expected, known = _known(_migrations())
-    try:
-        current = MigrationContext.configure(connection).get_current_revision()
-    except CommandError as error:
-        raise DatabaseError(f"{place} says that it is at several revisions at once") from error
-    if current is None and sa.inspect(connection).get_table_names():
-        raise DatabaseError(f"{place} is a database, but not one of the station's")
-    if current is not None and current not in known:
-        raise SchemaTooNew(
-            f"database {place} is at revision {current}, this software knows up to {expected}"
-        )
-    return Revisions(current, expected)
-
-
-@cache
-def _known(folder: Path) -> tuple[str, frozenset[str]]:
-    """The newest revision of this software, and all of them."""
-    script = ScriptDirectory.from_config(_config(folder))
-    return str(script.get_current_head()), frozenset(r.revision for r in script.walk_revisions())
-
-
 def _config(folder: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
-
-
-def _migrations() -> Path:
-    """Inside the installed package, else at the top of the source tree."""
-    package = Path(station.__file__).parent
-    for folder in (package / "_migrations", package.parent / "migrations"):
-        if (folder / "env.py").is_file():
-            return folder
-    raise DatabaseError("the station is installed without its migrations; install it again")

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from station.errors import DatabaseError, HistoryTrouble, NoDatabase, RecordDamaged
 from station.store.database import database_errors, reader_engine, shown
-from station.store.migrate import require_current, require_there
+from station.store.revision import require_current, require_there
 
 
 @contextmanager

@@ -44,9 +44,9 @@ from station.store.inserts import (
     interrupted_row,
     open_attempts,
 )
-from station.store.migrate import check
 from station.store.pending import Pending, Result, beside
 from station.store.reading import reading
+from station.store.revision import check
 from station.store.rows import event_row, evidence_row, image_row, step_row
 from station.store.settle import insert_missing
 from station.store.waiting import Settled, Waiting

@@ -32,7 +32,7 @@ from station.firmware.package_store import PackageStore
 from station.model import Outcome
 from station.sim.layouts import layout_of
 from station.sim.tray import make_tray
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.store.writer import open_store
 from station.transport.libusb import LibusbBackend
 from tests.fakes.pyusb_backend import FakePyusb

@@ -8,7 +8,7 @@ import pytest
 
 from station.commands.demo_files import write_demo_files
 from station.config import load_settings
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.store.writer import now_utc_us
 from tests.commands.test_cli import station
 from tests.store.samples import CHIP, IMEI, NOON_US, SERIAL, attempt, event, flashed, recorded

@@ -15,7 +15,7 @@ from station.errors import NoCheckpoint, NoSigningKey, UsageError
 from station.seal.keys import load_key
 from station.seal.published import publish
 from station.store.database import sqlite_path
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
 from tests.store.samples import attempt, flashed, written
 

@@ -21,8 +21,8 @@ from station.model import EvidenceRef, StationEvent
 from station.store.database import sqlite_path
 from station.store.events import find_events
 from station.store.ids import new_id
-from station.store.migrate import create_if_missing
 from station.store.queries import find_attempts
+from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
 from tests.store.samples import NOON_US, attempt, flashed, verdict
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from station import cli
 from station.commands.exits import Exit
 from station.commands.serve import serve
 from station.config import load_settings
@@ -246,7 +247,7 @@ def test_an_engine_that_falls_says_so(
     ("module", "strangers"),
     [
         ("station.engine.service", ["textual"]),
-        ("station.cli", ["textual"]),
+        *((module, ["textual"]) for module in sorted(set(cli.MODULES.values()))),
         ("station.dashboard.app", ["trio", "usb"]),
     ],
 )

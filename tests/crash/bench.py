@@ -22,7 +22,7 @@ from station.commands.line import command_of
 from station.commands.sim_control import ask
 from station.config import Settings, load_recipes, load_settings
 from station.errors import NoEngine
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.wire import Status
 from tests.crash import engine
 from tests.holding import Broken

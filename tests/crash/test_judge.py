@@ -14,7 +14,7 @@ import pytest
 from station.model import LAYOUT_STEP
 from station.sim.layouts import layout_of
 from station.store.database import sqlite_url
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from tests.crash import judge
 from tests.crash.bench import Module
 from tests.crash.judge import IN_EDL, Look

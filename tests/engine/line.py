@@ -19,7 +19,7 @@ from station.engine.stop import Stop
 from station.engine.world import World
 from station.firmware.package_store import PackageStore
 from station.live import SlotState, SlotView
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.store.writer import now_utc_us, open_store
 from station.wire import Arm, Command, RecipeChoice
 from tests.engine import tray

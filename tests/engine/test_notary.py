@@ -13,7 +13,7 @@ from station.errors import NoSigningKey
 from station.seal.keys import make_key
 from station.seal.published import read_published
 from station.store.database import sqlite_url
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.store.verify import verify
 from station.store.writer import open_store
 from station.wire import Disarm

@@ -16,7 +16,7 @@ from station.engine.notify import Notify
 from station.engine.service import FEED_DOG_S, run_engine
 from station.engine.stop import Stop
 from station.store.events import find_events
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.wire import Hello, Snapshot, Status, Watch
 from station.wire import Stop as StopCommand
 from tests.engine import tray

@@ -27,8 +27,8 @@ from station.sim.mishap import Fate, Mishap
 from station.sim.module import SimModule
 from station.sim.power import SimPower
 from station.sim.tray import SimTray, make_tray
-from station.store.migrate import create_if_missing
 from station.store.queries import find_attempts
+from station.store.revision import create_if_missing
 from station.store.writer import open_store
 from station.transport.base import Backend, Power
 

@@ -30,7 +30,7 @@ from station.sim.module import SimModule
 from station.sim.port import SimPort
 from station.sim.tray import port_of
 from station.store.database import sqlite_path
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.store.writer import Store, open_store
 from station.transport.base import Backend
 

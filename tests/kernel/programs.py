@@ -17,9 +17,13 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
+from importlib import import_module
 from typing import NoReturn, Protocol, TextIO
 
 from station import cli
+
+for _module in set(cli.MODULES.values()):
+    import_module(_module)
 
 STATION = (sys.executable, "-m", "station")
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import yaml
 
 from station.config import load_settings
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from tests.kernel.judge import flash_after
 from tests.kernel.kernel import until
 from tests.kernel.programs import begun

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from station.store.database import sqlite_url
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 
 
 @pytest.fixture

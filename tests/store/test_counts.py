@@ -17,7 +17,7 @@ from station.store.batch import Batch, batch_of
 from station.store.counts import counts_since, question
 from station.store.database import sqlite_url, writer_engine
 from station.store.inserts import insert_attempt, insert_verdict
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from tests.store.samples import NOON_US, attempt, failed, plan, verdict, written
 
 SINCE_US = NOON_US

@@ -19,7 +19,7 @@ from station.errors import (
     SchemaOutdated,
     SchemaTooNew,
 )
-from station.store import migrate, schema
+from station.store import migrate, revision, schema
 from station.store.database import sqlite_path, sqlite_url
 from station.store.queries import find_attempts
 from tests.store.samples import attempt, flashed, rows, stranger
@@ -52,7 +52,8 @@ def newer_software(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if file.suffix in (".py", ".mako"):
             shutil.copy(file, folder / file.relative_to(ROOT / "migrations"))
     (versions / "0006_next.py").write_text(NEXT_REVISION.format(trouble=""))
-    monkeypatch.setattr(migrate, "_migrations", lambda: folder)
+    for module in (migrate, revision):
+        monkeypatch.setattr(module, "migrations", lambda: folder)
     return versions
 
 
@@ -67,7 +68,7 @@ def _path(url: str) -> Path:
 
 def test_the_migrated_database_is_what_the_code_expects(url: str) -> None:
     assert migrate.drift(url) == []
-    assert migrate.check(url) == migrate.Revisions(HEAD, HEAD)
+    assert revision.check(url) == revision.Revisions(HEAD, HEAD)
 
 
 def test_drift_sees_a_forgotten_column(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,16 +88,22 @@ def test_every_table_is_guarded(url: str) -> None:
 
 def test_a_missing_folder_is_made_private(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "data" / "station.db")
-    migrate.create_if_missing(url)
+    revision.create_if_missing(url)
     assert _path(url).parent.stat().st_mode & 0o007 == 0
-    migrate.create_if_missing(url)
+    revision.create_if_missing(url)
     assert [p.name for p in _path(url).parent.glob("*.bak")] == []
 
 
 def test_an_empty_file_counts_as_missing(tmp_path: Path) -> None:
     (tmp_path / "station.db").touch()
-    migrate.create_if_missing(sqlite_url(tmp_path / "station.db"))
-    assert migrate.check(sqlite_url(tmp_path / "station.db")).current == HEAD
+    revision.create_if_missing(sqlite_url(tmp_path / "station.db"))
+    assert revision.check(sqlite_url(tmp_path / "station.db")).current == HEAD
+
+
+def test_the_revisions_are_those_that_alembic_finds() -> None:
+    script = ScriptDirectory(str(revision.migrations()))
+    in_order = [found.revision for found in script.walk_revisions()][::-1]
+    assert revision.known_revisions(revision.migrations()) == in_order
 
 
 def test_upgrade_of_a_current_database_does_nothing(url: str) -> None:
@@ -104,7 +111,7 @@ def test_upgrade_of_a_current_database_does_nothing(url: str) -> None:
 
 
 def test_two_processes_may_create_it_at_once(tmp_path: Path) -> None:
-    code = "import sys; from station.store.migrate import create_if_missing as c; c(sys.argv[1])"
+    code = "import sys; from station.store.revision import create_if_missing as c; c(sys.argv[1])"
     url = sqlite_url(tmp_path / "station.db")
     made = [subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT) for _ in range(3)]
     assert [process.wait(60) for process in made] == [0, 0, 0]
@@ -113,7 +120,7 @@ def test_two_processes_may_create_it_at_once(tmp_path: Path) -> None:
 
 def test_a_path_may_hold_any_characters(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "a b?%#é" / "st%20.db")
-    migrate.create_if_missing(url)
+    revision.create_if_missing(url)
     assert (tmp_path / "a b?%#é" / "st%20.db").exists()
 
 
@@ -124,11 +131,11 @@ def test_an_installed_station_carries_its_migrations(
     shutil.copytree(ROOT / "migrations", package / "_migrations")
     monkeypatch.setattr(station, "__file__", str(package / "__init__.py"))
     url = sqlite_url(tmp_path / "station.db")
-    migrate.create_if_missing(url)
+    revision.create_if_missing(url)
     assert migrate.drift(url) == []
     shutil.rmtree(package)
     with pytest.raises(DatabaseError, match="without its migrations"):
-        migrate.check(url)
+        revision.check(url)
 
 
 # --- upgrading --------------------------------------------------------------------------------
@@ -137,9 +144,9 @@ def test_an_installed_station_carries_its_migrations(
 def test_an_older_database_is_copied_then_upgraded(url: str, newer_software: Path) -> None:
     opened = attempt()
     with pytest.raises(SchemaOutdated, match=f"{HEAD}, expected {NEXT}"):
-        migrate.check(url)
+        revision.check(url)
     with pytest.raises(SchemaOutdated):
-        migrate.create_if_missing(url)
+        revision.create_if_missing(url)
     done = migrate.upgrade(url)
     assert (done.before, done.after) == (HEAD, NEXT)
     assert done.backup is not None
@@ -159,7 +166,7 @@ def test_a_failing_upgrade_changes_nothing(url: str, newer_software: Path) -> No
         migrate.upgrade(url)
     assert "colour" not in rows(url, "SELECT sql FROM sqlite_master WHERE name = 'unit'")[0][0]
     with pytest.raises(SchemaOutdated):
-        migrate.check(url)
+        revision.check(url)
     assert flashed_before.attempt_id
 
 
@@ -167,7 +174,7 @@ def test_a_database_of_newer_software_is_left_alone(url: str) -> None:
     with stranger(url) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     before = _path(url).read_bytes()
-    for refuse in (migrate.check, migrate.upgrade, migrate.create_if_missing, find_attempts):
+    for refuse in (revision.check, migrate.upgrade, revision.create_if_missing, find_attempts):
         with pytest.raises(SchemaTooNew, match="9999"):
             refuse(url)
     assert _path(url).read_bytes() == before
@@ -185,7 +192,7 @@ def assert_unreadable(url: str) -> None:
 
 def test_a_missing_database_is_named_with_what_to_do(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "none.db")
-    for ask in (migrate.check, find_attempts):
+    for ask in (revision.check, find_attempts):
         with pytest.raises(NoDatabase, match=r"none\.db; `station db upgrade` creates it"):
             ask(url)
     assert not (tmp_path / "none.db").exists()
@@ -194,7 +201,7 @@ def test_a_missing_database_is_named_with_what_to_do(tmp_path: Path) -> None:
 def test_garbage_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "station.db").write_bytes(b"not a database at all" * 100)
     url = sqlite_url(tmp_path / "station.db")
-    for refuse in (migrate.check, migrate.upgrade, migrate.create_if_missing, find_attempts):
+    for refuse in (revision.check, migrate.upgrade, revision.create_if_missing, find_attempts):
         with pytest.raises(RecordDamaged, match="the file is not a database"):
             refuse(url)
     assert (tmp_path / "station.db").read_bytes().startswith(b"not a database")
@@ -204,7 +211,7 @@ def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "station.db")
     with stranger(url) as connection, connection:
         connection.execute("CREATE TABLE cats (name)")
-    for refuse in (migrate.check, migrate.upgrade, migrate.create_if_missing):
+    for refuse in (revision.check, migrate.upgrade, revision.create_if_missing):
         with pytest.raises(DatabaseError, match="not one of the station's"):
             refuse(url)
     assert_unreadable(url)
@@ -214,7 +221,7 @@ def test_a_damaged_database_is_said_in_words(url: str) -> None:
     flashed(url, attempt())
     healthy = _path(url).read_bytes()
     _path(url).write_bytes(healthy[:4096] + b"\xa5" * (len(healthy) - 4096))
-    for ask in (migrate.check, find_attempts):
+    for ask in (revision.check, find_attempts):
         with pytest.raises(RecordDamaged, match="the file is damaged") as caught:
             ask(url)
         assert "restore the latest backup" in caught.value.remedy
@@ -225,7 +232,7 @@ def test_a_place_that_cannot_hold_a_file(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(DatabaseError):
-        migrate.create_if_missing(sqlite_url(tmp_path / place))
+        revision.create_if_missing(sqlite_url(tmp_path / place))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +247,7 @@ def test_a_place_that_cannot_hold_a_file(tmp_path: Path, place: str) -> None:
     ],
 )
 def test_a_url_that_cannot_hold_the_record(url: str) -> None:
-    for refuse in (migrate.check, migrate.upgrade, migrate.create_if_missing):
+    for refuse in (revision.check, migrate.upgrade, revision.create_if_missing):
         with pytest.raises(DatabaseError):
             refuse(url)
     assert_unreadable(url)
@@ -248,7 +255,7 @@ def test_a_url_that_cannot_hold_the_record(url: str) -> None:
 
 def test_a_password_is_never_shown() -> None:
     with pytest.raises(DatabaseError) as caught:
-        migrate.check("postgresql+psycopg2://worker:secret@127.0.0.1:1/x?connect_timeout=1")
+        revision.check("postgresql+psycopg2://worker:secret@127.0.0.1:1/x?connect_timeout=1")
     assert "secret" not in caught.value.cause
 
 

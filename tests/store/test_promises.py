@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from station.store.database import sqlite_url, writer_engine
 from station.store.ids import new_id
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.store.schema import metadata
 
 

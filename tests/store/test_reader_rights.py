@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from station.store.migrate import create_if_missing
 from station.store.queries import find_attempts
+from station.store.revision import create_if_missing
 
 NOBODY = 65534
 

@@ -7,7 +7,7 @@ from alembic import command
 
 from station.errors import SchemaOutdated
 from station.model import Outcome, Unit
-from station.store import migrate
+from station.store import migrate, revision
 from station.store.database import migration_engine, sqlite_url
 from station.store.events import find_events
 from station.store.queries import find_attempts, last_verdict
@@ -40,7 +40,7 @@ def url_0001(tmp_path: Path) -> str:
     url = sqlite_url(tmp_path / "station.db")
     engine = migration_engine(url)
     with engine.begin() as connection:
-        config = migrate._config(migrate._migrations())
+        config = migrate._config(revision.migrations())
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
     engine.dispose()
@@ -92,7 +92,7 @@ def test_a_database_of_0001_keeps_its_rows(url_0001: str) -> None:
 
 
 def test_until_then_it_is_refused_with_what_to_do(url_0001: str) -> None:
-    for ask in (migrate.check, find_attempts, find_events):
+    for ask in (revision.check, find_attempts, find_events):
         with pytest.raises(SchemaOutdated, match="0001, expected 0005") as caught:
             ask(url_0001)
         assert "station db upgrade" in caught.value.remedy

@@ -15,7 +15,7 @@ from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
 from station.store.database import sqlite_url
 from station.store.ids import new_id
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.store.writer import Store
 from tests.store.samples import (
     BOOT,

@@ -7,7 +7,7 @@ from station.commands.checks.finding import Finding, bad, cannot_tell, ok
 from station.commands.checks.ground import Ground
 from station.commands.checks.person import Person, owner_of
 from station.errors import StationError
-from station.store import migrate
+from station.store import revision
 from station.store.database import shown, sqlite_path
 from station.store.examine import damage
 
@@ -20,7 +20,7 @@ def record(ground: Ground) -> Iterator[Finding]:
     url = ground.settings.database
     place = shown(url)
     try:
-        revisions = migrate.check(url)
+        revisions = revision.check(url)
         problems = damage(url, CHECK_S)
     except StationError as error:
         yield bad(

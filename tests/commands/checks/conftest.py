@@ -12,7 +12,7 @@ from station.commands.checks.ground import Check, Ground
 from station.commands.checks.person import Person, keeper
 from station.commands.demo_files import write_demo_files
 from station.config import load_families, load_settings
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.transport.topology import read_topology
 from tests.fakes.sysfs import SysfsTree
 
