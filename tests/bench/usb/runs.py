@@ -27,6 +27,7 @@ MB = 1_000_000
 EC25 = layout_of("ec25")
 
 _GEOMETRY = Geometry(EC25.sector_size_bytes, EC25.pages_per_block)
+_PROGRAMMER = BytesSource("programmer.mbn", programmer(EC25))
 _PART = next(part for part in EC25.programmed if part.name == "system")
 
 
@@ -106,34 +107,32 @@ class Bench:
     def flash(self, backend: LibusbBackend, payload_bytes: int, *slots: str) -> Run:
         """The image to these modules at the same time."""
         self.cycle(*slots)
-        before, server_s = os.times(), self.server_s()
-        begin_s, end_s = trio.run(self._flash_all, backend, payload_bytes, slots)
-        after = os.times()
+        return trio.run(self._flash_all, backend, payload_bytes, slots)
+
+    async def _flash_all(
+        self, backend: LibusbBackend, payload_bytes: int, slots: tuple[str, ...]
+    ) -> Run:
+        """From the first packet to the reset's answer; pipes are opened before, closed after."""
+        pipes = [await self.open(backend, slot) for slot in slots]
+        server_s, before, began_s = self.server_s(), os.times(), time.perf_counter()
+        async with trio.open_nursery() as nursery:
+            for pipe in pipes:
+                nursery.start_soon(self._flash_one, pipe, payload_bytes)
+        ended_s, after = time.perf_counter(), os.times()
+        for pipe in pipes:
+            await pipe.aclose()
         return Run(
             self.image.length_bytes * len(slots) / MB,
-            end_s - begin_s,
+            ended_s - began_s,
             after.user - before.user,
             after.system - before.system,
             self.server_s() - server_s,
         )
 
-    async def _flash_all(
-        self, backend: LibusbBackend, payload_bytes: int, slots: tuple[str, ...]
-    ) -> tuple[float, float]:
-        begun: list[float] = []
-
-        async def one(slot: str) -> None:
-            pipe = await self.open(backend, slot)
-            begun.append(time.perf_counter())
-            firehose = await self.ready(pipe, payload_bytes)
-            await self.program(firehose, pipe)
-            await run(firehose.power("reset"), pipe)
-            await pipe.aclose()
-
-        async with trio.open_nursery() as nursery:
-            for slot in slots:
-                nursery.start_soon(one, slot)
-        return min(begun), time.perf_counter()
+    async def _flash_one(self, pipe: Pipe, payload_bytes: int) -> None:
+        firehose = await self.ready(pipe, payload_bytes)
+        await self.program(firehose, pipe)
+        await run(firehose.power("reset"), pipe)
 
     async def open(self, backend: LibusbBackend, slot: str) -> Pipe:
         paths = [PortPath.parse(port) for port in self.tray.ports(slot)]
@@ -147,8 +146,7 @@ class Bench:
     async def ready(self, pipe: Pipe, payload_bytes: int) -> Firehose:
         """The programmer runs and the image's place is erased."""
         greeting = await run(sahara.greet(timeout_s=1.0), pipe)
-        source = BytesSource("programmer.mbn", programmer(EC25))
-        loaded = await run(sahara.load_programmer(source, greeting, timeout_s=5.0), pipe)
+        loaded = await run(sahara.load_programmer(_PROGRAMMER, greeting, timeout_s=5.0), pipe)
         firehose = Firehose(Profile(payload_bytes=payload_bytes, zlp=True), loaded.leftover)
         await run(firehose.greet(timeout_s=3.0), pipe)
         configured = await run(firehose.configure(), pipe)
