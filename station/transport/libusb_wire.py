@@ -191,7 +191,7 @@ class LibusbWire:
 class LibusbTransfer:
     """Implements `station.transport.usb_events.Transfer` by one libusb_transfer."""
 
-    __slots__ = ("_address", "_cancel", "_library", "_struct", "_submit")
+    __slots__ = ("_address", "_cancel", "_form", "_library", "_struct", "_submit")
 
     def __init__(
         self,
@@ -215,6 +215,7 @@ class LibusbTransfer:
         struct.type = kind
         struct.timeout = 0  # for ever: the deadlines are trio's
         struct.callback = _ENDED_ADDRESS
+        self._form = (-1, False)
         _transfers[address] = ended
 
     # Read twice for every transfer that ends: attrgetter is as quick as can be.
@@ -224,8 +225,11 @@ class LibusbTransfer:
     def submit(self, address: int, length_bytes: int, *, zlp: bool = False) -> None:
         struct = self._struct
         struct.buffer = address
-        struct.length = length_bytes
-        struct.flags = _ADD_ZERO_PACKET if zlp else 0
+        form = (length_bytes, zlp)
+        if form != self._form:  # a burst's are nearly all of one
+            self._form = form
+            struct.length = length_bytes
+            struct.flags = _ADD_ZERO_PACKET if zlp else 0
         code = self._submit(self._address)
         if code < 0:
             raise _usb_error(self._library, code)

@@ -27,9 +27,9 @@ from station.transport.usb_flight import Recall, Status, address_of, status_erro
 from station.transport.usb_locks import never_ended
 from station.transport.usb_room import FIRST_PAUSE_S, is_for_want_of_room, longer
 
-IN_FLIGHT = 32
+IN_FLIGHT = 48
 """Transfers under way at most. Eight keep the wire busy; but the more of them have ended when trio
-is woken, the less often it must be."""
+is woken, the less often it must be. Each must come back before a cancelled burst has ended."""
 IN_FLIGHT_BYTES = 512 << 10
 """And so many bytes: usbfs has 16 MiB for all devices together (usbfs_memory_mb)."""
 PART_BYTES = 128 << 10
