@@ -346,6 +346,7 @@ class Attempt:
             package=self.package,
             plan_sha256=None if plan is None else plan.sha256,
             plan_json=None if plan is None else plan.to_json(),
+            boot_id=self.world.boot_id,
         )
 
     async def _close(self, outcome: Outcome, failure: Failure | None) -> None:

@@ -35,6 +35,7 @@ from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
 from station.store import counts, events, ids, queries, schema, signing, unfinished
 from station.store.batch import Batch, batch_of
+from station.store.boots import Boot, insert_boot
 from station.store.database import database_errors, writer_engine
 from station.store.examine import newest_key, newest_utc_us, require_whole
 from station.store.inserts import (
@@ -177,6 +178,9 @@ class Store:
     async def add_event(self, event: StationEvent) -> None:
         """Commit what a person did to the line, or that the engine began or ended."""
         await self._commit(lambda batch: batch.insert(schema.station_event, [event_row(event)]))
+
+    async def add_boot(self, boot: Boot) -> None:
+        await self._commit(lambda batch: insert_boot(batch, boot))
 
     async def sign(
         self, station: str, key: PrivateKey, reason: str, known: Checkpoint | None = None
