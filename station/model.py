@@ -254,6 +254,18 @@ class EvidenceRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Measurement:
+    """A whole number of `unit` (`B/s`, `us`, `1` for a count), and the bounds it was held against
+    where there are any."""
+
+    name: str
+    value: int
+    unit: str
+    lowest: int | None = None
+    highest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecipeRef:
     name: str
     revision: int
@@ -329,6 +341,7 @@ class AttemptClosed:
     final_mode: Mode
     readings: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[EvidenceRef, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

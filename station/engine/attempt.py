@@ -15,6 +15,7 @@ from station.engine import again
 from station.engine.blame import blamed, is_meant
 from station.engine.evidence import Evidence
 from station.engine.journal import Journal
+from station.engine.measure import measured
 from station.engine.moved import await_given_up
 from station.engine.ports import SlotPort
 from station.engine.resume import check_package, is_layout_proven, unfinished_here
@@ -370,6 +371,7 @@ class Attempt:
                 final_mode=self.session.mode,
                 readings=_readings(after) | kept.readings,
                 evidence=kept.files,
+                measurements=measured(self.journal.steps, self.session),
             ),
         )
         await self.evidence.done()

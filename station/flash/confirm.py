@@ -3,6 +3,8 @@
 from contextlib import suppress
 from dataclasses import replace
 
+import trio
+
 from station.errors import (
     AtError,
     AtSilent,
@@ -38,6 +40,7 @@ async def reset(session: Session) -> StepResult:
     await session.run(session.programmer().power("reset", delay_s=1))
     await session.let_go()
     await session.port.wait(lambda device: device != left, time_left_s())
+    session.reset_s = trio.current_time()
     return StepResult()
 
 
@@ -113,6 +116,8 @@ async def _return(session: Session, timeout_s: float = 3600.0) -> Unit:
         raise NoReturn(f"the module did not come back in normal mode: {error.cause}") from error
     if session.families.mode_of(device) is Mode.CRASHED:
         raise Crashed(f"the module came back as {device.usb_id}: it crashes while it starts")
+    if session.reset_s is not None:
+        session.return_us = round((trio.current_time() - session.reset_s) * 1_000_000)
     try:
         return await ask_by_at(session, known=session.unit)
     except (AtSilent, AtError, UsbError) as error:

@@ -111,6 +111,10 @@ class Session:
     """What the recipe wants to be kept of the module's memory is kept."""
     identifiers: list[Identifier] = field(default_factory=list)
     """Every name of the unit with its source."""
+    reset_s: float | None = None
+    """When it left for normal mode after the flash, in seconds of trio's clock."""
+    return_us: int | None = None
+    """How long it then took to show itself there."""
     after: Unit | None = None
     """What the module said of itself once it was back in normal mode."""
 

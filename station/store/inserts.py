@@ -17,7 +17,14 @@ from station.model import (
 )
 from station.store import schema
 from station.store.batch import Batch
-from station.store.rows import Row, closed_row, evidence_row, opened_row, unit_of
+from station.store.rows import (
+    Row,
+    closed_row,
+    evidence_row,
+    measurement_row,
+    opened_row,
+    unit_of,
+)
 from station.store.units import may_be, names_of, record_names, resolve
 
 
@@ -86,6 +93,8 @@ def insert_verdict(batch: Batch, closed: AttemptClosed) -> None:
     batch.insert(schema.reading, readings)
     rows = [evidence_row(closed.attempt_id, kept) for kept in closed.evidence]
     batch.insert(schema.evidence, rows)
+    rows = [measurement_row(closed.attempt_id, one) for one in closed.measurements]
+    batch.insert(schema.measurement, rows)
 
 
 def insert_names(
