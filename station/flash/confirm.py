@@ -47,7 +47,8 @@ async def reset(session: Session) -> StepResult:
 async def confirm(session: Session) -> StepResult:
     """Normal mode again on the same slot; version, IMEI, serial and radio as they must be."""
     session.after = after = await _return(session)
-    await _learn(session, after)
+    if await _learn(session, after):
+        await session.check_names(session.unit)
     if after.functionality == FACTORY_TEST_MODE:
         raise FactoryTestMode("the module reports AT+CFUN 5: factory test mode")
     _check_told(session.unit, after)
@@ -60,14 +61,15 @@ async def confirm(session: Session) -> StepResult:
     return StepResult(detail={"firmware": after.firmware or ""})
 
 
-async def _learn(session: Session, after: Unit) -> None:
-    """A module that came in EDL tells its names only now."""
+async def _learn(session: Session, after: Unit) -> bool:
+    """A module that came in EDL tells its names only now; False: they were known."""
     if session.unit.imei is not None or after.imei is None:
-        return
+        return False
     session.unit = replace(session.unit, imei=after.imei, serial=after.serial, model=after.model)
     learnt = names_of(after, "at")
     session.identifiers += learnt
     await session.recorder.learn(tuple(learnt))
+    return True
 
 
 async def give_back(session: Session) -> StepResult:

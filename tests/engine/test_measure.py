@@ -31,7 +31,7 @@ async def test_a_good_flash_measures_itself(tmp_path: Path, tray_clock: object) 
     assert found["bad_blocks"].value == skipped > 0
     assert found["retries"].value == 0
     assert found["power_cycles"] == Measurement("power_cycles", 0, "1", None, 1)
-    assert line.recorded(slot="A1") == [record]
+    assert of(line.recorded(slot="A1")[0]) == found
 
 
 @pytest.mark.trio
