@@ -159,6 +159,8 @@ async def _serve(
         await _drain(line, notify)
         nursery.cancel_scope.cancel()
     with suppress(StationError):
+        await line.slot_log.end()
+    with suppress(StationError):
         await line.guard.record()
         await world.store.add_event(world.event("stopped", {"engine": engine_id}))
 

@@ -50,6 +50,7 @@ from station.store.reading import reading
 from station.store.revision import check
 from station.store.rows import event_row, evidence_row, image_row, step_row
 from station.store.settle import insert_missing
+from station.store.slot_states import SlotChange, insert_slot_changes
 from station.store.unit_events import Judgement, UnitEvent, judge
 from station.store.waiting import Settled, Waiting
 
@@ -182,6 +183,9 @@ class Store:
 
     async def add_boot(self, boot: Boot) -> None:
         await self._commit(lambda batch: insert_boot(batch, boot))
+
+    async def add_slot_changes(self, changes: Sequence[SlotChange]) -> None:
+        await self._commit(lambda batch: insert_slot_changes(batch, changes))
 
     async def judge_unit(self, said: Judgement) -> UnitEvent:
         """Commit what a person decided about a unit. Raises as `unit_events.judge`."""
