@@ -208,3 +208,16 @@ async def test_an_engineer_holds_a_unit_and_lets_it_go(tmp_path: Path, tray_cloc
     with pytest.raises(UsageError, match="no unit was ever seen"):
         await judged(line, "nobody", QUARANTINED)
     assert Identifier(IdKind.IMEI, imei, "at") in record.opened.identifiers
+
+
+@pytest.mark.trio
+async def test_two_modules_of_one_tray_with_one_chip_serial(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, slots=3, faults={"A1": "copied-chip", "A2": "copied-chip"})
+    with no_breaches(line.tray):
+        records = by_slot(await line.flash())
+    codes = {slot: code_of(record) for slot, record in records.items()}
+    assert "D222" in (codes["A1"], codes["A2"])
+    assert codes["A3"] is None
+    assert held(line) == 2
