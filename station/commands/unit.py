@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from station.commands.exits import say, show
-from station.commands.flash import operator
 from station.commands.line import command_of, engine_of
+from station.commands.options import user_name
 from station.commands.reporter import print_table
 from station.config import Settings
 from station.engine.lock import own
@@ -47,7 +47,7 @@ def judge(settings: Settings, kind: str, name: str, *, by: str, reason: str) -> 
             actor=by.strip(),
             reason=reason.strip(),
             peer_uid=os.getuid(),
-            peer_user=operator(),
+            peer_user=user_name(),
         )
         with own(sqlite_path(settings.database), ()):
             trio.run(_record, settings, said)

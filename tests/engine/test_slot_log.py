@@ -9,7 +9,7 @@ import trio
 from station.engine.slot_log import MAX_WAITING, PACE_S, SlotLog
 from station.errors import DatabaseError
 from station.live import SlotState as S
-from station.store.migrate import create_if_missing
+from station.store.revision import create_if_missing
 from station.store.slot_states import OFF, Interval, SlotChange, slot_intervals
 from station.store.writer import Store, open_store
 from tests.engine.line import running
