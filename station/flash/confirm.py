@@ -10,6 +10,7 @@ from station.errors import (
     AtSilent,
     Blame,
     Crashed,
+    DefaultImei,
     FactoryTestMode,
     IdentityChanged,
     IdentityUnreadable,
@@ -23,7 +24,7 @@ from station.errors import (
 from station.flash.edl import open_edl
 from station.flash.identify import LAST_WORD_S, ask_by_at, names_of, time_left_s
 from station.flash.session import Session, StepResult
-from station.model import FACTORY_TEST_MODE, Mode, Unit, imei_is_valid
+from station.model import FACTORY_TEST_MODE, Mode, Unit, imei_is_default, imei_is_valid
 from station.protocols import sahara
 
 GIVE_BACK_TRIES = 2
@@ -136,6 +137,8 @@ def _check_told(before: Unit, after: Unit) -> None:
         ("its version (AT+QGMR)", True, after.firmware),
         ("its radio state (AT+CFUN?)", True, after.functionality),
     )
+    if after.imei is not None and imei_is_default(after.imei):
+        raise DefaultImei(f"the module says its IMEI is {after.imei}, which is nobody's own")
     if after.imei is not None and not imei_is_valid(after.imei):
         raise ImeiInvalid(f"the module says its IMEI is {after.imei!r}, which cannot be one")
     missing = [name for name, wanted, value in told if wanted and value is None]

@@ -18,7 +18,7 @@ def insert_clashes(batch: Batch, closed: AttemptClosed, unit_id: str | None) -> 
     held = [unit_id, *(clash.other_unit_id for clash in double)] if double else []
     for unit in dict.fromkeys(held):
         if unit is not None and quarantine_of(batch.connection, unit) is None:
-            insert_unit_event(batch, _quarantined(batch, closed, unit))
+            insert_unit_event(batch, _quarantined(batch, closed, unit, is_other=unit != unit_id))
 
 
 def _row(batch: Batch, closed: AttemptClosed, clash: Clash, unit_id: str | None) -> Row:
@@ -35,14 +35,15 @@ def _row(batch: Batch, closed: AttemptClosed, clash: Clash, unit_id: str | None)
     }
 
 
-def _quarantined(batch: Batch, closed: AttemptClosed, unit_id: str) -> UnitEvent:
+def _quarantined(batch: Batch, closed: AttemptClosed, unit_id: str, *, is_other: bool) -> UnitEvent:
     failure = closed.failure
+    reason = "names clash" if failure is None else f"{failure.headline}: {failure.cause}"
     return UnitEvent(
         event_id=new_id(),
         station=batch.station_of(closed.attempt_id),
         utc_us=closed.ended_utc_us,
         unit_id=unit_id,
         kind=QUARANTINED,
-        reason="names clash" if failure is None else f"{failure.headline}: {failure.cause}",
+        reason=f"it is the other one in {reason}" if is_other else reason,
         attempt_id=closed.attempt_id,
     )
