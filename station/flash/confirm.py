@@ -17,6 +17,7 @@ from station.errors import (
     ImeiInvalid,
     NoReturn,
     StationError,
+    StoreError,
     Timeout,
     UsbError,
     WrongVersionAfter,
@@ -46,14 +47,16 @@ async def reset(session: Session) -> StepResult:
 
 
 async def confirm(session: Session) -> StepResult:
-    """Normal mode again on the same slot; version, IMEI, serial and radio as they must be."""
+    """Normal mode again on the same slot; version, IMEI, serial and radio as they must be, and
+    nothing came to be known against it meanwhile: its double may be in the slot beside it."""
     session.after = after = await _return(session)
-    if await _learn(session, after):
-        await session.check_names(session.unit)
+    await _learn(session, after)
     if after.functionality == FACTORY_TEST_MODE:
         raise FactoryTestMode("the module reports AT+CFUN 5: factory test mode")
     _check_told(session.unit, after)
     _check_identity(session.unit, after)
+    with suppress(StoreError):  # a record that cannot be asked does not spoil what is done
+        await session.check_names(session.unit)
     recipe = session.recipe
     if recipe is not None and after.firmware != recipe.firmware.version:
         raise WrongVersionAfter(
@@ -62,15 +65,14 @@ async def confirm(session: Session) -> StepResult:
     return StepResult(detail={"firmware": after.firmware or ""})
 
 
-async def _learn(session: Session, after: Unit) -> bool:
-    """A module that came in EDL tells its names only now; False: they were known."""
+async def _learn(session: Session, after: Unit) -> None:
+    """A module that came in EDL tells its names only now."""
     if session.unit.imei is not None or after.imei is None:
-        return False
+        return
     session.unit = replace(session.unit, imei=after.imei, serial=after.serial, model=after.model)
     learnt = names_of(after, "at")
     session.identifiers += learnt
     await session.recorder.learn(tuple(learnt))
-    return True
 
 
 async def give_back(session: Session) -> StepResult:

@@ -218,6 +218,6 @@ async def test_two_modules_of_one_tray_with_one_chip_serial(
     with no_breaches(line.tray):
         records = by_slot(await line.flash())
     codes = {slot: code_of(record) for slot, record in records.items()}
-    assert "D222" in (codes["A1"], codes["A2"])
+    assert {codes["A1"], codes["A2"]} <= {"D222", "D225"}, "neither is shown as good"
     assert codes["A3"] is None
     assert held(line) == 2
