@@ -16,7 +16,7 @@ from station.model import Clash, ClashKind, IdKind, Unit
 from station.store import schema
 from station.store.queries import of_unit_ids
 from station.store.reading import reading
-from station.store.unit_events import RELEASED, UnitEvent, last_event, quarantine_of
+from station.store.unit_events import RELEASED, UnitEvent, last_event, names, quarantine_of
 from station.store.units import known_units, rivals
 
 _clash = schema.clash
@@ -73,9 +73,9 @@ def known_against(url: str, unit: Unit, *, but_attempt: str | None = None) -> Ag
 def _is_accepted(connection: sa.Connection, unit_id: str, unit: Unit) -> bool:
     """A person has looked at this pair of names and let it pass."""
     last = last_event(connection, unit_id)
-    names = set(_names(connection, unit_id))
+    known = set(_names(connection, unit_id))
     pair = {f"imei {unit.imei}", f"chip {unit.chip_serial}"}
-    return last is not None and last.kind == RELEASED and pair <= names
+    return last is not None and last.kind == RELEASED and pair <= known
 
 
 def _double(
@@ -134,12 +134,5 @@ def _found(connection: sa.Connection, row: Mapping[Any, Any]) -> ClashFound:
 
 def _names(connection: sa.Connection, unit_id: str | None) -> tuple[str, ...]:
     """`imei 864…`, `chip 1f0a2b3c`, each once, in the order in which they were seen."""
-    names = schema.unit_identifier
-    if unit_id is None:
-        return ()
-    rows = connection.execute(
-        sa.select(names.c.kind, names.c.value)
-        .where(names.c.unit_id == unit_id, names.c.kind != IdKind.LABEL)
-        .order_by(names.c.id)
-    )
-    return tuple(dict.fromkeys(f"{kind.value} {value}" for kind, value in rows))
+    found = () if unit_id is None else names(connection, unit_id)
+    return tuple(f"{kind.value} {value}" for kind, value in found)

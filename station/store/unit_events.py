@@ -121,7 +121,7 @@ def find_quarantined(url: str) -> list[UnitEvent]:
 def names_of_unit(url: str, unit_id: str) -> tuple[tuple[IdKind, str], ...]:
     """Every name it was ever seen under but its labels, in the order in which they were seen."""
     with reading(url) as connection:
-        return tuple(_names(connection, unit_id))
+        return tuple(names(connection, unit_id))
 
 
 # --- who is meant -----------------------------------------------------------------------------
@@ -149,12 +149,13 @@ def _the_unit(connection: sa.Connection, name: str) -> str:
     if not found:
         raise UsageError(f"no unit was ever seen under the name {name[:64]!r}")
     if len(found) > 1:
-        told = "; ".join(f"{i} ({_told(_names(connection, i))})" for i in found[:_SHOWN])
+        told = "; ".join(f"{i} ({_told(names(connection, i))})" for i in found[:_SHOWN])
         raise UsageError(f"{len(found)} units go by {name}; say which by another name: {told}")
     return found[0]
 
 
-def _names(connection: sa.Connection, unit_id: str) -> list[tuple[IdKind, str]]:
+def names(connection: sa.Connection, unit_id: str) -> list[tuple[IdKind, str]]:
+    """All that it was ever seen under but labels, each once, in that order."""
     query = sa.select(_name.c.kind, _name.c.value).where(
         _name.c.unit_id == unit_id, _name.c.kind != IdKind.LABEL
     )
@@ -162,8 +163,8 @@ def _names(connection: sa.Connection, unit_id: str) -> list[tuple[IdKind, str]]:
     return list(dict.fromkeys((kind, value) for kind, value in rows))
 
 
-def _told(names: Sequence[tuple[IdKind, str]]) -> str:
-    return ", ".join(f"{kind.value} {value}" for kind, value in names[:_SHOWN]) or "no name"
+def _told(called: Sequence[tuple[IdKind, str]]) -> str:
+    return ", ".join(f"{kind.value} {value}" for kind, value in called[:_SHOWN]) or "no name"
 
 
 def _event_of(row: Mapping[Any, Any]) -> UnitEvent:
