@@ -24,6 +24,7 @@ MODULES = {
         ("recipe", "recipe"),
         ("package", "package"),
         ("audit", "audit"),
+        ("unit", "unit"),
         ("evidence", "evidence"),
         ("db", "db"),
         ("sim", "sim"),

@@ -143,6 +143,22 @@ class Unit:
         return self.imei[:8] if self.imei else None
 
 
+TEST_IMEIS = frozenset(
+    {
+        "004999010640000",  # what many modems report without their own
+        "012345678901237",
+        "123456789012347",
+        "490154203237518",  # the example of books and pages
+    }
+)
+"""Numbers that tools and examples write, and that no module has of its own."""
+
+
+def imei_is_default(imei: str) -> bool:
+    """No number of a module's own: all digits the same, or one that is in every book."""
+    return imei in TEST_IMEIS or (len(imei) == 15 and len(set(imei)) == 1)
+
+
 def imei_is_valid(imei: str) -> bool:
     """15 digits, not all zero, the last one the Luhn check digit (3GPP TS 23.003 annex B)."""
     if len(imei) != 15 or not imei.isascii() or not imei.isdigit() or not imei.strip("0"):
@@ -254,6 +270,45 @@ class EvidenceRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Measurement:
+    """A whole number of `unit` (`B/s`, `us`, `1` for a count), and the bounds it was held against
+    where there are any."""
+
+    name: str
+    value: int
+    unit: str
+    lowest: int | None = None
+    highest: int | None = None
+
+
+class ClashKind(Enum):
+    """Why names cannot be right. `IMEI`: a module with another chip serial has this IMEI; `CHIP`: a
+    module with another IMEI has this chip serial."""
+
+    IMEI = "imei"
+    CHIP = "chip"
+    CHECK_DIGIT = "check_digit"
+    DEFAULT_IMEI = "default_imei"
+    FOREIGN_TAC = "foreign_tac"
+
+    @property
+    def is_double(self) -> bool:
+        """Two units are in it."""
+        return self in (ClashKind.IMEI, ClashKind.CHIP)
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """One name of a unit that cannot be right. `detail`: of a double clash what the other unit is,
+    where and when it was seen last."""
+
+    kind: ClashKind
+    value: str
+    other_unit_id: str | None = None
+    detail: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RecipeRef:
     name: str
     revision: int
@@ -329,6 +384,9 @@ class AttemptClosed:
     final_mode: Mode
     readings: Mapping[str, str] = field(default_factory=dict)
     evidence: tuple[EvidenceRef, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+    """Written with the verdict, and not read back with it: `station.store.clashes` finds them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from station.config import Family, LoadedRecipe, nearest
 from station.errors import (
     AmbiguousRecipe,
     ArrivedInTestMode,
+    DefaultImei,
     DowngradeRefused,
+    ForeignTac,
     FromVersionRefused,
     IdentityUnreadable,
     ImeiInvalid,
@@ -25,7 +27,7 @@ from station.errors import (
     WrongVariant,
 )
 from station.firmware.version import FirmwareVersion, Order, compare, same_hardware
-from station.model import FACTORY_TEST_MODE, Unit, imei_is_valid
+from station.model import FACTORY_TEST_MODE, Unit, imei_is_default, imei_is_valid
 
 LABEL_MIN, LABEL_MAX = 4, 64
 
@@ -189,16 +191,30 @@ def decide(loaded: LoadedRecipe, unit: Unit) -> Decision:
 def check_unit(unit: Unit) -> None:
     """Only a unit that says who it is, and is not broken already, is touched.
 
-    Raises IdentityUnreadable, ImeiInvalid, ArrivedInTestMode.
+    Raises IdentityUnreadable, DefaultImei, ImeiInvalid, ArrivedInTestMode.
     """
     if unit.imei is None:
         raise IdentityUnreadable("the module does not tell its IMEI")
+    if imei_is_default(unit.imei):
+        raise DefaultImei(f"the module says its IMEI is {unit.imei}, which is nobody's own")
     if not imei_is_valid(unit.imei):
         raise ImeiInvalid(f"the module says its IMEI is {unit.imei[:32]!r}, which cannot be one")
     if unit.functionality is None:
         raise IdentityUnreadable("the module does not answer AT+CFUN?")
     if unit.functionality == FACTORY_TEST_MODE:
         raise ArrivedInTestMode("the module answers AT+CFUN? with 5, factory test mode")
+
+
+def check_tac(recipes: Iterable[LoadedRecipe], unit: Unit) -> None:
+    """Where every recipe for this SKU lists TACs, the unit's is among them. Raises ForeignTac."""
+    matches = [loaded.recipe.match for loaded in recipes]
+    own = [match for match in matches if _check_sku(match.sku, unit.sku)[0]]
+    known = {tac for match in own for tac in match.tac}
+    if own and all(match.tac for match in own) and unit.tac not in known:
+        listed = ", ".join(sorted(known)[:SHOWN_REFUSALS])
+        raise ForeignTac(
+            f"TAC {unit.tac or 'unknown'} is none that the recipes for {unit.sku} list: {listed}"
+        )
 
 
 def check_variant(loaded: LoadedRecipe, unit: Unit) -> None:

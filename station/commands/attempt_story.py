@@ -15,6 +15,7 @@ from station.model import (
     DUMP_STEP,
     AttemptRecord,
     EvidenceRef,
+    Measurement,
     Mode,
     Outcome,
     StationEvent,
@@ -65,7 +66,7 @@ class Story:
     # --- the whole ----------------------------------------------------------------------------
 
     def text(self, *, full: bool) -> str:
-        parts = [self._headline(), self._facts(), self._steps()]
+        parts = [self._headline(), self._facts(), self._steps(), self._measured()]
         parts += [self._part("On the bus", "port"), self._part("Recovery", "recovery")]
         if full:
             parts.append(_section("Every message", map(_shown, self.lines)))
@@ -159,6 +160,10 @@ class Story:
             facts.insert(0, f"tried {step.retries + 1} times")
         return _short("; ".join(facts))
 
+    def _measured(self) -> str:
+        closed = self.record.closed
+        return _section("Measured", list(map(_value, closed.measurements)) if closed else [])
+
     def _part(self, title: str, kind: str) -> str:
         found = [line for line in self.lines if line.kind == kind]
         shown = [f"{_at(line)} {line.words.removeprefix(f'{kind}: ')}" for line in found[:_SHIFTS]]
@@ -231,6 +236,13 @@ def _backups(record: AttemptRecord) -> Iterator[str]:
             yield f"The module had backed itself up: it counted its backups from {counted}."
         elif step.name == DUMP_STEP:
             yield f"Its EFS2 was kept as it was before the first erase: {step.bytes} bytes."
+
+
+def _value(measured: Measurement) -> str:
+    unit = "" if measured.unit == "1" else f" {measured.unit}"
+    bounds = ((" at least", measured.lowest), (" at most", measured.highest))
+    held = " and".join(f"{word} {bound}" for word, bound in bounds if bound is not None)
+    return f"{measured.name:<14} {measured.value}{unit}{held and f',{held}'}"
 
 
 def _section(title: str, lines: "Iterator[str] | list[str] | map[str]") -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from station.commands import audit, audit_seal
+from station.commands import audit, audit_seal, audit_slots
 from station.commands.exits import leave, station_errors
 from station.commands.options import Config, Json, Since, settings_of
 from station.errors import UsageError
@@ -72,6 +72,25 @@ def _audit_events(
             since_utc_us=audit.since_utc_us(since),
             slot=slot,
             kind=kind,
+            as_json=json,
+        )
+
+
+@app.command("slots")
+def _audit_slots(
+    slot: Annotated[str | None, typer.Option(help="Default: all of the settings.")] = None,
+    since: Since = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON line per interval on stdout.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """How each slot was over time: from when to when it was in which state."""
+    with station_errors():
+        audit_slots.slots(
+            settings_of(config),
+            slot=slot,
+            since_utc_us=audit.since_utc_us(since),
             as_json=json,
         )
 

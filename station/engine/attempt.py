@@ -13,8 +13,10 @@ from station import __version__
 from station.config import LoadedRecipe
 from station.engine import again
 from station.engine.blame import blamed, is_meant
+from station.engine.clash import check_names, clashes_of
 from station.engine.evidence import Evidence
 from station.engine.journal import Journal
+from station.engine.measure import measured
 from station.engine.moved import await_given_up
 from station.engine.ports import SlotPort
 from station.engine.resume import check_package, is_layout_proven, unfinished_here
@@ -40,6 +42,7 @@ from station.model import (
     AttemptClosed,
     AttemptOpened,
     AttemptRecord,
+    Clash,
     DeviceInfo,
     Failure,
     Identifier,
@@ -97,6 +100,8 @@ class Attempt:
     port_path: str | None = None
     step: str = ""
     _worked_at: str = ""
+    clashes: tuple[Clash, ...] = ()
+    """Why the module's names cannot be right; recorded with the verdict."""
     record: AttemptRecord | None = None
     """Set when the verdict is committed, and only then."""
 
@@ -118,6 +123,7 @@ class Attempt:
             watch=self._watch,
             tape=self.evidence,
             keep_dump=self.evidence.dump,
+            check_names=self._check_names,
         )
         self.runner = StepRunner(self.session, self._step_started)
         self.ladder = Ladder(
@@ -229,6 +235,7 @@ class Attempt:
             check_family(selection.recipe, session.family)
             session.unit, self.recipe = selection.unit, selection.recipe
             session.identifiers += selection.remembered
+            await self._check_names(session.unit)
             session.recipe = selection.recipe.recipe
             decision, self.resumed = selection.decision, selection.resumed
             if self.has_changed:  # nothing that was written before is trusted
@@ -240,6 +247,9 @@ class Attempt:
 
         await self.runner.run(Step("select", choose, late=StationOverdue), limit_s=SELECT_S)
         return decision
+
+    async def _check_names(self, unit: Unit) -> None:
+        await check_names(self.world.store, unit, self.journal.attempt_id)
 
     async def _left_in_edl(self) -> AttemptRecord | None:
         """The attempt that left this module in EDL half written, as far as that is certain."""
@@ -302,6 +312,7 @@ class Attempt:
             failure = Failure.of(error)
             if self.has_changed and failure.outcome is Outcome.BLOCKED:
                 failure = replace(failure, outcome=Outcome.FAIL)
+            self.clashes = clashes_of(error, self.session.unit)
             if self._must_give_back(failure):
                 failure = await self._give_back(failure)
             await self._close(failure.outcome, failure)
@@ -346,6 +357,7 @@ class Attempt:
             package=self.package,
             plan_sha256=None if plan is None else plan.sha256,
             plan_json=None if plan is None else plan.to_json(),
+            boot_id=self.world.boot_id,
         )
 
     async def _close(self, outcome: Outcome, failure: Failure | None) -> None:
@@ -369,6 +381,8 @@ class Attempt:
                 final_mode=self.session.mode,
                 readings=_readings(after) | kept.readings,
                 evidence=kept.files,
+                clashes=self.clashes,
+                measurements=measured(self.journal.steps, self.session),
             ),
         )
         await self.evidence.done()

@@ -28,6 +28,7 @@ from station.live import LineState
 from station.model import StationEvent, Unit
 from station.selection import check_label, sku_of
 from station.store.ids import new_id
+from station.store.unit_events import QUARANTINED, RELEASED, Judgement
 from station.wire import (
     Abort,
     Arm,
@@ -37,9 +38,11 @@ from station.wire import (
     Follow,
     Hold,
     Lift,
+    Quarantine,
     RecipeChoice,
     Recipes,
     Release,
+    ReleaseUnit,
     Retry,
     Status,
     Stop,
@@ -87,6 +90,8 @@ class Desk:
                 await self._note(command, peer, slot=slot)
             case Lift():
                 await self._lift(command, peer)
+            case Quarantine() | ReleaseUnit():
+                await self._judge(command, peer)
             case Clear(slot=slot):
                 self._place(slot).give(Input.CLEAR)
                 await self._note(command, peer, slot=slot)
@@ -240,6 +245,22 @@ class Desk:
             await lift_line(self.line, command, record)
         else:
             await lift_slot(self._place(command.slot), record)
+
+    async def _judge(self, command: Quarantine | ReleaseUnit, peer: Peer) -> None:
+        """A decision that is not on record is none."""
+        kind = QUARANTINED if isinstance(command, Quarantine) else RELEASED
+        said = Judgement(
+            name=command.unit,
+            kind=kind,
+            station=self.line.world.settings.station.name,
+            utc_us=self.line.world.clock(),
+            actor=command.by,
+            reason=command.reason,
+            peer_uid=peer.uid,
+            peer_user=peer.user,
+        )
+        await self.line.world.store.judge_unit(said)
+        self.line.feed.log(f"unit {command.unit} {kind} by {command.by}: {command.reason}")
 
     def _place(self, slot: str) -> Place:
         place = self.line.places.get(slot)

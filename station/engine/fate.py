@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from station.engine.views import same_unit
-from station.errors import HubFailed, UsageError
+from station.errors import HubFailed, IdentityClash, Quarantined, UsageError
 from station.model import Outcome, PortPath, Unit
 
 TOGETHER_S = 0.5
@@ -194,12 +194,15 @@ def _is_history(failure: HubFailure, now_s: float) -> bool:
 # --- slots and the line -----------------------------------------------------------------------
 
 
+_NOBODYS = (HubFailed.code, IdentityClash.code, Quarantined.code)
+
+
 def counts_against(outcome: Outcome, code: str | None) -> bool:
     """A failure that a unit, a slot or the line may have caused. Not a hub that failed, a database
-    or disk of the station (S5xx), a refusal, a person who stopped it."""
+    or disk of the station (S5xx), names that clash, a refusal, a person who stopped it."""
     if outcome not in (Outcome.FAIL, Outcome.ERROR) or code is None:
         return False
-    return code != HubFailed.code and not code.startswith("S")
+    return code not in _NOBODYS and not code.startswith("S")
 
 
 @dataclass(slots=True)

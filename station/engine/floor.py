@@ -8,6 +8,7 @@ import trio
 from station.engine.feed import Feed
 from station.engine.world import World
 from station.errors import StationError
+from station.live import SlotState
 from station.model import AttemptRecord
 from station.store.writer import Store
 
@@ -22,6 +23,8 @@ class Floor:
     """Why no module is started now: the line is not armed, or the station cannot record."""
     ended: Callable[[str, AttemptRecord], None] = lambda _, __: None
     """Told of what came of each unit in the end, and its slot."""
+    states: Callable[[str, SlotState], None] = lambda _, __: None
+    """Told of each state of a slot, for the record."""
     label: str | None = None
     verdicts: int = 0
     """How many attempts have ended."""

@@ -16,6 +16,7 @@ from station.engine.life import Input
 from station.engine.place import Place
 from station.engine.ports import PortBoard
 from station.engine.rollcall import RollCall
+from station.engine.slot_log import SlotLog
 from station.engine.stop import Stop
 from station.engine.views import recipe_view
 from station.engine.ward import for_ever
@@ -62,6 +63,7 @@ class Line:
     stop: Stop
     floor: Floor = field(init=False)
     guard: Guard = field(init=False)
+    slot_log: SlotLog = field(init=False)
     places: Mapping[str, Place] = field(init=False)
     state: LineState = LineState.DISARMED
     armed: Armed | None = None
@@ -73,7 +75,8 @@ class Line:
         settings = self.world.settings
         self.world = replace(self.world, tell=self._hear)
         self.guard = Guard(self.world)
-        self.floor = Floor(self.world, self.feed, self._obstacle(), self._ended)
+        self.slot_log = SlotLog(self.world.store, settings.station.name, self.world.clock)
+        self.floor = Floor(self.world, self.feed, self._obstacle(), self._ended, self.slot_log.note)
         self.places = {
             slot.name: Place(self.floor, self.board[slot.name]) for slot in settings.slots
         }
@@ -157,6 +160,7 @@ class Line:
         """Until cancelled. The board must have been refreshed once."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.board.watch)
+            nursery.start_soon(self.slot_log.run)
             nursery.start_soon(for_ever, self._look_after, self._complain)
             nursery.start_soon(for_ever, self._call_roll, self._complain)
             nursery.start_soon(for_ever, self._count, self._complain)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import trio
 
+from station.engine import boot
 from station.engine.attempt import Attempt
 from station.engine.backlog import Backlog
 from station.engine.guard import Guard
@@ -41,13 +42,15 @@ async def flash_once(
 ) -> Tally:
     """Flash each slot's module; an empty slot gets its NO USB after `wait_s`.
 
-    Attempts that are stopped end as ABORTED. Raises what the backend's first scan raises.
+    Attempts that are stopped end as ABORTED. Raises what the backend's first scan raises, and
+    StoreError where the start cannot be recorded.
     """
     chosen = tuple(slots)
     settings = world.settings
     board = PortBoard(world.backend, settings.slots, hub_losses=settings.line.hub_losses)
     tally = Tally()
     await board.refresh()
+    world = await boot.recorded(world)
     async with trio.open_nursery() as watching:
         watching.start_soon(board.watch)
         waiting = trio.CancelScope(deadline=trio.current_time() + wait_s)

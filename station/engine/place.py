@@ -67,6 +67,7 @@ class Place:
         if port.slot.barred is not None:
             disabled = self._fresh(SlotState.DISABLED)
             self._tale.show(replace(disabled, failure=Failure.of(port.slot.barred)))
+        floor.states(self._name, self.state)
 
     @property
     def view(self) -> SlotView:
@@ -219,6 +220,7 @@ class Place:
                 view = replace(view, failure=Failure.of(dark))
             case _:
                 pass
+        self._floor.states(self._name, state)
         self._tale.show(view)
 
     async def run(self) -> None:

@@ -11,6 +11,7 @@ from station.model import AttemptRecord, Identifier, Mode, Unit
 from station.selection import (
     Decision,
     check_label,
+    check_tac,
     check_unit,
     check_variant,
     decide,
@@ -50,6 +51,7 @@ async def select(
         return await _select_in_edl(world, order, only, unit, left)
     check_unit(unit)
     unit = sku_of(unit, order.label)
+    check_tac(world.recipes, unit)
     recipe = match_recipe(world.recipes, unit, only)
     return Selection(unit, recipe, decide(recipe, unit))
 

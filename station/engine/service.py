@@ -10,6 +10,7 @@ import trio
 
 from station import __version__
 from station.config import Families, Settings
+from station.engine import boot
 from station.engine.backlog import Backlog, results_folder
 from station.engine.desk import Desk
 from station.engine.evidence import close_interrupted
@@ -80,7 +81,8 @@ async def run_engine(
             await backlog.start()
             await close_interrupted(store, settings)
             try:
-                await _serve(world, stop, notify, hands, linger_s, ready)
+                started = await boot.recorded(world)
+                await _serve(started, stop, notify, hands, linger_s, ready)
             finally:
                 await backlog.last_try()
                 with trio.move_on_after(END_S, shield=True), suppress(StationError):
@@ -130,15 +132,15 @@ async def _serve(
     line = await make_line(world, stop)
     signer = line.health.signer
     await signer.sign("start")
-    boot = new_id()
-    started = {"software": __version__, "engine": boot}
+    engine_id = world.boot_id or new_id()
+    started = {"software": __version__, "engine": engine_id}
     await world.store.add_event(world.event("started", started))
     hello = Hello(
         protocol=PROTOCOL,
         station=settings.station.name,
         site=settings.station.site,
         software=__version__,
-        engine=boot,
+        engine=engine_id,
         rows=settings.rows,
         hands=hands is not None,
     )
@@ -157,8 +159,10 @@ async def _serve(
         await _drain(line, notify)
         nursery.cancel_scope.cancel()
     with suppress(StationError):
+        await line.slot_log.end()
+    with suppress(StationError):
         await line.guard.record()
-        await world.store.add_event(world.event("stopped", {"engine": boot}))
+        await world.store.add_event(world.event("stopped", {"engine": engine_id}))
 
 
 async def _drain(line: Line, notify: Notify) -> None:

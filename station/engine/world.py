@@ -31,6 +31,8 @@ class World:
     """Switches the power of slots; None where nothing can."""
     claims: Claims = field(default_factory=Claims)
     clock: Callable[[], int] = now_utc_us
+    boot_id: str | None = None
+    """This start of the engine, once it is on record."""
 
     def event(
         self, kind: str, detail: Mapping[str, Fact] | None = None, slot: str | None = None

@@ -146,6 +146,40 @@ class DumpFailed(DeviceError):
     remedy = "Run the module once more; if it repeats, put it aside: its EFS2 cannot be read."
 
 
+class IdentityClash(DeviceError):
+    """Two modules go by one name; both are put in quarantine."""
+
+    code = "D222"
+    headline = "IMEI CLASH"
+    remedy = (
+        "Put the module in the red bin and call the line engineer: see `station audit clashes`."
+    )
+    blame = Blame.REFUSAL
+
+
+class DefaultImei(DeviceError):
+    code = "D223"
+    headline = "DEFAULT IMEI"
+    remedy = "Put the module in the red bin for the line engineer: it has no IMEI of its own."
+    blame = Blame.REFUSAL
+
+
+class ForeignTac(DeviceError):
+    code = "D224"
+    headline = "FOREIGN TAC"
+    remedy = (
+        "Put the module aside: its recipes list the TACs of this line, and its is none of them."
+    )
+    blame = Blame.REFUSAL
+
+
+class Quarantined(DeviceError):
+    code = "D225"
+    headline = "QUARANTINE"
+    remedy = "Red bin. A line engineer who has looked at it may say `station unit release`."
+    blame = Blame.REFUSAL
+
+
 class ResumesWhenArmed(DeviceError):
     """Shown while it waits; no attempt ends with it."""
 

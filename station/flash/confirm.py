@@ -3,17 +3,21 @@
 from contextlib import suppress
 from dataclasses import replace
 
+import trio
+
 from station.errors import (
     AtError,
     AtSilent,
     Blame,
     Crashed,
+    DefaultImei,
     FactoryTestMode,
     IdentityChanged,
     IdentityUnreadable,
     ImeiInvalid,
     NoReturn,
     StationError,
+    StoreError,
     Timeout,
     UsbError,
     WrongVersionAfter,
@@ -21,7 +25,7 @@ from station.errors import (
 from station.flash.edl import open_edl
 from station.flash.identify import LAST_WORD_S, ask_by_at, names_of, time_left_s
 from station.flash.session import Session, StepResult
-from station.model import FACTORY_TEST_MODE, Mode, Unit, imei_is_valid
+from station.model import FACTORY_TEST_MODE, Mode, Unit, imei_is_default, imei_is_valid
 from station.protocols import sahara
 
 GIVE_BACK_TRIES = 2
@@ -38,17 +42,21 @@ async def reset(session: Session) -> StepResult:
     await session.run(session.programmer().power("reset", delay_s=1))
     await session.let_go()
     await session.port.wait(lambda device: device != left, time_left_s())
+    session.reset_s = trio.current_time()
     return StepResult()
 
 
 async def confirm(session: Session) -> StepResult:
-    """Normal mode again on the same slot; version, IMEI, serial and radio as they must be."""
+    """Normal mode again on the same slot; version, IMEI, serial and radio as they must be, and
+    nothing came to be known against it meanwhile: its double may be in the slot beside it."""
     session.after = after = await _return(session)
     await _learn(session, after)
     if after.functionality == FACTORY_TEST_MODE:
         raise FactoryTestMode("the module reports AT+CFUN 5: factory test mode")
     _check_told(session.unit, after)
     _check_identity(session.unit, after)
+    with suppress(StoreError):  # a record that cannot be asked does not spoil what is done
+        await session.check_names(session.unit)
     recipe = session.recipe
     if recipe is not None and after.firmware != recipe.firmware.version:
         raise WrongVersionAfter(
@@ -113,6 +121,8 @@ async def _return(session: Session, timeout_s: float = 3600.0) -> Unit:
         raise NoReturn(f"the module did not come back in normal mode: {error.cause}") from error
     if session.families.mode_of(device) is Mode.CRASHED:
         raise Crashed(f"the module came back as {device.usb_id}: it crashes while it starts")
+    if session.reset_s is not None:
+        session.return_us = round((trio.current_time() - session.reset_s) * 1_000_000)
     try:
         return await ask_by_at(session, known=session.unit)
     except (AtSilent, AtError, UsbError) as error:
@@ -129,6 +139,8 @@ def _check_told(before: Unit, after: Unit) -> None:
         ("its version (AT+QGMR)", True, after.firmware),
         ("its radio state (AT+CFUN?)", True, after.functionality),
     )
+    if after.imei is not None and imei_is_default(after.imei):
+        raise DefaultImei(f"the module says its IMEI is {after.imei}, which is nobody's own")
     if after.imei is not None and not imei_is_valid(after.imei):
         raise ImeiInvalid(f"the module says its IMEI is {after.imei!r}, which cannot be one")
     missing = [name for name, wanted, value in told if wanted and value is None]

@@ -212,6 +212,7 @@ async def _note_chip(session: Session, chip: Identifier) -> None:
         session.unit = replace(session.unit, chip_serial=chip.value)
         session.identifiers.append(chip)
         await session.recorder.identifiers((chip,))
+        await session.check_names(session.unit)
 
 
 async def recognise(session: Session, device: DeviceInfo) -> None:

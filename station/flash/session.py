@@ -67,6 +67,10 @@ async def _never(_: str) -> bool:
     return False
 
 
+async def _unchecked(_: Unit) -> None:
+    return
+
+
 def _nowhere() -> AbstractAsyncContextManager[DumpFile]:
     raise Bug("memory is to be read out, and there is nowhere to keep it")
 
@@ -107,10 +111,16 @@ class Session:
     that is resumed."""
     layout_agreed: Callable[[str], Awaitable[bool]] = _never
     """Whether any earlier attempt saw that, on the module with this chip serial."""
+    check_names: Callable[[Unit], Awaitable[None]] = _unchecked
+    """Asked whenever a name was read that may tell two modules apart. Raises StationError."""
     dumped: bool = False
     """What the recipe wants to be kept of the module's memory is kept."""
     identifiers: list[Identifier] = field(default_factory=list)
     """Every name of the unit with its source."""
+    reset_s: float | None = None
+    """When it left for normal mode after the flash, in seconds of trio's clock."""
+    return_us: int | None = None
+    """How long it then took to show itself there."""
     after: Unit | None = None
     """What the module said of itself once it was back in normal mode."""
 

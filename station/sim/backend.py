@@ -59,6 +59,8 @@ class _Seat:
 class SimBackend:
     """Implements `station.transport.base.Backend` over simulated ports."""
 
+    library: str | None = None
+
     def __init__(self, ports: Sequence[SimPort]) -> None:
         self._bell = _Bell()
         self._seats = [_Seat(port, self._bell) for port in ports]

@@ -71,7 +71,7 @@ class Factory:
             layout,
             nand,
             _calibration(layout, nand),
-            self._identity(),
+            self._identity(traits),
             traits=traits,
             timing=timing,
             tolerant=tolerant,
@@ -94,15 +94,16 @@ class Factory:
             pages = -(-length_bytes // self.layout.sector_size_bytes)
             nand.adopt(master, self.layout.start_sector(self.layout.part(name)), pages)
 
-    def _identity(self) -> Identity:
+    def _identity(self, traits: Traits) -> Identity:
         self._made += 1
         tac = FAMILIES[self.layout.family].tac
         first = self._random.randrange(100_000)
         number = (first + 7 * self._made) % 1_000_000
+        chip = (0x0AA94EFD + 0x10001 * self._made + (first << 8)) & 0xFFFFFFFF
         return Identity(
-            imei=with_check_digit(f"{tac}{number:06d}"),
+            imei=traits.imei or with_check_digit(f"{tac}{number:06d}"),
             serial=f"D1Q21A8{self._random.randrange(100):02d}{self._made:07d}P",
-            chip_serial=f"{(0x0AA94EFD + 0x10001 * self._made + (first << 8)) & 0xFFFFFFFF:08x}",
+            chip_serial=traits.chip_serial or f"{chip:08x}",
             imei_after=with_check_digit(f"{tac}{999_999 - number:06d}"),
         )
 

@@ -32,6 +32,10 @@ class Traits:
     at_values_s: float = 0.0
     """So long after the AT port is up some values are still refused."""
     other_variant: bool = False
+    imei: str | None = None
+    """In place of one of its own."""
+    chip_serial: str | None = None
+    """Likewise."""
     offers_backup: bool = True
     counts_backups: bool = True
     hangs_once: bool = False
@@ -153,6 +157,12 @@ FAULTS = {
     ),
     "at-slow-values": Fault(
         "refuses version, serial and CFUN for 6 s after it answers AT", Traits(at_values_s=6.0)
+    ),
+    "default-imei": Fault(
+        "has an IMEI that is nobody's own", Traits(imei="004999010640000")
+    ),
+    "copied-chip": Fault(
+        "has the chip serial of every module with this fault", Traits(chip_serial="0c0b1ed0")
     ),
     "hung": Fault("answers nothing until its power was off", Traits(hangs_once=True)),
     "wide-payload": Fault(

@@ -15,7 +15,10 @@ _MOST_PROBLEMS = 20
 _STEPS_BETWEEN_LOOKS = 100_000
 """Instructions of SQLite's machine, some milliseconds."""
 
-_KEYS = (schema.attempt_opened.c.id, schema.station_event.c.id)
+_KEYS = tuple(
+    table.c.id for table in schema.metadata.sorted_tables if "id" in table.primary_key.columns
+)
+"""Of every table whose last row may count: what was decided about a unit, and the like."""
 
 _TIMES = (schema.attempt_opened.c.started_utc_us, schema.station_event.c.utc_us)
 """Those with an index: the answer is there at once, however long the record is."""
@@ -30,7 +33,7 @@ def newest_utc_us(url: str) -> int | None:
 
 
 def newest_key(url: str) -> str | None:
-    """The greatest key of an attempt or event. Raises as `reading`."""
+    """The greatest key of any row. Raises as `reading`."""
     with reading(url) as connection:
         keys = [connection.scalar(sa.select(sa.func.max(column))) for column in _KEYS]
     return max((str(key) for key in keys if key is not None), default=None)

@@ -17,7 +17,15 @@ from station.model import (
 )
 from station.store import schema
 from station.store.batch import Batch
-from station.store.rows import Row, closed_row, evidence_row, opened_row, unit_of
+from station.store.clash_rows import insert_clashes
+from station.store.rows import (
+    Row,
+    closed_row,
+    evidence_row,
+    measurement_row,
+    opened_row,
+    unit_of,
+)
 from station.store.units import may_be, names_of, record_names, resolve
 
 
@@ -73,8 +81,10 @@ def insert_verdict(batch: Batch, closed: AttemptClosed) -> None:
     if unit_id is None:
         unit_id = resolve(batch, names, station)
     elif not may_be(batch.connection, unit_id, names):
-        # Another module answered at the end. The chip serial was read before that.
-        names = tuple(name for name in names if name.kind is not IdKind.CHIP)
+        told_last = tuple(name for name in names if name.kind is not IdKind.CHIP)
+        if not may_be(batch.connection, unit_id, told_last):
+            # Another module answered at the end. The chip serial was read before that.
+            names = told_last
         unit_id = resolve(batch, names, station)
     if unit_id is not None:
         record_names(batch, unit_id, names, closed.attempt_id, seen_utc_us=closed.ended_utc_us)
@@ -86,6 +96,9 @@ def insert_verdict(batch: Batch, closed: AttemptClosed) -> None:
     batch.insert(schema.reading, readings)
     rows = [evidence_row(closed.attempt_id, kept) for kept in closed.evidence]
     batch.insert(schema.evidence, rows)
+    rows = [measurement_row(closed.attempt_id, one) for one in closed.measurements]
+    batch.insert(schema.measurement, rows)
+    insert_clashes(batch, closed, unit_id)
 
 
 def insert_names(
@@ -95,11 +108,24 @@ def insert_names(
     *,
     seen_utc_us: int,
 ) -> None:
-    """They belong to the attempt's unit; an attempt without one finds or makes a unit by them."""
+    """They belong to the attempt's unit; an attempt without one finds or makes a unit by them. So
+    does one whose unit has another chip serial: two modules have its IMEI."""
     station = batch.station_of(attempt_id)
-    unit_id = unit_of_attempt(batch.connection, attempt_id) or resolve(batch, names, station)
+    unit_id = unit_of_attempt(batch.connection, attempt_id)
+    if unit_id is None:
+        unit_id = resolve(batch, names, station)
+    elif not may_be(batch.connection, unit_id, names):
+        names = (*names, *_names_before(batch.connection, attempt_id))
+        unit_id = resolve(batch, names, station)
     if unit_id is not None:
         record_names(batch, unit_id, names, attempt_id, seen_utc_us=seen_utc_us)
+
+
+def _names_before(connection: sa.Connection, attempt_id: str) -> tuple[Identifier, ...]:
+    """Under which the attempt was begun."""
+    table = schema.attempt_opened
+    row = connection.execute(sa.select(table).where(table.c.id == attempt_id)).mappings().one()
+    return names_of(unit_of(row, None))
 
 
 def unit_of_attempt(connection: sa.Connection, attempt_id: str) -> str | None:

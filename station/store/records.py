@@ -15,7 +15,14 @@ from station.model import (
     RecipeRef,
 )
 from station.store import schema
-from station.store.rows import closed_of, evidence_of, image_of, opened_of, step_of
+from station.store.rows import (
+    closed_of,
+    evidence_of,
+    image_of,
+    measurement_of,
+    opened_of,
+    step_of,
+)
 
 _CHUNK = 500
 """Attempts whose parts are fetched by one statement."""
@@ -78,9 +85,12 @@ def _record(
     attempt_id = before["id"]
     closed: AttemptClosed | None = None
     if after["attempt_id"] is not None:
-        readings = {row["name"]: row["value"] for row in parts.readings.get(attempt_id, ())}
-        evidence = tuple(map(evidence_of, parts.evidence.get(attempt_id, ())))
-        closed = closed_of(after, readings, evidence)
+        closed = closed_of(
+            after,
+            readings={row["name"]: row["value"] for row in parts.readings.get(attempt_id, ())},
+            evidence=tuple(map(evidence_of, parts.evidence.get(attempt_id, ()))),
+            measurements=tuple(map(measurement_of, parts.measurements.get(attempt_id, ()))),
+        )
     names = parts.identifiers.get(attempt_id, ())
     return AttemptRecord(
         opened=opened_of(
@@ -144,4 +154,5 @@ class _Parts:
         self.images = by_attempt(schema.image_sent, "ordinal")
         self.readings = by_attempt(schema.reading, "name")
         self.evidence = by_attempt(schema.evidence, "kind")
+        self.measurements = by_attempt(schema.measurement, "name")
         self.identifiers = by_attempt(schema.unit_identifier, "id")

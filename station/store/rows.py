@@ -10,6 +10,7 @@ from station.model import (
     EvidenceRef,
     Failure,
     ImageSent,
+    Measurement,
     StationEvent,
     StepRecord,
     Unit,
@@ -105,6 +106,17 @@ def evidence_row(attempt_id: str, kept: EvidenceRef) -> Row:
     }
 
 
+def measurement_row(attempt_id: str, measured: Measurement) -> Row:
+    return {
+        "attempt_id": attempt_id,
+        "name": measured.name,
+        "value": measured.value,
+        "unit": measured.unit,
+        "lowest": measured.lowest,
+        "highest": measured.highest,
+    }
+
+
 def event_row(event: StationEvent) -> Row:
     return {
         "id": event.event_id,
@@ -158,10 +170,9 @@ def opened_of(row: Stored, **parts: Any) -> AttemptOpened:  # noqa: ANN401 - the
     )
 
 
-def closed_of(
-    row: Stored, readings: Mapping[str, str], evidence: tuple[EvidenceRef, ...] = ()
-) -> AttemptClosed:
-    """The unit's firmware afterwards is `firmware_after`."""
+def closed_of(row: Stored, **parts: Any) -> AttemptClosed:  # noqa: ANN401 - the parts are checked by AttemptClosed's own names
+    """The unit's firmware afterwards is `firmware_after`. `parts`: readings, evidence,
+    measurements, which live in tables of their own."""
     return AttemptClosed(
         attempt_id=row["attempt_id"],
         outcome=row["outcome"],
@@ -172,8 +183,7 @@ def closed_of(
         unit=unit_of(row, row["firmware_after"]),
         firmware_after=row["firmware_after"],
         final_mode=row["final_mode"],
-        readings=readings,
-        evidence=evidence,
+        **parts,
     )
 
 
@@ -208,6 +218,10 @@ def image_of(row: Stored) -> ImageSent:
 
 def evidence_of(row: Stored) -> EvidenceRef:
     return EvidenceRef(row["kind"], row["sha256"], row["length_bytes"], row["stored_bytes"])
+
+
+def measurement_of(row: Stored) -> Measurement:
+    return Measurement(row["name"], row["value"], row["unit"], row["lowest"], row["highest"])
 
 
 def event_of(row: Stored) -> StationEvent:

@@ -1,9 +1,10 @@
 """Which unit is this? Answered from the names it goes by, strongest first: IMEI, serial, chip.
 
-Two sets of names are the same unit when the strongest kind that both have agrees. So a module
-first seen in EDL (chip serial only) and later by AT (IMEI too) stays one unit, and a serial
-that a factory gave to many modules never merges two IMEIs. Labels name a variant or a bag, not
-a unit; all-zero values are what unprogrammed modules report.
+Two sets of names are the same unit when the strongest kind that both have agrees, and their chip
+serials do not say otherwise: one IMEI in two chips is two units, and a clash. So a module first
+seen in EDL (chip serial only) and later by AT (IMEI too) stays one unit, and a serial that a
+factory gave to many modules never merges two IMEIs. Labels name a variant or a bag, not a unit;
+all-zero values are what unprogrammed modules report.
 """
 
 from collections.abc import Iterable
@@ -46,13 +47,24 @@ def resolve(batch: Batch, identifiers: Iterable[Identifier], station: str) -> st
     names = _identifying((name.kind, name.value) for name in identifiers)
     if not names:
         return None
-    for kind in _STRENGTH:
-        for unit_id in _units_named(connection, kind, names.get(kind, set())):
-            if _agree(_known_names(connection, unit_id), names):
-                return unit_id
+    known = _named_so(connection, names)
+    if known:
+        return known[0]
     unit_id = new_id()
     batch.insert(schema.unit, [{"id": unit_id, "station": station}])
     return unit_id
+
+
+def _named_so(connection: sa.Connection, names: Names) -> list[str]:
+    """The units that these names may be: by the strongest kind that finds any; of several those
+    that agree in the serial, too, first, then the one seen last."""
+    for kind in _STRENGTH:
+        found = _units_named(connection, kind, names.get(kind, set()))
+        known = {unit_id: _known_names(connection, unit_id) for unit_id in found}
+        agreeing = [unit_id for unit_id in found if _agree(known[unit_id], names)]
+        if agreeing:
+            return sorted(agreeing, key=lambda i: not _share(known[i], names, IdKind.SERIAL))
+    return []
 
 
 def known_units(connection: sa.Connection, unit: Unit) -> list[str]:
@@ -67,6 +79,21 @@ def may_be(connection: sa.Connection, unit_id: str, identifiers: Iterable[Identi
     """Whether nothing in these names says that it is another unit."""
     names = _identifying((name.kind, name.value) for name in identifiers)
     return _agree(_known_names(connection, unit_id), names) is not False
+
+
+def rivals(connection: sa.Connection, unit: Unit) -> list[tuple[IdKind, str]]:
+    """Units that go by this unit's IMEI and have another chip serial, or by its chip serial and
+    have another IMEI; each with the name that both have."""
+    names = _identifying((name.kind, name.value) for name in names_of(unit))
+    found: list[tuple[IdKind, str]] = []
+    for kind, other in ((IdKind.IMEI, IdKind.CHIP), (IdKind.CHIP, IdKind.IMEI)):
+        if kind not in names or other not in names:
+            continue
+        for unit_id in _units_named(connection, kind, names[kind]):
+            known = _known_names(connection, unit_id)
+            if other in known and not _share(known, names, other):
+                found.append((kind, unit_id))
+    return found
 
 
 def record_names(
@@ -127,5 +154,14 @@ def _agree(known: Names, names: Names) -> bool | None:
     """Whether the strongest kind that both have agrees; None if they have none in common."""
     for kind in _STRENGTH:
         if kind in known and kind in names:
-            return not known[kind].isdisjoint(names[kind])
+            return _share(known, names, kind) and not _other_chip(known, names)
     return None
+
+
+def _share(known: Names, names: Names, kind: IdKind) -> bool:
+    return not known.get(kind, set()).isdisjoint(names.get(kind, set()))
+
+
+def _other_chip(known: Names, names: Names) -> bool:
+    both = IdKind.CHIP in known and IdKind.CHIP in names
+    return both and not _share(known, names, IdKind.CHIP)

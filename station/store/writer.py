@@ -33,8 +33,9 @@ from station.model import (
 )
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
-from station.store import counts, events, ids, queries, schema, signing, unfinished
+from station.store import clashes, counts, events, ids, queries, schema, signing, unfinished
 from station.store.batch import Batch, batch_of
+from station.store.boots import Boot, insert_boot
 from station.store.database import database_errors, writer_engine
 from station.store.examine import newest_key, newest_utc_us, require_whole
 from station.store.inserts import (
@@ -49,6 +50,8 @@ from station.store.reading import reading
 from station.store.revision import check
 from station.store.rows import event_row, evidence_row, image_row, step_row
 from station.store.settle import insert_missing
+from station.store.slot_states import SlotChange, insert_slot_changes
+from station.store.unit_events import Judgement, UnitEvent, judge
 from station.store.waiting import Settled, Waiting
 
 T = TypeVar("T")
@@ -178,6 +181,16 @@ class Store:
         """Commit what a person did to the line, or that the engine began or ended."""
         await self._commit(lambda batch: batch.insert(schema.station_event, [event_row(event)]))
 
+    async def add_boot(self, boot: Boot) -> None:
+        await self._commit(lambda batch: insert_boot(batch, boot))
+
+    async def add_slot_changes(self, changes: Sequence[SlotChange]) -> None:
+        await self._commit(lambda batch: insert_slot_changes(batch, changes))
+
+    async def judge_unit(self, said: Judgement) -> UnitEvent:
+        """Commit what a person decided about a unit. Raises as `unit_events.judge`."""
+        return await self._commit(lambda batch: judge(batch, said))
+
     async def sign(
         self, station: str, key: PrivateKey, reason: str, known: Checkpoint | None = None
     ) -> Checkpoint | None:
@@ -243,6 +256,11 @@ class Store:
     async def unit_by_chip(self, chip_serial: str) -> Unit | None:
         """`queries.unit_by_chip`, off the trio thread; so are the next ones."""
         return await self._ask(lambda: queries.unit_by_chip(self._url, chip_serial))
+
+    async def known_against(self, unit: Unit, but_attempt: str) -> clashes.Against:
+        return await self._ask(
+            lambda: clashes.known_against(self._url, unit, but_attempt=but_attempt)
+        )
 
     async def last_verdict(
         self, unit: Unit, *, outcome: Outcome | None = None, before_attempt: str | None = None

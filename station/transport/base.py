@@ -80,6 +80,9 @@ class Pipe(Protocol):
 class Backend(Protocol):
     """A world of USB devices."""
 
+    library: str | None
+    """The version of libusb; None where there is none, with simulated modules."""
+
     async def scan(self) -> tuple[DeviceInfo, ...]:
         """Every device there is now, nothing opened. Raises UsbUnavailable, UsbAccess."""
         ...

@@ -20,6 +20,7 @@ from station.transport.async_pipe import AsyncPipe
 from station.transport.base import Pipe
 from station.transport.claim import Claim, claim
 from station.transport.kernel import Kernel, this_kernel
+from station.transport.libusb_version import libusb_version
 from station.transport.libusb_wire import libusb_wire
 from station.transport.port_switch import UsbHubs
 from station.transport.power import PortPower
@@ -58,6 +59,7 @@ class LibusbBackend:
         if backend is None:
             backend = wheel_libusb()
             wire = libusb_wire(backend)
+        self.library = libusb_version(backend)
         self._kernel = kernel
         self._backend = backend
         self._wire = wire

@@ -8,12 +8,14 @@ The keys and their meaning are a contract: names stay, nothing is taken away.
     verify "readback"|"version"|"none", images[{name,sha256_sent,bytes}],
     started_utc RFC 3339, duration_s, steps[{name,outcome,duration_s,bytes}],
     evidence[{kind,sha256,bytes,stored_bytes}],
-    follows: the attempt_id of the failed attempt that this one follows | null
+    follows: the attempt_id of the failed attempt that this one follows | null,
+    measurements[{name,value,unit,lowest|null,highest|null}]: whole numbers of their unit
 
 An attempt that is still open has `outcome` and `duration_s` null.
 """
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from station.model import AttemptRecord, Unit, VerifyKind
@@ -67,6 +69,7 @@ def attempt_json(record: AttemptRecord) -> dict[str, object]:
             for kept in (closed.evidence if closed else ())
         ],
         "follows": record.follows,
+        "measurements": [asdict(one) for one in (closed.measurements if closed else ())],
     }
 
 

@@ -115,6 +115,24 @@ class Lift(_Command):
     slot: SlotName | None = None
 
 
+class Quarantine(_Command):
+    """A unit is not touched until it is released. `unit`: its IMEI, serial, chip serial or id."""
+
+    do: Literal["quarantine"] = "quarantine"
+    by: Name
+    reason: Reason
+    unit: Name
+
+
+class ReleaseUnit(_Command):
+    """An engineer has looked at the unit: it may be flashed, and its names clash no more."""
+
+    do: Literal["release_unit"] = "release_unit"
+    by: Name
+    reason: Reason
+    unit: Name
+
+
 class Clear(_Command):
     """The slot is empty, says a person: a module that is not on USB cannot be seen to leave."""
 
@@ -167,8 +185,8 @@ class Hands(_Command):
 
 
 Command = (
-    Arm | Disarm | Retry | Abort | Hold | Release | Lift | Clear | Stop | Recipes | Status | Watch
-    | Follow | Hands
+    Arm | Disarm | Retry | Abort | Hold | Release | Lift | Quarantine | ReleaseUnit | Clear | Stop
+    | Recipes | Status | Watch | Follow | Hands
 )  # fmt: skip
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])

@@ -60,7 +60,7 @@ def test_a_line_has_the_keys_of_the_contract(
         assert list(line) == [
             *("attempt_id", "slot", "port_path", "outcome", "failure", "unit", "recipe"),
             *("package", "verify", "images", "started_utc", "duration_s", "steps"),
-            *("evidence", "follows"),
+            *("evidence", "follows", "measurements"),
         ]
     by_slot = {line["slot"]: line for line in lines}
     assert by_slot["A1"]["outcome"] == by_slot["A3"]["outcome"] == "PASS"

@@ -32,6 +32,8 @@ class UsbipBackend:
     """Implements `station.transport.base.Backend`. `ports`: which ports, USB 2 and USB 3, an
     exported bus id stands for here; others are not looked at."""
 
+    library: str | None = None
+
     def __init__(self, address: Address, ports: Mapping[str, tuple[PortPath, PortPath]]) -> None:
         self._address = address
         self._ports = ports

@@ -37,7 +37,7 @@ async def test_a_failure_before_the_first_erase_gives_the_module_back_unchanged(
     ("changes", "code"),
     [
         ({"match": {"sku": ["RM500Q*"]}}, "R302"),
-        ({"match": {"sku": ["EC25EFA*"], "tac": ["00000001"]}}, "R302"),
+        ({"match": {"sku": ["EC25EFA*"], "tac": ["00000001"]}}, "D224"),
         ({"allow_from": ["EC25EFAR07*"]}, "R306"),
         ({"match": {"sku": ["EC*"]}}, None),
     ],

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from station.config import LoadedRecipe
 from station.errors import (
     ArrivedInTestMode,
+    DefaultImei,
     DeviceError,
     DowngradeRefused,
+    ForeignTac,
     FromVersionRefused,
     IdentityUnreadable,
     ImeiInvalid,
@@ -20,7 +22,7 @@ from station.errors import (
     WrongVariant,
 )
 from station.model import Failure, Outcome, Unit
-from station.selection import Decision, check_unit, check_variant, decide
+from station.selection import Decision, check_tac, check_unit, check_variant, decide
 from tests.selection.recipes import UNIT, VERSION, recipe
 
 OLDER = UNIT
@@ -93,7 +95,8 @@ def test_another_hardware_is_never_flashed(firmware: str) -> None:
         (replace(UNIT, imei=None), IdentityUnreadable),
         (replace(UNIT, imei="863436050940777"), ImeiInvalid),
         (replace(UNIT, imei="86343605094077"), ImeiInvalid),
-        (replace(UNIT, imei="0" * 15), ImeiInvalid),
+        (replace(UNIT, imei="0" * 15), DefaultImei),
+        (replace(UNIT, imei="004999010640000"), DefaultImei),
         (replace(UNIT, functionality=5), ArrivedInTestMode),
     ],
 )
@@ -102,6 +105,23 @@ def test_identity_first(unit: Unit, error: type[StationError]) -> None:
         check_unit(unit)
     with pytest.raises(error):
         decide(recipe(version="EC25AFAR06A06M4G"), unit)
+
+
+def test_a_tac_is_foreign_where_each_recipe_for_the_sku_lists_others() -> None:
+    unit = replace(UNIT, sku="EC25EFA")
+    other = recipe("other", tac=("11111111",))
+    for known in (
+        [],
+        [recipe()],
+        [other, recipe()],
+        [other, recipe("own", tac=(str(unit.tac),))],
+        [recipe("rm500q", sku=("RM500Q*",), tac=("11111111",))],
+    ):
+        check_tac(known, unit)
+    with pytest.raises(ForeignTac, match="TAC 86343605 is none"):
+        check_tac([other, recipe("rm500q", sku=("RM500Q*",))], unit)
+    with pytest.raises(ForeignTac):
+        check_tac([other], replace(unit, imei=None))
 
 
 def test_identity_that_is_enough() -> None:

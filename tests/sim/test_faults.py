@@ -263,3 +263,9 @@ def test_fault_hung_is_cured_by_power_alone() -> None:
     assert host.read(2) is None
     assert at(Host(unit), b"AT+CGSN") == unit.identity.imei.encode()
     assert unit.breaches == []
+
+
+def test_faults_of_the_names() -> None:
+    assert at(Host(module("default-imei")), b"AT+CGSN") == b"004999010640000"
+    first, second = module("copied-chip").identity, module("copied-chip").identity
+    assert first.chip_serial == second.chip_serial != module("nak").identity.chip_serial

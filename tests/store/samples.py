@@ -21,6 +21,7 @@ from station.model import (
     Identifier,
     IdKind,
     ImageSent,
+    Measurement,
     Mode,
     Outcome,
     PackageRef,
@@ -57,6 +58,10 @@ READ_BY_SAHARA = Identifier(IdKind.CHIP, CHIP, "sahara")
 RECIPE = RecipeRef("ec25-efa", 3, "aa" * 32, "name: ec25-efa\n")
 PACKAGE = PackageRef("EC25EFAR06A06M4G", "bb" * 32, (FileRef("update/boot.mbn", "cc" * 32, 4096),))
 EVIDENCE = EvidenceRef("transcript", "ff" * 32, 2048, 512)
+MEASURED = (
+    Measurement("power_cycles", 0, "1", None, 1),
+    Measurement("write_rate", 4_240_000, "B/s", 1_000_000),
+)
 NOON_US = 1_790_000_000_123_456
 IDENTIFY = StepRecord(1, "identify", StepOutcome.OK, 1_500_000)
 PROGRAM = StepRecord(
@@ -99,6 +104,7 @@ def verdict(opened: AttemptOpened, **changes: Any) -> AttemptClosed:  # noqa: AN
         final_mode=Mode.RUNTIME,
         readings={"firmware.after": AFTER, "functionality.after": "1"},
         evidence=(EVIDENCE,),
+        measurements=MEASURED,
     )
     return replace(full, **changes)
 

@@ -9,8 +9,10 @@ import uuid_utils
 
 from station.model import Outcome
 from station.store.events import find_events, held_slots, last_event
+from station.store.examine import newest_key
 from station.store.ids import Keys, new_id
 from station.store.queries import find_attempts, last_verdict, unit_by_chip
+from station.store.slot_states import SlotChange
 from station.store.writer import Store
 from tests.store.samples import (
     AFTER,
@@ -35,6 +37,14 @@ def test_keys_sort_as_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: next(clock))
     made = [Keys().new(), *map(_new(Keys()), range(5))]
     assert made[1:] == sorted(set(made[1:]))
+
+
+def test_the_newest_key_may_be_in_any_table(url: str) -> None:
+    ahead = str(uuid_utils.uuid7(nanoseconds=time.time_ns() + YEAR_NS))
+    flashed(url, attempt())
+    change = SlotChange(ahead, "line-1", NOON_US, "A1", "held")
+    written(url, lambda store: store.add_slot_changes([change]))
+    assert newest_key(url) == ahead
 
 
 def _new(keys: Keys) -> Callable[[int], str]:

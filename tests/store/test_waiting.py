@@ -148,6 +148,14 @@ def test_a_row_that_no_record_takes_is_set_aside(url: str) -> None:
     assert find_attempts(url) == []
 
 
+def test_a_record_that_lost_the_start_takes_the_result_all_the_same(url: str) -> None:
+    waits = result(boot_id=new_id())
+    kept(url, waits)
+    assert settled(url).recorded == (waits.record,)
+    (found,) = find_attempts(url)
+    assert found.opened.boot_id is None
+
+
 def test_they_are_recorded_in_the_order_of_writing(url: str) -> None:
     """Also after a restart, and whatever their times say."""
     first, second = result(started_utc_us=2_000_000), result(started_utc_us=1_000_000)

@@ -18,9 +18,11 @@ from station.wire import (
     Hands,
     Hold,
     Lift,
+    Quarantine,
     RecipeChoice,
     Recipes,
     Release,
+    ReleaseUnit,
     Retry,
     Status,
     Stop,
@@ -56,6 +58,14 @@ COMMANDS: list[tuple[Command, bytes]] = [
         b'"expect":"all"}\n',
     ),
     (Disarm(), b'{"do":"disarm"}\n'),
+    (
+        Quarantine(by="eva", reason="two labels", unit="864266050000011"),
+        b'{"by":"eva","do":"quarantine","reason":"two labels","unit":"864266050000011"}\n',
+    ),
+    (
+        ReleaseUnit(by="eva", reason="a repair", unit="1f0a2b3c"),
+        b'{"by":"eva","do":"release_unit","reason":"a repair","unit":"1f0a2b3c"}\n',
+    ),
     (Retry(id="7", by="maria", slot="A3"), b'{"id":"7","by":"maria","do":"retry","slot":"A3"}\n'),
     (
         Retry(slot="A3", recipe="r1", label="EG25-G"),

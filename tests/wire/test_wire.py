@@ -107,6 +107,7 @@ def test_the_keys_are_those_of_the_contract(name: str) -> None:
         "steps",
         "evidence",
         "follows",
+        "measurements",
     ]
     assert list(line["unit"]) == [
         "imei",
@@ -126,6 +127,8 @@ def test_the_keys_are_those_of_the_contract(name: str) -> None:
         assert line[key] is None or list(line[key]) == keys
     for image in line["images"]:
         assert list(image) == ["name", "sha256_sent", "bytes"]
+    for measured in line["measurements"]:
+        assert list(measured) == ["name", "value", "unit", "lowest", "highest"]
     for step in line["steps"]:
         assert list(step) == ["name", "outcome", "duration_s", "bytes"]
     assert line == attempt_json(RECORDS[name])
