@@ -40,6 +40,7 @@ class Factory:
         self._masters: dict[str, Nand] = {}
         self._random = random.Random(f"{family}/{seed}")
         self._made = 0
+        self._first = 0
 
     def make(
         self,
@@ -97,9 +98,11 @@ class Factory:
     def _identity(self, traits: Traits) -> Identity:
         self._made += 1
         tac = FAMILIES[self.layout.family].tac
-        first = self._random.randrange(100_000)
-        number = (first + 7 * self._made) % 1_000_000
-        chip = (0x0AA94EFD + 0x10001 * self._made + (first << 8)) & 0xFFFFFFFF
+        some = self._random.randrange(100_000)
+        if self._made == 1:
+            self._first = some  # no name twice, however many are made
+        number = (self._first + 7 * self._made) % 1_000_000
+        chip = (0x0AA94EFD + 0x10001 * self._made + (self._first << 8)) & 0xFFFFFFFF
         return Identity(
             imei=traits.imei or with_check_digit(f"{tac}{number:06d}"),
             serial=f"D1Q21A8{self._random.randrange(100):02d}{self._made:07d}P",
