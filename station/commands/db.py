@@ -6,8 +6,8 @@ from pathlib import Path
 from station.commands.audit_seal import Witness
 from station.commands.audit_seal import check as verify_record
 from station.commands.exits import Exit, complain, say, show
-from  import operator
 from station.commands.inspect import Answer
+from station.commands.options import user_name
 from station.config import Settings
 from station.engine import lock
 from station.errors import NoCheckpoint, NotPublished, RecordDamaged
@@ -64,7 +64,7 @@ def put_back(settings: Settings, file: Path) -> Answer:
     path = file_of(settings.database)
     key, known = find_key(settings.key), _last_published(settings)
     now_us = now_utc_us() if known is None else max(now_utc_us(), known.utc_us + 1)
-    by = By(settings.station.name, operator(), os.getuid(), now_us, key)
+    by = By(settings.station.name, user_name(), os.getuid(), now_us, key)
     with lock.own(path, ()):
         done = restore(settings.database, file, by)
     if key is None:
