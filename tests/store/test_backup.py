@@ -15,6 +15,8 @@ from station.store.queries import find_attempts
 from station.store.verify import verify
 from tests.store.samples import IMEI, attempt, event, flashed, recorded, rows, stranger
 
+pytestmark = pytest.mark.sqlite
+
 
 def path_of(url: str) -> Path:
     path = sqlite_path(url)

@@ -19,6 +19,8 @@ from station.store.restore import By, restore
 from station.store.verify import verify
 from tests.store.samples import NOON_US, a_key, attempt, event, flashed, recorded, stranger, written
 
+pytestmark = pytest.mark.sqlite
+
 LATER_US = NOON_US + 1_000_000
 KEY = a_key()
 

@@ -17,6 +17,8 @@ from station.store.verify import verify
 from tests.store.fixtures import RELEASED, load
 from tests.store.samples import IMEI, attempt, event, flashed, recorded, rows, stranger
 
+pytestmark = pytest.mark.sqlite
+
 Rows = dict[str, list[tuple[object, ...]]]
 
 KNOWN = revision.known_revisions(revision.migrations())
