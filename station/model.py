@@ -422,7 +422,7 @@ class StationEvent:
     `kind`: started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop;
     of the line's own accord taken_out, breaker_tripped, hub_failure; lifted by an engineer
     slot_lifted, breaker_lifted, hub_lifted; of the station's own trouble clock, result_set_aside;
-    without the engine evidence_pruned. `actor` is the person as they said, `role` theirs
+    without the engine evidence_pruned, restored. `actor` is the person as they said, `role` theirs
     on this station if they are known to it; `peer_uid` and `peer_user` are the user of the socket's
     other end.
     """
@@ -440,6 +440,7 @@ class StationEvent:
 
 
 EVIDENCE_PRUNED = "evidence_pruned"
+RESTORED = "restored"
 """Files of attempts that ended before `before_utc_us` were deleted."""
 
 

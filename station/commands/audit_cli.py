@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from station.commands import audit, audit_seal, audit_slots
+from station.commands import audit, audit_export_cli, audit_seal, audit_slots
 from station.commands.exits import leave, station_errors
 from station.commands.options import Config, Json, Since, settings_of
 from station.errors import UsageError
 
 app = typer.Typer(help="Which serial got which firmware.", no_args_is_help=True)
+app.command("export")(audit_export_cli.export_bundle)
+app.command("check-bundle")(audit_export_cli.check_bundle)
 
 
 @app.command("find")

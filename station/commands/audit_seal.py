@@ -1,5 +1,6 @@
 """`station audit key` and `audit verify`: the record signed, and held against what was signed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,16 +55,20 @@ def _outside(settings: Settings, witness: Witness) -> Published:
 
 def _trusted(settings: Settings, witness: Witness) -> frozenset[str]:
     """Those named; else those of the settings and the station's own, if it can be read here."""
-    for key in witness.public_keys:
-        if not _is_key(key):
-            raise UsageError("--public-key is not 64 hex digits, as `station audit key` prints it")
     if witness.public_keys:
-        return frozenset(key.lower() for key in witness.public_keys)
+        return named_keys(witness.public_keys)
     try:
         return frozenset({load_key(settings.key).public, *settings.audit.trusted})
     except NoSigningKey as error:
         say(f"{error.code} {error.headline}: {error.cause}")
         return frozenset(settings.audit.trusted)
+
+
+def named_keys(texts: Sequence[str]) -> frozenset[str]:
+    """`--public-key`. Raises UsageError."""
+    if not all(map(_is_key, texts)):
+        raise UsageError("--public-key is not 64 hex digits, as `station audit key` prints it")
+    return frozenset(text.lower() for text in texts)
 
 
 def _is_key(text: str) -> bool:

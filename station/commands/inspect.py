@@ -1,4 +1,4 @@
-"""Commands with a short answer: plan, recipe, package, db."""
+"""Commands with a short answer: plan, recipe, package."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,8 +14,6 @@ from station.firmware.package import check
 from station.firmware.package_store import PackageStore
 from station.model import Unit, imei_is_valid
 from station.selection import decide, explain_match, recipe_named, sku_of
-from station.store import migrate, revision
-from station.store.database import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +110,3 @@ def _note(text: str) -> None:
 def _package_line(manifest: Manifest) -> str:
     size = sum(file.length_bytes for file in manifest.files)
     return f"{manifest.sha256}  {size:>12}  {len(manifest.files):>4} files  {manifest.name}"
-
-
-def database_upgrade(settings: Settings) -> Answer:
-    """Create the database or bring it to this software's schema, after a backup."""
-    done = migrate.upgrade(settings.database)
-    if done.before == done.after:
-        return Answer(f"{shown(settings.database)}: schema {done.after} already")
-    backup = "" if done.backup is None else f"; the old one is kept as {done.backup}"
-    before = done.before or "nothing"
-    return Answer(f"{shown(settings.database)}: schema {before} -> {done.after}{backup}")
-
-
-def database_check(settings: Settings) -> Answer:
-    revisions = revision.check(settings.database)
-    return Answer(f"{shown(settings.database)}: schema {revisions.current}, as it must be")

@@ -116,7 +116,7 @@ class ResultSetAside(StoreError):
 class RecordDamaged(DatabaseError):
     code = "S533"
     headline = "RECORD DAMAGED"
-    remedy = "Stop the engine, copy the file, restore the latest backup (*.bak), start it again."
+    remedy = "Stop the engine, copy the file, restore the latest backup (`station db restore`)."
 
 
 class ClockJumped(StoreError):
@@ -166,3 +166,24 @@ class NotPublished(StoreError):
     code = "S543"
     headline = "NOT PUBLISHED"
     remedy = "Check `audit: publish` in the settings; no module waits for it."
+
+
+# --- S55x: copies of the record ---------------------------------------------------------------
+
+
+class NoBackup(StoreError):
+    code = "S550"
+    headline = "NO BACKUP"
+    remedy = "The record is as it was: mend what the cause names, then ask again."
+
+
+class NotRestored(StoreError):
+    code = "S551"
+    headline = "NOT RESTORED"
+    remedy = "The database in place is as it was; name a file that `station db backup` made."
+
+
+class BadBundle(StoreError):
+    code = "S552"
+    headline = "BAD BUNDLE"
+    remedy = "Rely on nothing in it; have the station export it again."

@@ -98,6 +98,18 @@ def head(connection: sa.Connection, station: str) -> tuple[int, bytes] | None:
     return row.seq, bytes(row.hash)
 
 
+def heads(connection: sa.Connection) -> Iterator[tuple[str, int, bytes]]:
+    """Each station with number and hash of its last link, by name; jumps from one to the next,
+    however long their chains are. Raises RecordDamaged."""
+    name = schema.chain.c.station
+    station = connection.scalar(sa.select(sa.func.min(name)))
+    while station is not None:
+        found = head(connection, station)
+        if found is not None:
+            yield station, *found
+        station = connection.scalar(sa.select(sa.func.min(name)).where(name > station))
+
+
 def as_stored(table: sa.Table, row: Row) -> dict[str, chain.Value]:
     """The row as it will be read back."""
     return {name: _stored(table.c[name], value) for name, value in row.items()}

@@ -1,13 +1,10 @@
 """Builds and upgrades the database by the revisions in `migrations/`, and by nothing else.
 
-An upgrade of a SQLite file first copies it, while it may be in use, to a dated file beside it.
-All revisions run in one transaction: the database ends at the new revision or stays as it was.
-There are no downgrades: the copy is the way back.
+An upgrade of a SQLite file first copies it, while it may be in use, to a dated file beside it, and
+looks whether the copy is whole. All revisions run in one transaction: the database ends at the new
+revision or stays as it was. There are no downgrades: the copy is the way back.
 """
 
-import sqlite3
-import time
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from station.errors import DatabaseError
+from station.store.copying import copy_record, stamp
 from station.store.database import (
     database_errors,
     migration_engine,
@@ -25,7 +23,7 @@ from station.store.database import (
     shown,
     sqlite_path,
 )
-from station.store.revision import check, migrations, revisions_of
+from station.store.revision import check, migrations, require_there, revisions_of
 from station.store.schema import metadata
 
 
@@ -55,11 +53,21 @@ def drift(url: str) -> list[str]:
 
 def upgrade(url: str) -> Upgraded:
     """Create the database or bring it to this software's revision; an older SQLite file is
-    copied first. Raises DatabaseError or SchemaTooNew, and then nothing has changed."""
+    copied first. Raises DatabaseError, NoBackup or SchemaTooNew, and then nothing has changed."""
     path = sqlite_path(url)
     if path is not None:
         with database_errors(url):
             path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    return _upgrade(url, path)
+
+
+def upgrade_copy(url: str) -> Upgraded:
+    """The same of a copy that nobody else uses; none of it is made. Raises as `upgrade`."""
+    require_there(url)
+    return _upgrade(url, None)
+
+
+def _upgrade(url: str, to_copy: Path | None) -> Upgraded:
     with database_errors(url):
         engine = migration_engine(url)
         try:
@@ -67,7 +75,7 @@ def upgrade(url: str) -> Upgraded:
                 before = revisions_of(connection, shown(url))
             if before.current == before.expected:
                 return Upgraded(before.current, before.expected, None)
-            backup = _backup(path, before.current) if path and before.current else None
+            backup = _backup(to_copy, before.current) if to_copy and before.current else None
             with engine.begin() as connection:
                 _run(connection, shown(url))
         finally:
@@ -91,13 +99,9 @@ def _run(connection: sa.Connection, place: str) -> None:
 
 
 def _backup(path: Path, revision: str) -> Path:
-    """An online copy beside the database: `station.db.0001-20260131T235959Z.bak`."""
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    target = path.with_name(f"{path.name}.{revision}-{moment}.bak")
-    with target.open("xb"):
-        target.chmod(path.stat().st_mode & 0o777)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
+    """A copy beside the database, found whole: `station.db.0001-20260131T235959Z.bak`."""
+    target = path.with_name(f"{path.name}.{revision}-{stamp()}.bak")
+    copy_record(path, target)
     return target
 
 

@@ -49,18 +49,18 @@ def find_attempts(
     name, labels too. firmware: reported before or after, exact or `prefix*`. package: name, or
     sha256 or at least 8 digits of it.
     """
-    conditions = [
-        *(of_unit_ids(_units_called(name)) if name else ()),
-        *(_of_unit(IdKind.IMEI, imei) if imei else ()),
-        *(_of_unit(IdKind.SERIAL, serial) if serial else ()),
-        *(_of_unit(IdKind.CHIP, chip.lower()) if chip else ()),
-        *(_with_firmware(firmware) if firmware else ()),
-        *(_with_package(package) if package else ()),
-        *((_opened.c.slot == slot,) if slot else ()),
-        *((_opened.c.started_utc_us >= since_utc_us,) if since_utc_us is not None else ()),
-    ]
+    asked = conditions(
+        name=name,
+        imei=imei,
+        serial=serial,
+        chip=chip,
+        firmware=firmware,
+        package=package,
+        slot=slot,
+        since_utc_us=since_utc_us,
+    )
     with reading(url) as connection:
-        return records(connection, conditions, limit)
+        return records(connection, asked, limit)
 
 
 def attempts_called(url: str, prefix: str, limit: int) -> list[AttemptRecord]:
@@ -126,6 +126,30 @@ def latest_verdicts(url: str, station: str, since_utc_us: int, limit: int) -> li
 
 
 # --- conditions -------------------------------------------------------------------------------
+
+
+def conditions(
+    *,
+    name: str | None = None,
+    imei: str | None = None,
+    serial: str | None = None,
+    chip: str | None = None,
+    firmware: str | None = None,
+    package: str | None = None,
+    slot: str | None = None,
+    since_utc_us: int | None = None,
+) -> list[Condition]:
+    """What `find_attempts` was asked, in the database's words."""
+    return [
+        *(of_unit_ids(_units_called(name)) if name else ()),
+        *(_of_unit(IdKind.IMEI, imei) if imei else ()),
+        *(_of_unit(IdKind.SERIAL, serial) if serial else ()),
+        *(_of_unit(IdKind.CHIP, chip.lower()) if chip else ()),
+        *(_with_firmware(firmware) if firmware else ()),
+        *(_with_package(package) if package else ()),
+        *((_opened.c.slot == slot,) if slot else ()),
+        *((_opened.c.started_utc_us >= since_utc_us,) if since_utc_us is not None else ()),
+    ]
 
 
 def _of_unit(kind: IdKind, value: str) -> list[Condition]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from station.errors import RecordChanged
+from station.model import RESTORED
 from station.seal.chain import MOST_LINKS
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
@@ -29,13 +30,14 @@ def sign(
     itself, which alone is nothing to sign. `known`: the last one that is kept elsewhere.
 
     Raises RecordChanged where the record does not lead on from what was signed before: no second
-    history gets a signature.
+    history gets a signature, unless this key has signed since that the record was restored.
     """
     last = head(batch.connection, station)
     newest = newest_checkpoint(batch.connection, station)
-    for earlier in (newest, known):
-        if earlier is not None:
-            _check_leads_on(batch.connection, earlier)
+    if newest is not None:
+        _check_leads_on(batch.connection, newest)
+    if known is not None and not _is_lost(batch.connection, known, key.public):
+        _check_leads_on(batch.connection, known)
     signed = -1 if newest is None else newest.seq
     if last is None or last[0] <= signed + 1:
         return None
@@ -43,6 +45,29 @@ def sign(
     made = Checkpoint(station, seq, hash_.hex(), now_us, reason, public_key="").signed(key)
     batch.insert(_table, [checkpoint_row(made)])
     return made
+
+
+def _is_lost(connection: sa.Connection, earlier: Checkpoint, public_key: str) -> bool:
+    restored = restored_since(connection, earlier)
+    return restored is not None and restored.public_key == public_key
+
+
+def restored_since(connection: sa.Connection, earlier: Checkpoint) -> Checkpoint | None:
+    """What was signed when the station's record was replaced by a backup after this checkpoint,
+    the first time; None: it never was."""
+    query = (
+        sa.select(_table)
+        .where(_table.c.station == earlier.station, _table.c.reason == RESTORED)
+        .order_by(_table.c.chain_seq)
+    )
+    for made in map(checkpoint_of, connection.execute(query).mappings()):
+        numbers: tuple[object, ...] = (made.seq, made.utc_us)
+        if not all(isinstance(number, int) for number in numbers):
+            continue  # SQLite keeps what it is given
+        is_after = made.utc_us > earlier.utc_us and made.seq <= earlier.seq
+        if is_after and made.is_genuine():
+            return made
+    return None
 
 
 def _check_leads_on(connection: sa.Connection, earlier: Checkpoint) -> None:

@@ -1,4 +1,4 @@
-"""Are tables, guards, indexes and views of a SQLite file those that the migrations make?
+"""Are tables, guards, indexes and views those that the migrations make?
 
 A view that was replaced answers differently without a row being changed, and a table whose guard
 is gone is no longer insert-only.
@@ -10,6 +10,7 @@ from functools import cache
 import sqlalchemy as sa
 
 from station.store.migrate import migrate_empty
+from station.store.untouched_server import changed_on_server
 
 _OBJECTS = (
     "SELECT type || ' ' || name, sql FROM sqlite_master"
@@ -27,8 +28,9 @@ def damage_within(connection: sa.Connection) -> Iterator[tuple[str, str]]:
 
 
 def changed_schema(connection: sa.Connection) -> Iterator[tuple[str, str]]:
-    """What differs, and how; nothing for a database server, which answers for its own."""
+    """What differs, and how."""
     if connection.dialect.name != "sqlite":
+        yield from changed_on_server(connection)
         return
     there, wanted = _objects(connection), _fresh()
     for name in sorted(there.keys() | wanted.keys()):

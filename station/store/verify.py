@@ -18,7 +18,7 @@ from station.seal import chain
 from station.seal.checkpoint import Checkpoint
 from station.store import schema
 from station.store.reading import reading
-from station.store.signing import checkpoints
+from station.store.signing import checkpoints, restored_since
 from station.store.untouched import changed_schema, damage_within
 
 STRETCH = 2000
@@ -277,16 +277,28 @@ class _Check:
             self._find(station, seq, what, "its signature is not that of its key")
             return False
         link = self._links.get(station, seq)
-        if link is None:
-            last, _ = self._links.heads.get(station, (0, b""))
-            self._find(station, last + 1, what, f"the record ends at link {last}")
-            return False
-        if link.hash.hex() != checkpoint.hash:
-            self._find(station, seq, what, "the record has another history than the signed one")
+        if link is None or link.hash.hex() != checkpoint.hash:
+            self._find_lost(checkpoint, what, trusted, is_there=link is not None)
             return False
         if trusted:
             self._signed[station] = max(seq, self._signed.get(station, 0))
         return bool(trusted)
+
+    def _find_lost(
+        self, checkpoint: Checkpoint, what: str, trusted: frozenset[str], *, is_there: bool
+    ) -> None:
+        """The record is not the one that was signed; or it was replaced since, and says so."""
+        station, seq = checkpoint.station, checkpoint.seq
+        restored = restored_since(self._connection, checkpoint)
+        if restored is not None and (not trusted or restored.public_key in trusted):
+            first = restored.seq  # the link of the row that says so
+            why = f"lost: a backup that ends before link {first} was restored after it was signed"
+            self._find(station, first, what, why)
+        elif is_there:
+            self._find(station, seq, what, "the record has another history than the signed one")
+        else:
+            last, _ = self._links.heads.get(station, (0, b""))
+            self._find(station, last + 1, what, f"the record ends at link {last}")
 
 
 def _printable(text: str) -> str:

@@ -183,8 +183,16 @@ def stranger(url: str) -> Iterator[sqlite3.Connection]:
 
 
 def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
-    with stranger(url) as connection:
-        return connection.execute(sql).fetchall()
+    """What somebody else's connection reads there."""
+    if sqlite_path(url) is not None:
+        with stranger(url) as plain:
+            return plain.execute(sql).fetchall()
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(sql)]
+    finally:
+        engine.dispose()
 
 
 def plan(url: str, query: sa.Executable) -> list[str]:

@@ -150,6 +150,7 @@ def test_a_result_that_waited_brings_its_clash_along_once(url: str) -> None:
     assert find_unit_events(url) == []
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("table", ["clash", "unit_event"])
 def test_what_is_asked_of_every_module_is_looked_up(url: str, table: str) -> None:
     asked = schema.metadata.tables[table]

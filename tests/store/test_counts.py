@@ -145,6 +145,7 @@ def test_the_record_counts_as_one_counts_by_hand(
     assert counts_since(url, station, SINCE_US) == by_hand(tried)
 
 
+@pytest.mark.sqlite
 def test_only_what_began_since_then_is_read(url: str) -> None:
     steps = plan(url, question("line-1", SINCE_US))
     (opened,) = [step for step in steps if "attempt_opened" in step]

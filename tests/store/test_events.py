@@ -67,6 +67,7 @@ def test_the_last_event_is_of_this_station_and_kind(url: str) -> None:
     assert written(url, lambda store: store.last_event("line-1", "armed")) == late
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "conditions",
     [
@@ -79,6 +80,7 @@ def test_the_newest_are_found_without_sorting_all(url: str, conditions: list[Con
     assert not [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step], steps
 
 
+@pytest.mark.sqlite
 def test_a_row_somebody_else_wrote_is_a_damaged_database(url: str) -> None:
     with stranger(url) as connection, connection:
         connection.execute(

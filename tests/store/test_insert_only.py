@@ -25,6 +25,8 @@ from tests.store.samples import (
     written,
 )
 
+pytestmark = pytest.mark.sqlite
+
 TABLES = sorted(schema.metadata.tables)
 
 

@@ -80,6 +80,7 @@ def test_drift_sees_a_forgotten_column(url: str, monkeypatch: pytest.MonkeyPatch
     assert "forgotten" in "".join(migrate.drift(url))
 
 
+@pytest.mark.sqlite
 def test_every_table_is_guarded(url: str) -> None:
     triggers = rows(url, "SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'")
     for table in schema.metadata.tables:
@@ -141,6 +142,7 @@ def test_an_installed_station_carries_its_migrations(
 # --- upgrading --------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_an_older_database_is_copied_then_upgraded(url: str, newer_software: Path) -> None:
     opened = attempt()
     with pytest.raises(SchemaOutdated, match=f"{HEAD}, expected {NEXT}"):
@@ -158,6 +160,7 @@ def test_an_older_database_is_copied_then_upgraded(url: str, newer_software: Pat
     assert len(find_attempts(url)) == 1
 
 
+@pytest.mark.sqlite
 def test_a_failing_upgrade_changes_nothing(url: str, newer_software: Path) -> None:
     flashed_before = attempt()
     trouble = 'op.execute("INSERT INTO nowhere VALUES (1)")'
@@ -170,6 +173,7 @@ def test_a_failing_upgrade_changes_nothing(url: str, newer_software: Path) -> No
     assert flashed_before.attempt_id
 
 
+@pytest.mark.sqlite
 def test_a_database_of_newer_software_is_left_alone(url: str) -> None:
     with stranger(url) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -217,6 +221,7 @@ def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
     assert_unreadable(url)
 
 
+@pytest.mark.sqlite
 def test_a_damaged_database_is_said_in_words(url: str) -> None:
     flashed(url, attempt())
     healthy = _path(url).read_bytes()

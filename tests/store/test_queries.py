@@ -105,6 +105,7 @@ def test_conditions(
     assert [line[record.opened.attempt_id] for record in found] == expected
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "conditions",
     [
@@ -171,6 +172,7 @@ def test_an_unprogrammed_chip_serial_names_nobody(url: str) -> None:
     assert unit_by_chip(url, "00000000") is None
 
 
+@pytest.mark.sqlite
 def test_a_reader_cannot_write(url: str) -> None:
     with reader_engine(url).connect() as connection, pytest.raises(Exception, match="readonly"):
         connection.exec_driver_sql("INSERT INTO unit (id) VALUES ('x')")

@@ -11,6 +11,7 @@ from station.store.writer import open_store
 from tests.store.samples import UNIT, event, rows, stranger, written
 
 
+@pytest.mark.sqlite
 def test_questions_do_not_wait_for_a_commit(url: str) -> None:
     async def main() -> None:
         committed = trio.Event()
@@ -37,6 +38,7 @@ def test_questions_do_not_wait_for_a_commit(url: str) -> None:
     assert len(find_events(url)) == 1
 
 
+@pytest.mark.sqlite
 def test_a_ping_writes_nothing_and_keeps_no_lock(url: str) -> None:
     async def main() -> None:
         async with open_store(url) as store:
@@ -52,6 +54,7 @@ def test_a_ping_writes_nothing_and_keeps_no_lock(url: str) -> None:
     assert rows(url, "SELECT COUNT(*) FROM station_event") == [(1,)]
 
 
+@pytest.mark.sqlite
 def test_a_ping_tells_that_the_record_cannot_be_written(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

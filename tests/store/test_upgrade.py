@@ -1,60 +1,41 @@
 """A database of every revision ever released comes to this one with its rows."""
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from alembic import command
 
 from station.errors import SchemaOutdated
 from station.model import Outcome, Unit
 from station.store import migrate, revision
-from station.store.database import migration_engine, sqlite_url
+from station.store.database import sqlite_url
 from station.store.events import find_events
 from station.store.queries import find_attempts, last_verdict
+from station.store.soundness import faults
 from station.store.verify import verify
-from tests.store.samples import event, recorded, rows, stranger
+from tests.store.fixtures import RELEASED, load
+from tests.store.samples import IMEI, attempt, event, flashed, recorded, rows, stranger
 
-ROWS_0001 = """
-INSERT INTO recipe VALUES ('aa', 'ec25-efa', 3, 'name: ec25-efa');
-INSERT INTO plan VALUES ('ee', '{}');
-INSERT INTO package VALUES ('bb', 'EC25EFAR06A06M4G');
-INSERT INTO package_file VALUES ('bb', 'boot.mbn', 'cc', 4096);
-INSERT INTO unit VALUES ('u1');
-INSERT INTO attempt_opened VALUES ('a1', 'line-1', 'graz', 'A1', '1-1.1', 'worker', '0.1.0', 'once',
-    1790000000123456, 'u1', '864266050000011', NULL, 'EC25', 'EC25EFA', 'module', NULL, 1,
-    'OLD', 'aa', 'bb', 'EC25EFAR06A06M4G', 'ee');
-INSERT INTO attempt_closed VALUES ('a1', 'PASS', NULL, NULL, NULL, NULL, NULL,
-    1790000020123456, 20000001, 'readback', 'u1', '864266050000011', NULL, 'EC25', 'EC25EFA',
-    'module', '1f0a2b3c', 1, 'NEW', 'runtime');
-INSERT INTO unit_identifier VALUES
-    ('i1', 'u1', 'imei', '864266050000011', 'at', 'a1', 1790000000123456);
-INSERT INTO reading VALUES ('a1', 'firmware.after', 'NEW');
-INSERT INTO step VALUES ('a1', 1, 'identify', 'OK', 1500000, 0, 0, '{}');
-INSERT INTO image_sent VALUES ('a1', 1, 'boot.mbn', 'dd', 4096);
-"""
+pytestmark = pytest.mark.sqlite
+
+Rows = dict[str, list[tuple[object, ...]]]
+
+KNOWN = revision.known_revisions(revision.migrations())
+HEAD = KNOWN[-1]
+OLD = list(RELEASED)
 
 
-@pytest.fixture
-def url_0001(tmp_path: Path) -> str:
-    """A database of revision 0001 with a row in every table."""
-    url = sqlite_url(tmp_path / "station.db")
-    engine = migration_engine(url)
-    with engine.begin() as connection:
-        config = migrate._config(revision.migrations())
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    engine.dispose()
-    with stranger(url) as plain:
-        plain.executescript(ROWS_0001)
-    return url
+@pytest.fixture(params=OLD)
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a record of an earlier revision."""
+    load(request.param, tmp_path / "station.db")
+    return sqlite_url(tmp_path / "station.db")
 
 
-def _everything(url: str, columns: dict[str, list[str]]) -> dict[str, list[tuple[object, ...]]]:
-    def read(table: str, names: list[str]) -> list[tuple[object, ...]]:
-        quoted = ", ".join(f'"{name}"' for name in names)
-        return rows(url, f"SELECT {quoted} FROM {table}")
-
-    return {table: read(table, names) for table, names in columns.items()}
+def at(url: str) -> str:
+    ((found,),) = rows(url, "SELECT version_num FROM alembic_version")
+    return str(found)
 
 
 def _columns(url: str) -> dict[str, list[str]]:
@@ -66,33 +47,94 @@ def _columns(url: str) -> dict[str, list[str]]:
     }
 
 
-def test_a_database_of_0001_keeps_its_rows(url_0001: str) -> None:
-    columns = _columns(url_0001)
-    before = _everything(url_0001, columns)
-    assert len(before) == 11
-    assert all(before.values()), before
+def _everything(url: str, columns: dict[str, list[str]]) -> Rows:
+    def read(table: str, names: list[str]) -> list[tuple[object, ...]]:
+        quoted = ", ".join(f'"{name}"' for name in names)
+        return rows(url, f"SELECT {quoted} FROM {table}")
 
-    done = migrate.upgrade(url_0001)
+    return {table: read(table, names) for table, names in columns.items()}
 
-    assert (done.before, done.after) == ("0001", "0005")
-    assert _everything(url_0001, columns) == before
-    assert migrate.drift(url_0001) == []
-    checked = verify(url_0001)
-    assert checked.is_untouched, checked.findings
-    assert checked.rows == sum(map(len, before.values()))
-    (record,) = find_attempts(url_0001, imei="864266050000011")
-    assert record.closed is not None
-    assert record.closed.outcome is Outcome.PASS
-    assert last_verdict(url_0001, Unit(imei="864266050000011")) == record
-    one = event()
-    recorded(url_0001, one)
-    assert find_events(url_0001) == [one]
+
+def test_there_is_a_record_of_each_revision_but_this() -> None:
+    assert KNOWN[:-1] == OLD
+
+
+def test_it_has_a_row_in_each_table_of_its_time(old: str) -> None:
+    assert at(old) in OLD
+    assert all(_everything(old, _columns(old)).values())
+
+
+def test_it_keeps_its_rows(old: str) -> None:
+    columns = _columns(old)
+    before, was = _everything(old, columns), at(old)
+
+    done = migrate.upgrade(old)
+
+    assert (done.before, done.after) == (was, HEAD)
+    for table, kept in _everything(old, columns).items():
+        new = [row for row in kept if row not in before[table]]
+        gone = [row for row in before[table] if row not in kept]
+        assert (new, gone) == ([], []), table
     assert done.backup is not None
     assert _everything(sqlite_url(done.backup), columns) == before
+    assert at(sqlite_url(done.backup)) == was
 
 
-def test_until_then_it_is_refused_with_what_to_do(url_0001: str) -> None:
+def test_it_is_then_as_a_new_one(old: str) -> None:
+    columns = _columns(old)
+    sealed = sum(
+        len(found) for table, found in _everything(old, columns).items() if table != "chain"
+    )
+    migrate.upgrade(old)
+    assert migrate.drift(old) == []
+    assert faults(old) == []
+    checked = verify(old)
+    assert checked.is_untouched, checked.findings
+    assert checked.rows == sealed
+
+
+def test_its_questions_are_answered(old: str) -> None:
+    migrate.upgrade(old)
+    first, second, *_, cut, still = find_attempts(old, since_utc_us=0)
+    assert [r.opened.slot for r in find_attempts(old, imei=IMEI)] == ["A1", "A2", "B3", "B4"]
+    assert first.closed is not None
+    assert first.closed.outcome is Outcome.PASS
+    assert len(first.steps) == 2
+    assert second.closed is not None
+    assert second.closed.failure is not None
+    assert cut.closed is not None
+    assert cut.closed.outcome is Outcome.INTERRUPTED
+    assert still.closed is None
+    assert last_verdict(old, Unit(imei=IMEI)) == cut
+
+
+def test_it_is_written_to_again_and_nothing_of_it_is_changed(
+    old: str, refused: Callable[[str, str], None]
+) -> None:
+    tables = [table for table in _columns(old) if table != "alembic_version"]
+    migrate.upgrade(old)
+    one = event()
+    recorded(old, one)
+    flashed(old, attempt(slot="C1"))
+    assert find_events(old)[-1] == one
+    assert verify(old).is_untouched
+    for table in tables:
+        refused(old, f"DELETE FROM {table}")
+        refused(old, f"UPDATE {table} SET seq = 1")
+        refused(old, f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+
+
+@pytest.fixture
+def refused() -> Callable[[str, str], None]:
+    def ask(url: str, statement: str) -> None:
+        with stranger(url) as db, pytest.raises(sqlite3.IntegrityError, match="is insert-only"):
+            db.execute(statement)
+
+    return ask
+
+
+def test_until_then_it_is_refused_with_what_to_do(old: str) -> None:
     for ask in (revision.check, find_attempts, find_events):
-        with pytest.raises(SchemaOutdated, match="0001, expected 0005") as caught:
-            ask(url_0001)
+        with pytest.raises(SchemaOutdated, match=f"{at(old)}, expected {HEAD}") as caught:
+            ask(old)
         assert "station db upgrade" in caught.value.remedy

@@ -9,6 +9,8 @@ from station.store.queries import find_attempts
 from station.store.verify import Verified, verify
 from tests.store.samples import IMEI, attempt, event, flashed, recorded, stranger
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def record(url: str) -> str:

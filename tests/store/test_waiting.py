@@ -77,6 +77,7 @@ def roomy(store: Store) -> None:
     full(store, pages=0x7FFF_FFFF)
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("committed", ["nothing", "opened", "steps", "all"])
 def test_what_is_missing_is_added_and_what_is_there_stays(url: str, committed: str) -> None:
     waits = result()
@@ -99,6 +100,7 @@ def test_what_is_missing_is_added_and_what_is_there_stays(url: str, committed: s
     assert folder_of(url).files() == {}
 
 
+@pytest.mark.sqlite
 def test_a_crash_between_commit_and_removal_costs_nothing(url: str) -> None:
     waits = result()
     kept(url, waits)
@@ -112,6 +114,7 @@ def test_a_crash_between_commit_and_removal_costs_nothing(url: str) -> None:
     assert folder_of(url).files() == {}
 
 
+@pytest.mark.sqlite
 def test_another_truth_is_set_aside_and_the_others_are_recorded(url: str) -> None:
     first, second, third = result(), result(), result()
     opened = second.record.opened
@@ -127,6 +130,7 @@ def test_another_truth_is_set_aside_and_the_others_are_recorded(url: str) -> Non
     assert len(durations) == 3
 
 
+@pytest.mark.sqlite
 def test_a_damaged_file_is_set_aside_and_the_others_are_recorded(url: str) -> None:
     first, second = result(), result()
     kept(url, first, second)
@@ -137,6 +141,7 @@ def test_a_damaged_file_is_set_aside_and_the_others_are_recorded(url: str) -> No
     assert [moved.name for moved, _ in done.aside] == [place.name + ".damaged"]
 
 
+@pytest.mark.sqlite
 def test_a_row_that_no_record_takes_is_set_aside(url: str) -> None:
     whole = result()
     assert whole.record.closed is not None
@@ -148,6 +153,7 @@ def test_a_row_that_no_record_takes_is_set_aside(url: str) -> None:
     assert find_attempts(url) == []
 
 
+@pytest.mark.sqlite
 def test_a_record_that_lost_the_start_takes_the_result_all_the_same(url: str) -> None:
     waits = result(boot_id=new_id())
     kept(url, waits)
@@ -156,6 +162,7 @@ def test_a_record_that_lost_the_start_takes_the_result_all_the_same(url: str) ->
     assert found.opened.boot_id is None
 
 
+@pytest.mark.sqlite
 def test_they_are_recorded_in_the_order_of_writing(url: str) -> None:
     """Also after a restart, and whatever their times say."""
     first, second = result(started_utc_us=2_000_000), result(started_utc_us=1_000_000)
@@ -164,6 +171,7 @@ def test_they_are_recorded_in_the_order_of_writing(url: str) -> None:
     assert settled(url).recorded == (first.record, second.record)
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_keeps_them_waiting(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
     waits = result()
@@ -182,6 +190,7 @@ def test_a_locked_database_keeps_them_waiting(url: str, monkeypatch: pytest.Monk
     written(url, work)
 
 
+@pytest.mark.sqlite
 def test_a_full_database_keeps_them_waiting(url: str) -> None:
     async def work(store: Store) -> None:
         full(store)
@@ -195,6 +204,7 @@ def test_a_full_database_keeps_them_waiting(url: str) -> None:
     written(url, work)
 
 
+@pytest.mark.sqlite
 def test_without_a_place_on_disk_they_are_remembered(url: str, tmp_path: Path) -> None:
     """A file in place of the folder: not even root can write there."""
     in_the_way = tmp_path / "station.db.pending"
@@ -220,6 +230,7 @@ def test_without_a_place_on_disk_they_are_remembered(url: str, tmp_path: Path) -
     assert folder_of(url).files() == {}
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("where", ["file", "memory"])
 def test_an_attempt_whose_result_waits_was_not_interrupted(
     url: str, tmp_path: Path, where: str
@@ -240,12 +251,14 @@ def test_an_attempt_whose_result_waits_was_not_interrupted(
     written(url, work)
 
 
+@pytest.mark.sqlite
 def test_a_folder_that_cannot_be_looked_into_is_no_empty_one(url: str, tmp_path: Path) -> None:
     (tmp_path / "station.db.pending").touch()
     with pytest.raises(DiskTrouble, match=r"station\.db\.pending"):
         written(url, lambda store: store.close_interrupted())
 
 
+@pytest.mark.sqlite
 def test_what_comes_after_a_result_that_waited_has_a_later_key(url: str) -> None:
     """Also if the clock was set back in between."""
     ahead = str(uuid_utils.uuid7(nanoseconds=time.time_ns() + 120 * 10**9))

@@ -1,0 +1,113 @@
+"""`station audit export` and `check-bundle`: answers that prove themselves elsewhere."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from station import __version__
+from station.bundle.checking import Checked, check_bundle
+from station.bundle.manifest import FORMAT, File, Head, Manifest, SignedUpTo
+from station.bundle.manifest import Question as Asked
+from station.bundle.writing import Told, write_bundle
+from station.commands.audit import Question
+from station.commands.audit_seal import named_keys
+from station.commands.exits import Exit, complain, say, show
+from station.config import Settings
+from station.errors import BadBundle, UsageError
+from station.model import AttemptRecord
+from station.seal.keys import load_key
+from station.store.export import Export, exporting
+from station.store.writer import now_utc_us
+from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def export(settings: Settings, question: Question, out: Path) -> None:
+    """Write the answer into a new file, signed by the station. Raises UsageError, NoSigningKey,
+    DiskTrouble, and as any question to the record."""
+    if out.exists():
+        raise UsageError(f"{out} is there already, and no file is replaced")
+    key = load_key(settings.key)
+    asked = {name: value for name, value in asdict(question).items() if value is not None}
+    with exporting(settings.database, **asked) as found:
+
+        def about(attempts: int, still_open: int, files: tuple[File, File]) -> Manifest:
+            return _manifest(settings, asked, found, attempts, still_open, files)
+
+        made = write_bundle(out, ATTEMPT_COLUMNS, _told(found.attempts), about, key)
+    show(f"{out}: {made.attempts} attempts, {made.question.words}")
+    say(f"signed with {key.public}; elsewhere: station audit check-bundle {out.name}")
+
+
+def check(path: Path, public_keys: tuple[str, ...]) -> Exit:
+    """Say whether the bundle is what was signed; needs no settings and no record."""
+    keys = named_keys(public_keys)
+    try:
+        found = check_bundle(path, keys)
+    except BadBundle as error:
+        complain(error)
+        return Exit.VERDICT
+    show("\n".join(_good(path, found)))
+    if not keys:
+        say("whose key that is, nobody has said: name the station's with --public-key")
+    return Exit.GOOD
+
+
+def _told(attempts: Iterator[AttemptRecord]) -> Iterator[Told]:
+    for record in attempts:
+        yield Told(attempt_line(record), attempt_row(record), record.closed is None)
+
+
+def _manifest(
+    settings: Settings,
+    asked: dict[str, str | int],
+    found: Export,
+    attempts: int,
+    still_open: int,
+    files: tuple[File, File],
+) -> Manifest:
+    return Manifest(
+        format=FORMAT,
+        station=settings.station.name,
+        site=settings.station.site,
+        utc_us=now_utc_us(),
+        software_version=__version__,
+        schema_revision=found.schema_revision,
+        question=Asked(words=words_of(asked), asked=dict(asked)),
+        attempts=attempts,
+        open=still_open,
+        files=files,
+        heads=tuple(Head(station=name, seq=seq, hash=hash_) for name, seq, hash_ in found.heads),
+        checkpoints=tuple(SignedUpTo(**asdict(signed)) for signed in found.checkpoints),
+    )
+
+
+def words_of(asked: Mapping[str, str | int]) -> str:
+    """The question as people ask it: `imei 8642…, since 2026-11-20T00:00:00Z`."""
+    told = []
+    for name, value in asked.items():
+        if name.endswith("_utc_us"):
+            told.append(f"{name.removesuffix('_utc_us')} {_utc(int(value))}")
+        else:
+            told.append(f"{name} {value}")
+    return ", ".join(told) or "everything"
+
+
+def _utc(utc_us: int) -> str:
+    moment = _EPOCH + timedelta(microseconds=utc_us)
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _good(path: Path, found: Checked) -> list[str]:
+    told = found.manifest
+    return [
+        f"{path}: {told.attempts} attempts ({told.open} open), all as they were signed",
+        f"question: {told.question.words}",
+        f"answered {_utc(told.utc_us)} by {told.station}, {told.site}; "
+        f"software {told.software_version}, schema {told.schema_revision}",
+        f"signed with {found.public_key}",
+        *(f"{h.station}: the record went to link {h.seq}, {h.hash}" for h in told.heads),
+        *(f"{c.station}: signed up to link {c.seq}, {c.hash}" for c in told.checkpoints),
+    ]

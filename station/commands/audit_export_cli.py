@@ -1,0 +1,54 @@
+"""The arguments of `station audit export` and `check-bundle`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.commands import audit, audit_export
+from station.commands.exits import leave, station_errors
+from station.commands.options import Config, Since, settings_of
+
+
+def export_bundle(
+    out: Annotated[Path, typer.Option(metavar="FILE.zip", help="A new file.")],
+    name: Annotated[
+        str | None, typer.Option(help="IMEI, serial, chip serial or label of the unit.")
+    ] = None,
+    imei: Annotated[str | None, typer.Option()] = None,
+    serial: Annotated[str | None, typer.Option()] = None,
+    chip: Annotated[str | None, typer.Option(help="Chip serial, 8 hex digits.")] = None,
+    firmware: Annotated[
+        str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
+    ] = None,
+    package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
+    slot: Annotated[str | None, typer.Option()] = None,
+    since: Since = None,
+    config: Config = None,
+) -> None:
+    """Write what `find` would answer into one signed file for an auditor elsewhere."""
+    with station_errors():
+        question = audit.Question(
+            name=name,
+            imei=imei,
+            serial=serial,
+            chip=chip,
+            firmware=firmware,
+            package=package,
+            slot=slot,
+            since_utc_us=audit.since_utc_us(since),
+        )
+        audit.check(question)
+        audit_export.export(settings_of(config), question, out)
+
+
+def check_bundle(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="As `export` wrote it.")],
+    public_key: Annotated[
+        list[str] | None,
+        typer.Option(help="The station's, 64 hex digits; again for more that are trusted."),
+    ] = None,
+) -> None:
+    """Is a bundle what the station signed? Needs neither its record nor settings."""
+    with station_errors():
+        leave(audit_export.check(file, tuple(public_key or ())))

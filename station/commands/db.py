@@ -1,0 +1,124 @@
+"""`station db`: the database made, checked, copied, put back."""
+
+import os
+from pathlib import Path
+
+from station.commands.audit_seal import Witness
+from station.commands.audit_seal import check as verify_record
+from station.commands.exits import Exit, complain, say, show
+from station.commands.inspect import Answer
+from station.commands.options import user_name
+from station.config import Settings
+from station.engine import lock
+from station.errors import NoCheckpoint, NotPublished, RecordDamaged
+from station.seal.checkpoint import Checkpoint
+from station.seal.keys import find_key
+from station.seal.published import last_published, publish
+from station.store import migrate, revision
+from station.store.backup import backup, file_of
+from station.store.database import shown
+from station.store.restore import By, Restored, restore
+from station.store.soundness import faults
+from station.store.verify import Verified
+from station.store.writer import now_utc_us
+
+_SHOWN = 20
+
+
+def upgrade_database(settings: Settings) -> Answer:
+    """Create the database or bring it to this software's schema, after a backup."""
+    done = migrate.upgrade(settings.database)
+    if done.before == done.after:
+        return Answer(f"{shown(settings.database)}: schema {done.after} already")
+    kept = "" if done.backup is None else f"; the old one is kept as {done.backup}"
+    before = done.before or "nothing"
+    return Answer(f"{shown(settings.database)}: schema {before} -> {done.after}{kept}")
+
+
+def check_database(settings: Settings, *, deep: bool) -> Exit:
+    """Say what is not as it must be; `deep`: each row against the chain, too."""
+    place = shown(settings.database)
+    revisions = revision.check(settings.database)
+    show(f"{place}: schema {revisions.current}, as it must be")
+    found = faults(settings.database)
+    if found:
+        told = [f"{what}: {why}" for what, why in found]
+        complain(RecordDamaged(f"{place}: {told[0]}"))
+        show("\n".join(told[:_SHOWN]))
+        return Exit.VERDICT
+    show("file, tables, guards, indexes and references are whole")
+    return verify_record(settings, Witness()) if deep else Exit.GOOD
+
+
+def back_up(settings: Settings, out: Path | None, *, chain: bool) -> Answer:
+    """Copy the record while an engine runs or not, and look whether the copy is whole."""
+    made = backup(settings.database, out, chain=chain)
+    size = f"{made.path}: {made.length_bytes / 1e6:.1f} MB"
+    if made.checked is None:
+        return Answer(f"{size}; the file is whole, its chain was not looked at")
+    return Answer("\n".join([f"{size}, whole: {_rows(made.checked)}", *_heads(made.checked)]))
+
+
+def put_back(settings: Settings, file: Path) -> Answer:
+    """Put a backup in the place of the record; no engine may run. Says what that loses."""
+    path = file_of(settings.database)
+    key, known = find_key(settings.key), _last_published(settings)
+    now_us = now_utc_us() if known is None else max(now_utc_us(), known.utc_us + 1)
+    by = By(settings.station.name, user_name(), os.getuid(), now_us, key)
+    with lock.own(path, ()):
+        done = restore(settings.database, file, by)
+    if key is None:
+        say("the station has no key: nobody has signed that the record was restored")
+    if done.signed is not None and settings.publish is not None:
+        _publish(done.signed, settings.publish)
+    return Answer("\n".join(_restored(done, path, known)))
+
+
+def _last_published(settings: Settings) -> Checkpoint | None:
+    """What is kept elsewhere of this station; a file that cannot be read is told and passed over:
+    the record must be mended with or without it."""
+    if settings.publish is None:
+        return None
+    try:
+        return last_published(settings.publish, settings.station.name)
+    except NoCheckpoint as error:
+        complain(error)
+        return None
+
+
+def _publish(signed: Checkpoint, to: Path) -> None:
+    try:
+        publish(signed, to)
+    except NotPublished as error:
+        complain(error)
+
+
+def _restored(done: Restored, path: Path, known: Checkpoint | None) -> list[str]:
+    lines = [f"{path}: restored, {_rows(done.checked)}", *_heads(done.checked)]
+    if done.aside is not None:
+        lines.append(f"the record that was in place is kept as {done.aside}")
+    if done.before is None:
+        lines.append("how far that one went cannot be read")
+    for station, (seq, _) in sorted((done.before or {}).items()):
+        kept, _ = done.checked.heads.get(station, (0, ""))
+        if seq > kept:
+            lines.append(f"{station}: links {kept + 1} to {seq} are in that one only")
+    if known is not None:
+        kept, _ = done.checked.heads.get(known.station, (0, ""))
+        if known.seq > kept:
+            lines.append(
+                f"{known.station}: it had been signed up to link {known.seq}; "
+                "`station audit verify` goes on saying what was lost"
+            )
+    return lines
+
+
+def _rows(checked: Verified) -> str:
+    return f"{checked.rows} rows in {checked.links} links, all as they were written"
+
+
+def _heads(checked: Verified) -> list[str]:
+    return [
+        f"{station}: link {seq}, {hash_[:16]}"
+        for station, (seq, hash_) in sorted(checked.heads.items())
+    ]

@@ -1,0 +1,57 @@
+"""A backup of the record while an engine runs: a copy that was found whole, its chain too."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from station.errors import NoBackup, RecordChanged, RecordDamaged
+from station.store.copying import copied, put, stamp
+from station.store.database import shown, sqlite_path, sqlite_url
+from station.store.revision import check
+from station.store.verify import Verified, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """`checked` None: nobody looked at its chain."""
+
+    path: Path
+    length_bytes: int
+    checked: Verified | None
+
+
+def backup(url: str, out: Path | None = None, *, chain: bool = True) -> Backup:
+    """One moment of the record in a new file, by default a dated one beside it.
+
+    Raises NoBackup, RecordChanged if the record is not what was written, and as `revision.check`;
+    then there is no file.
+    """
+    path = file_of(url)
+    revision = check(url).current
+    target = out or path.with_name(f"{path.name}.{revision}-{stamp()}.bak")
+    if target.exists():
+        raise NoBackup(f"{target} is there already, and no file is replaced")
+    if not target.parent.is_dir():
+        raise NoBackup(f"there is no folder {target.parent}")
+    with copied(path, target.parent, target.name) as copy:
+        checked = whole(copy) if chain else None
+        put(copy, target)
+    return Backup(target, target.stat().st_size, checked)
+
+
+def file_of(url: str) -> Path:
+    """Raises NoBackup for a database server."""
+    path = sqlite_path(url)
+    if path is None:
+        raise NoBackup(f"{shown(url)} is a database server: `pg_dump` and `pg_restore` copy it")
+    return path
+
+
+def whole(copy: Path) -> Verified:
+    """What is in it, if its chain holds. Raises RecordChanged, and as `verify`."""
+    checked = verify(sqlite_url(copy))
+    if not checked.is_untouched:
+        first = checked.findings[0]
+        kind = RecordChanged if first.seq else RecordDamaged
+        link = f"{first.station}, link {first.seq}: " if first.seq else ""
+        raise kind(f"{link}{first.what}: {first.why}")
+    return checked

@@ -1,0 +1,52 @@
+"""All attempts that answer a question, one after the other, with how far the record went."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from station.model import AttemptRecord
+from station.seal.checkpoint import Checkpoint
+from station.store import schema
+from station.store.batch import heads
+from station.store.queries import conditions
+from station.store.reading import reading
+from station.store.records import Condition, records
+from station.store.revision import require_current
+from station.store.signing import newest_checkpoint
+
+_PAGE = 500
+"""Attempts put together at a time."""
+
+_id = schema.attempt_opened.c.id
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One moment of the record. `attempts`: oldest first, to be gone through once. `heads`:
+    station, number and hash of its last link; `checkpoints`: the newest of each."""
+
+    attempts: Iterator[AttemptRecord]
+    heads: tuple[tuple[str, int, str], ...]
+    checkpoints: tuple[Checkpoint, ...]
+    schema_revision: str
+
+
+@contextmanager
+def exporting(url: str, **asked: Any) -> Iterator[Export]:  # noqa: ANN401 - the conditions of `find_attempts`
+    """`asked`: as `find_attempts`, without a limit. Raises as `reading`, while it is read, too."""
+    with reading(url) as connection:
+        revision = require_current(connection, "").expected
+        last = tuple((name, seq, hash_.hex()) for name, seq, hash_ in heads(connection))
+        signed = (newest_checkpoint(connection, name) for name, _, _ in last)
+        found = _attempts(connection, conditions(**asked))
+        yield Export(found, last, tuple(filter(None, signed)), revision)
+
+
+def _attempts(connection: sa.Connection, which: Sequence[Condition]) -> Iterator[AttemptRecord]:
+    """The keys are asked for once, however many there are; the rest a page at a time."""
+    keys = sa.select(_id).where(*which).order_by(_id).execution_options(stream_results=True)
+    for page in connection.execute(keys).scalars().partitions(_PAGE):
+        yield from records(connection, [_id.in_(page)], None)

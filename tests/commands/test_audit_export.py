@@ -1,0 +1,95 @@
+"""`station audit export` and `check-bundle`, as a station and an auditor call them."""
+
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from station.commands import audit_export, audit_seal
+from station.commands.audit import Question
+from station.commands.demo_files import write_demo_files
+from station.commands.exits import Exit
+from station.config import Settings, load_settings
+from station.errors import NoSigningKey, UsageError
+from station.seal.keys import load_key
+from station.store.revision import create_if_missing
+from tests.commands.test_cli import station
+from tests.store.samples import IMEI, attempt, failed, flashed
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Two attempts on one unit; a key."""
+    found = load_settings(write_demo_files(tmp_path / "line", ["A1"], size_mb=1))
+    create_if_missing(found.database)
+    audit_seal.new_key(found)
+    bad = attempt(station=found.station.name)
+    flashed(found.database, bad, failed(bad))
+    flashed(found.database, attempt(station=found.station.name))
+    return found
+
+
+def test_the_bundle_holds_what_find_tells(settings: Settings, tmp_path: Path) -> None:
+    config = ("--config", settings.path)
+    asked = ("--imei", IMEI, "--since", "2026-01-01")
+    made = station("audit", "export", "--out", "a.zip", *asked, *config, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        lines, table = archive.read("attempts.jsonl"), archive.read("attempts.csv")
+        manifest = json.loads(archive.read("manifest.json"))
+    told = station("audit", "find", "--json", *asked, *config, cwd=tmp_path).stdout
+    assert lines.decode() == told
+    assert table.decode() == station("audit", "find", "--csv", *asked, *config, cwd=tmp_path).stdout
+    assert len(list(csv.DictReader(io.StringIO(table.decode())))) == 2
+    assert manifest["question"]["words"] == f"imei {IMEI}, since 2026-01-01T00:00:00Z"
+    assert manifest["question"]["asked"]["imei"] == IMEI
+    assert manifest["heads"][0]["station"] == settings.station.name
+
+
+def test_an_auditor_checks_it_without_anything_of_the_station(
+    settings: Settings, tmp_path: Path
+) -> None:
+    audit_export.export(settings, Question(slot="A1"), tmp_path / "a.zip")
+    public = load_key(settings.key).public
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "a.zip").rename(elsewhere / "a.zip")
+    good = station("audit", "check-bundle", "a.zip", "--public-key", public, cwd=elsewhere)
+    assert good.returncode == 0, good.stderr
+    assert "2 attempts (0 open), all as they were signed" in good.stdout
+    assert "question: slot A1" in good.stdout
+    other = station("audit", "check-bundle", "a.zip", "--public-key", "ab" * 32, cwd=elsewhere)
+    assert other.returncode == 1
+    assert "S552 BAD BUNDLE" in other.stderr
+    assert public in other.stderr
+
+
+def test_whose_key_it_is_must_be_said(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit_export.export(settings, Question(slot="A1"), tmp_path / "a.zip")
+    assert audit_export.check(tmp_path / "a.zip", ()) is Exit.GOOD
+    assert "name the station's with --public-key" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="64 hex digits"):
+        audit_export.check(tmp_path / "a.zip", ("abc",))
+
+
+def test_without_a_key_there_is_no_bundle(settings: Settings, tmp_path: Path) -> None:
+    settings.key.unlink()
+    with pytest.raises(NoSigningKey):
+        audit_export.export(settings, Question(slot="A1"), tmp_path / "a.zip")
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_an_empty_question_and_a_file_that_is_there(settings: Settings, tmp_path: Path) -> None:
+    config = ("--config", settings.path)
+    asked = station("audit", "export", "--out", "a.zip", *config, cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "ask for something" in asked.stderr
+    (tmp_path / "a.zip").write_text("mine")
+    again = station("audit", "export", "--out", "a.zip", "--slot", "A1", *config, cwd=tmp_path)
+    assert again.returncode == 2
+    assert (tmp_path / "a.zip").read_text() == "mine"

@@ -1,0 +1,168 @@
+"""`station db`, as whoever looks after the record calls it."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from station.commands import audit_seal, db
+from station.commands.audit_seal import Witness
+from station.commands.demo_files import write_demo_files
+from station.commands.exits import Exit
+from station.config import Settings, load_settings
+from station.engine import lock
+from station.errors import EngineRunning, NoDatabase, NotRestored
+from station.seal.keys import load_key
+from station.seal.published import publish, read_published
+from station.store.database import sqlite_path
+from station.store.revision import create_if_missing
+from tests.commands.test_cli import station
+from tests.store.samples import attempt, flashed, written
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """One attempt; a key, and a file that checkpoints are published to."""
+    config = write_demo_files(tmp_path / "line", ["A1"], size_mb=1)
+    with config.open("a") as file:
+        file.write("\naudit: {publish: seen.jsonl}\n")
+    found = load_settings(config)
+    create_if_missing(found.database)
+    audit_seal.new_key(found)
+    flashed(found.database, attempt(station=found.station.name))
+    return found
+
+
+def path_of(settings: Settings) -> Path:
+    path = sqlite_path(settings.database)
+    assert path is not None
+    return path
+
+
+def spoil(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as plain, plain:
+        for statement in statements:
+            plain.execute(statement)
+
+
+def test_a_sound_one_is_said_to_be(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert db.check_database(settings, deep=False) is Exit.GOOD
+    assert "whole" in capsys.readouterr().out
+    (settings.publish or Path()).touch()
+    assert db.check_database(settings, deep=True) is Exit.GOOD
+    assert "all as they were written" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("DROP TRIGGER step_no_update", "trigger step_no_update: it is missing"),
+        ("CREATE TABLE cats (name)", "table cats: it is none of the station's"),
+        ("DROP INDEX ix_attempt_opened_slot_started_utc_us", "it is missing"),
+        (
+            "INSERT INTO reading (attempt_id, name, value) VALUES ('nobody', 'x', 'y')",
+            "table reading: it refers to rows of attempt_opened that are not there",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(
+    settings: Settings, statement: str, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(path_of(settings), statement)
+    assert db.check_database(settings, deep=False) is Exit.VERDICT
+    told = capsys.readouterr()
+    assert named in told.out
+    assert "S533" in told.err
+
+
+def test_a_backup_is_made_beside_an_engine(settings: Settings) -> None:
+    with lock.own(path_of(settings), ()):
+        made = db.back_up(settings, None, chain=True)
+    assert "all as they were written" in made.text
+    assert len(list(path_of(settings).parent.glob("*.bak"))) == 1
+
+
+def test_it_is_not_restored_beside_one(settings: Settings, tmp_path: Path) -> None:
+    db.back_up(settings, tmp_path / "kept.bak", chain=True)
+    before = path_of(settings).read_bytes()
+    with lock.own(path_of(settings), ()), pytest.raises(EngineRunning):
+        db.put_back(settings, tmp_path / "kept.bak")
+    assert path_of(settings).read_bytes() == before
+
+
+def test_what_a_restore_loses_is_told_then_and_by_whoever_has_a_checkpoint(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, key = settings.station.name, load_key(settings.key)
+    assert settings.publish is not None
+    db.back_up(settings, tmp_path / "kept.bak", chain=True)
+    flashed(settings.database, attempt(station=name))
+    signed = written(settings.database, lambda store: store.sign(name, key, "rows"))
+    assert signed is not None
+    publish(signed, settings.publish)
+
+    told = db.put_back(settings, tmp_path / "kept.bak").text
+
+    assert f"{name}: links " in told
+    assert "are in that one only" in told
+    assert f"signed up to link {signed.seq}" in told
+    assert [c.reason for c in read_published(settings.publish).checkpoints] == ["rows", "restored"]
+    assert audit_seal.check(settings, Witness()) is Exit.VERDICT
+    out = capsys.readouterr().out
+    assert "lost: a backup that ends before link" in out
+    assert len(out.splitlines()) == 1
+    assert audit_seal.check(settings, Witness(_alone(settings, "restored"))) is Exit.GOOD
+
+
+def _alone(settings: Settings, reason: str) -> Path:
+    """The published checkpoints of this reason, in a file of their own."""
+    assert settings.publish is not None
+    alone = settings.publish.with_name("alone.jsonl")
+    for checkpoint in read_published(settings.publish).checkpoints:
+        if checkpoint.reason == reason:
+            publish(checkpoint, alone)
+    return alone
+
+
+def test_a_record_that_is_gone(settings: Settings, tmp_path: Path) -> None:
+    db.back_up(settings, tmp_path / "kept.bak", chain=False)
+    for tail in ("", "-wal", "-shm"):
+        path_of(settings).with_name(path_of(settings).name + tail).unlink(missing_ok=True)
+    with pytest.raises(NoDatabase):
+        db.back_up(settings, None, chain=True)
+    assert "restored" in db.put_back(settings, tmp_path / "kept.bak").text
+
+
+def test_checkpoints_that_cannot_be_read_stop_no_restore(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db.back_up(settings, tmp_path / "kept.bak", chain=True)
+    assert settings.publish is not None
+    settings.publish.unlink(missing_ok=True)
+    settings.publish.mkdir()
+    assert "restored" in db.put_back(settings, tmp_path / "kept.bak").text
+    assert "S543" in capsys.readouterr().err
+
+
+def test_the_whole_way_by_hand(settings: Settings, tmp_path: Path) -> None:
+    def call(*arguments: str) -> tuple[int, str]:
+        done = station("db", *arguments, "--config", settings.path, cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    code, told = call("backup", "--out", "kept.bak")
+    assert (code, "kept.bak" in told) == (0, True), told
+    code, told = call("backup", "--out", "kept.bak")
+    assert (code, "S550 NO BACKUP" in told) == (3, True), told
+    code, told = call("restore", "none.bak")
+    assert (code, "S551 NOT RESTORED" in told) == (3, True), told
+    code, told = call("restore", "kept.bak")
+    assert (code, "restored" in told) == (0, True), told
+    code, told = call("check", "--deep")
+    assert (code, "all as they were written" in told) == (0, True), told
+
+
+def test_the_cause_names_the_file(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "text.bak").write_text("hello")
+    with pytest.raises(NotRestored, match=r"text\.bak"):
+        db.put_back(settings, tmp_path / "text.bak")

@@ -1,0 +1,1 @@
+"""The record on PostgreSQL: `python -m tests.postgres` runs schema, migrations and store tests."""
