@@ -115,9 +115,10 @@ link_command() {
 lay_out_files() {
     put 0644 station.sysusers.conf /etc/sysusers.d/station.conf
     put 0644 60-station.rules /etc/udev/rules.d/60-station.rules
-    for unit in station station-kiosk station-console; do
+    for unit in station station-kiosk station-console station-campaign; do
         put 0644 "$unit.service" "/etc/systemd/system/$unit.service"
     done
+    put 0644 station-campaign.timer /etc/systemd/system/station-campaign.timer
     offer station.yaml /etc/station/station.yaml
     offer foot.ini /etc/station/foot.ini
     if [ -d "$root/etc/station/recipes" ]; then
@@ -128,6 +129,12 @@ lay_out_files() {
             offer "../config/recipes/${recipe##*/}" "/etc/station/recipes/${recipe##*/}"
         done
     fi
+    if [ -d "$root/etc/station/campaigns" ]; then
+        say "kept      $root/etc/station/campaigns"
+    else
+        mkdir -p "$root/etc/station/campaigns"
+        offer ../config/campaigns/nightly.yaml /etc/station/campaigns/nightly.yaml
+    fi
     link_command
 }
 
@@ -135,7 +142,7 @@ lay_out_files() {
 give_folders() {
     say "folder    /etc/station, /var/lib/station"
     chown -R root:station /etc/station
-    chmod 0750 /etc/station /etc/station/recipes
+    chmod 0750 /etc/station /etc/station/recipes /etc/station/campaigns
     install -d -m 0750 -o station -g station /var/lib/station
 }
 
@@ -185,6 +192,8 @@ Next:
   4. sudo usermod -aG station NAME             whoever may watch and command; log in again
   5. sudo systemctl enable --now station
   6. station dash                              or a screen on the wall: deploy/kiosk.md
+  7. nights: edit /etc/station/campaigns/nightly.yaml, look at 'station campaign plan nightly', then
+     sudo systemctl enable --now station-campaign.timer
 END
 }
 

@@ -59,8 +59,8 @@ stop_services() {
         say "stop      the engine finishes the modules that are being written (20 minutes at most)"
         now=(--now)
     fi
-    for unit in station station-kiosk station-console; do
-        if [ -e "/etc/systemd/system/$unit.service" ]; then
+    for unit in station-campaign.timer station station-kiosk station-console; do
+        if [ -e "/etc/systemd/system/$unit" ] || [ -e "/etc/systemd/system/$unit.service" ]; then
             systemctl disable "${now[@]}" "$unit"
         fi
     done
@@ -77,9 +77,10 @@ remove_ours() {
     if [ "$(readlink "$root/usr/local/bin/station")" = /opt/station/bin/station ]; then
         remove /usr/local/bin/station
     fi
-    for unit in station station-kiosk station-console; do
+    for unit in station station-kiosk station-console station-campaign; do
         remove "/etc/systemd/system/$unit.service"
     done
+    remove /etc/systemd/system/station-campaign.timer
     remove /etc/udev/rules.d/60-station.rules
     remove /etc/sysusers.d/station.conf
     remove /opt/station

@@ -20,6 +20,7 @@ MODULES = {
         ("doctor", "doctor"),
         ("explain", "explain"),
         ("line", "line"),
+        ("campaign", "campaign"),
         ("slots", "slots"),
         ("recipe", "recipe"),
         ("package", "package"),

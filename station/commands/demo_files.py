@@ -31,6 +31,7 @@ def write_demo_files(folder: Path, slot_names: list[str], size_mb: int = SIZE_MB
         (folder / "recipes").mkdir(exist_ok=True)
         for layout in LAYOUTS.values():
             _write_recipe(folder, layout, size_mb)
+        _write_campaign(folder / "campaigns")
         return _write_settings(folder, slot_names)
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: {error.strerror}") from error
@@ -67,6 +68,21 @@ def _write_recipe(folder: Path, layout: Layout, size_mb: int) -> None:
         "allow_from": [f"{variant}R*"],
     }
     _write_yaml(folder / "recipes" / f"{layout.family}-demo.yaml", recipe)
+
+
+def _write_campaign(folder: Path) -> None:
+    """A night to be tried; one that was edited is kept."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / "nightly.yaml").exists():
+        night = {
+            "name": "nightly",
+            "recipes": [f"{family}-demo" for family in LAYOUTS],
+            "units": {"known": False},
+            "groups": {"first": 2, "next": 8, "good_percent": 50},
+            "stop_at": "05:30",
+        }
+        text = yaml.safe_dump(night, sort_keys=False).replace(" 05:30", ' "05:30"')
+        (folder / "nightly.yaml").write_text(text, encoding="utf-8")
 
 
 def _write_package(folder: Path, layout: Layout, size_mb: int) -> Path:

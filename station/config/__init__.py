@@ -4,6 +4,15 @@ Every complaint is a `ConfigError` whose cause has a line per problem:
 ``file:line: key 'x.y': what is wrong (nearest key: 'z')``.
 """
 
+from station.config.campaigns import (
+    CampaignBreaker,
+    LoadedPolicy,
+    Policy,
+    check_policies,
+    load_policy,
+    parse_policy,
+    stops_utc_us,
+)
 from station.config.families import Families, Family, load_families
 from station.config.recipe_files import check_recipes, load_recipe, load_recipes
 from station.config.recipes import (
@@ -27,13 +36,16 @@ from station.config.slot_map import HubMark, SlotMap, load_slot_map, slot_map_te
 from station.config.strict import Strict, nearest
 
 __all__ = [
+    "CampaignBreaker",
     "Families",
     "Family",
     "Firmware",
     "HubMark",
     "Limits",
+    "LoadedPolicy",
     "LoadedRecipe",
     "Match",
+    "Policy",
     "QuectelEdlRecipe",
     "QuectelFirmware",
     "Recipe",
@@ -42,14 +54,18 @@ __all__ = [
     "SlotMap",
     "StationSection",
     "Strict",
+    "check_policies",
     "check_recipes",
     "find_config",
     "load_families",
+    "load_policy",
     "load_recipe",
     "load_recipes",
     "load_settings",
     "load_settings_to_learn",
     "load_slot_map",
     "nearest",
+    "parse_policy",
     "slot_map_text",
+    "stops_utc_us",
 ]

@@ -45,8 +45,9 @@ def check_recipes(paths: Iterable[Path], families: Families | None = None) -> li
     return problems + _load_all(files, families, whole=False)[1]
 
 
-def recipe_files(folder: Path) -> list[Path]:
-    """The recipe files of a folder, sorted. Raises ConfigError if it cannot be listed."""
+def recipe_files(folder: Path, kind: str = "recipe") -> list[Path]:
+    """The YAML files of a folder, sorted. Raises ConfigError if it cannot be listed; `kind` is what
+    they are called then."""
     try:
         files = sorted(
             path
@@ -54,9 +55,9 @@ def recipe_files(folder: Path) -> list[Path]:
             if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
         )
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder}: the recipe folder cannot be read: {error}") from error
+        raise ConfigError(f"{folder}: the {kind} folder cannot be read: {error}") from error
     if len(files) > MAX_FILES:
-        raise ConfigError(f"{folder}: holds more than {MAX_FILES} recipe files")
+        raise ConfigError(f"{folder}: holds more than {MAX_FILES} {kind} files")
     return files
 
 

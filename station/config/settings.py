@@ -129,6 +129,8 @@ class _File(Strict):
     families: Text | None = None
     socket: Text | None = None
     evidence: Text | None = None
+    campaigns: Text | None = None
+    sheets: Text | None = None
     tray: TraySection = TraySection()
     line: LineSection = LineSection()
     audit: AuditSection = AuditSection()
@@ -155,7 +157,9 @@ class Settings:
     `families` is None for the table that comes with the station. `socket` is where the engine
     listens; left out of the file, it lies beside the settings as `station.sock`. `evidence` is the
     folder for transcripts; left out, it lies beside the database, or beside the store if the
-    database is a server's. `key` and `publish` are the files of `audit`.
+    database is a server's, and so does `sheets`, for what campaigns report in the morning.
+    `campaigns` is their folder; left out, it lies beside the settings. `key` and `publish` are the
+    files of `audit`.
     """
 
     path: Path
@@ -167,6 +171,8 @@ class Settings:
     families: Path | None = None
     socket: Path = Path("station.sock")
     evidence: Path = Path("evidence")
+    campaigns: Path = Path("campaigns")
+    sheets: Path = Path("sheets")
     tray: TraySection = field(default_factory=TraySection)
     line: LineSection = field(default_factory=LineSection)
     audit: AuditSection = field(default_factory=AuditSection)
@@ -234,6 +240,8 @@ def _load(path: Path, read_map: Callable[[Path], SlotMap]) -> Settings:
         families=None if read.families is None else place(read.families),
         socket=place(read.socket or "station.sock"),
         evidence=place(read.evidence or str(_beside(database, place(read.store)) / "evidence")),
+        campaigns=place(read.campaigns or "campaigns"),
+        sheets=place(read.sheets or str(_beside(database, place(read.store)) / "sheets")),
         tray=read.tray,
         line=read.line,
         audit=read.audit,

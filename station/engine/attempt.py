@@ -20,7 +20,7 @@ from station.engine.measure import measured
 from station.engine.moved import await_given_up
 from station.engine.ports import SlotPort
 from station.engine.resume import check_package, is_layout_proven, unfinished_here
-from station.engine.select import select
+from station.engine.select import check_chosen, select
 from station.engine.world import Order, World
 from station.errors import (
     Aborted,
@@ -231,6 +231,8 @@ class Attempt:
             selection = await select(
                 self.world, self.order, self.port.slot.recipe, session.mode, session.unit, left
             )
+            if self.order.chosen is not None:
+                check_chosen(self.order.chosen, selection.unit)
             self.world.claims.claim(self.port.slot.name, selection.unit)
             check_family(selection.recipe, session.family)
             session.unit, self.recipe = selection.unit, selection.recipe
@@ -358,6 +360,7 @@ class Attempt:
             plan_sha256=None if plan is None else plan.sha256,
             plan_json=None if plan is None else plan.to_json(),
             boot_id=self.world.boot_id,
+            campaign_id=None if self.order.chosen is None else self.order.chosen.campaign_id,
         )
 
     async def _close(self, outcome: Outcome, failure: Failure | None) -> None:

@@ -7,6 +7,7 @@ import trio
 from pydantic_core import to_jsonable_python
 
 from station.config import LoadedRecipe, load_recipes
+from station.engine.campaigns import Campaigns
 from station.engine.life import Input
 from station.engine.lift import lift_line, lift_slot
 from station.engine.line import Armed, Line
@@ -32,6 +33,9 @@ from station.store.unit_events import QUARANTINED, RELEASED, Judgement
 from station.wire import (
     Abort,
     Arm,
+    CampaignAbort,
+    CampaignPlan,
+    CampaignRun,
     Clear,
     Command,
     Disarm,
@@ -63,8 +67,12 @@ class Desk:
 
     line: Line
     hands: Hands | None = None
+    campaigns: Campaigns = field(init=False)
     _arming: trio.Lock = field(default_factory=trio.Lock)
     _reading: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
+
+    def __post_init__(self) -> None:
+        self.campaigns = Campaigns(self.line)
 
     async def carry_out(self, command: Command, peer: Peer) -> dict[str, Any]:
         """Do it and answer with its data. Raises StationError: refused, nothing was changed.
@@ -103,6 +111,13 @@ class Desk:
                 return self._status()
             case HandsCommand():
                 await self._use_hands(command)
+            case CampaignPlan():
+                return await self.campaigns.plan(command)
+            case CampaignRun():
+                return await self.campaigns.start(command, peer)
+            case CampaignAbort():
+                self.campaigns.abort(command, peer)
+                await self._note(command, peer, detail={"reason": command.reason})
             case Watch() | Follow():
                 pass  # about the connection, which is the server's
             case _:
@@ -118,6 +133,7 @@ class Desk:
         if self._arming.locked():
             raise NotNow("the line is being armed already")
         async with self._arming:
+            self.campaigns.check_free()
             before = line.state
             line.go(LineState.ARMING)
             try:
@@ -336,7 +352,7 @@ def _told(command: Command) -> str:
     match command:
         case Arm(recipes=recipes):
             return ": " + ", ".join(f"{choice.name} {choice.sha256[:8]}" for choice in recipes)
-        case Hold(reason=reason) | Lift(reason=reason):
+        case Hold(reason=reason) | Lift(reason=reason) | CampaignAbort(reason=reason):
             return f": {reason}"
         case _:
             return ""

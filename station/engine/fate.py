@@ -240,6 +240,8 @@ class Breaker:
     window: int
     minimum: int
     yield_percent: int
+    in_a_row: int | None = None
+    """It stops, too, when so many units fail one after the other."""
     tripped: str | None = None
     _last: list[tuple[Unit, str | None]] = field(default_factory=list)
     """Each unit, and the code it failed with."""
@@ -265,6 +267,10 @@ class Breaker:
         codes = [code for _, code in self._last if code is not None]
         number = len(self._last)
         good = number - len(codes)
+        if self.in_a_row is not None and number >= self.in_a_row:
+            last = [code for _, code in self._last[-self.in_a_row :]]
+            if None not in last:
+                return f"{self.in_a_row} units failed in a row, last {last[-1]}"
         if number < self.minimum or good * 100 >= self.yield_percent * number:
             return None
         most = ", ".join(f"{code} x {count}" for code, count in Counter(codes).most_common())

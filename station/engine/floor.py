@@ -25,6 +25,8 @@ class Floor:
     """Told of what came of each unit in the end, and its slot."""
     states: Callable[[str, SlotState], None] = lambda _, __: None
     """Told of each state of a slot, for the record."""
+    campaign: str | None = None
+    """A campaign of this name chooses what is started; nothing starts by itself meanwhile."""
     label: str | None = None
     verdicts: int = 0
     """How many attempts have ended."""
@@ -34,6 +36,11 @@ class Floor:
     @property
     def may_start(self) -> bool:
         return self.obstacle is None
+
+    @property
+    def starts_by_itself(self) -> bool:
+        """What arrives, or waits, is begun at once."""
+        return self.may_start and self.campaign is None
 
     @property
     def store(self) -> Store:

@@ -2,6 +2,8 @@
 on record, so that a restart lifts neither."""
 
 from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from station.engine.again import last_of_each
@@ -67,6 +69,30 @@ class Guard:
         """A hub failed; the line says so, the record too."""
         slots = ", ".join(failure.slots)
         self._record_later("hub_failure", {"hub": str(failure.hub), "slots": slots})
+
+    def take_out(self, slot: str, reason: str) -> None:
+        """A campaign has seen enough of a slot: on record as when the line itself has."""
+        if (streak := self._streaks.get(slot)) is not None:
+            streak.lift()
+        self._record_later("taken_out", {"reason": reason}, slot)
+
+    @contextmanager
+    def judging_by(self, limits: Breaker, so_far: Iterable[AttemptRecord]) -> Iterator[None]:
+        """For the time of a campaign its limits are the breaker's, over its units alone. A stop
+        stays until it is lifted."""
+        own, self.breaker = self.breaker, limits
+        if own is not None:
+            limits.tripped = own.tripped
+        for record in so_far:
+            self._judge_line(record)
+        try:
+            yield
+        finally:
+            if own is None:
+                self.breaker = None if limits.tripped is None else limits
+            else:
+                own.tripped = own.tripped or limits.tripped
+                self.breaker = own
 
     # --- the record --------------------------------------------------------------------------
 

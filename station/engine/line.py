@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import trio
 
 from station.config import LoadedRecipe
+from station.config.settings import LineSection
 from station.engine.feed import Feed
 from station.engine.floor import Floor
 from station.engine.guard import Guard
@@ -47,6 +48,9 @@ class Armed:
     label: str | None = None
     target: int | None = None
     expect: frozenset[str] | int = 0
+    campaign: str | None = None
+    """Of this name: modules are started by its order only, under `rules`."""
+    rules: LineSection | None = None
 
 
 @dataclass(slots=True)
@@ -98,10 +102,19 @@ class Line:
         if self.armed is None or self.armed.since_utc_us != armed.since_utc_us:
             self.feed.show_line(replace(self.feed.line, counts=Counts()))
         self.armed = armed
-        self.floor.world = replace(self.world, recipes=armed.recipes, operator=armed.operator)
+        self.floor.world = self.world_for(armed)
+        self.floor.campaign = armed.campaign
         self.floor.label = armed.label
         self._roll.expect = armed.expect
         self.go(LineState.ARMED)
+
+    def world_for(self, armed: Armed) -> World:
+        """What slots are given while the line is armed so."""
+        settings = self.world.settings
+        if armed.rules is not None:
+            settings = replace(settings, line=armed.rules)
+        operator = armed.operator
+        return replace(self.world, settings=settings, recipes=armed.recipes, operator=operator)
 
     def go(self, state: LineState) -> None:
         """To this state; what follows from it for the slots follows."""
@@ -113,7 +126,7 @@ class Line:
     def _admit(self) -> None:
         """Modules that wait are started as soon as nothing is in their way, and say what is."""
         was, self.floor.obstacle = self.floor.obstacle, self._obstacle()
-        if self.floor.may_start and was is not None:
+        if self.floor.starts_by_itself and was is not None:
             for place in self.places.values():
                 place.admit()
         elif str(was) != str(self.floor.obstacle):

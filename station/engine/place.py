@@ -14,9 +14,10 @@ from station.engine.ports import SlotPort
 from station.engine.probe import probe
 from station.engine.tale import Tale
 from station.engine.ward import for_ever
-from station.engine.world import Order
+from station.engine.world import Order, World
 from station.errors import (
     Bug,
+    CampaignRuns,
     DuplicateUnit,
     NotArmed,
     NotFlashed,
@@ -68,6 +69,10 @@ class Place:
             disabled = self._fresh(SlotState.DISABLED)
             self._tale.show(replace(disabled, failure=Failure.of(port.slot.barred)))
         floor.states(self._name, self.state)
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     @property
     def view(self) -> SlotView:
@@ -171,6 +176,8 @@ class Place:
 
     def _why_waiting(self) -> StationError | None:
         why = self._floor.obstacle
+        if why is None and self._floor.campaign is not None:
+            return CampaignRuns(f"the campaign {self._floor.campaign} has not chosen it")
         return resume.waits(self._left) if self._left and isinstance(why, NotArmed) else why
 
     def see(self, event: Event) -> None:
@@ -274,10 +281,21 @@ class Place:
     async def _settle(self) -> None:
         """Leaving or re-enumerating cancels this."""
         await trio.sleep(SETTLE_S)
-        armed = self._floor.may_start
+        armed = self._floor.starts_by_itself
         self._move(Input.SETTLED_ARMED if armed else Input.SETTLED_DISARMED)
 
     # --- asking ------------------------------------------------------------------------------
+
+    async def ask(self, world: World) -> tuple[Unit, AttemptRecord | None]:
+        """Who is here, and the interrupted attempt that it is left from, while nothing is done
+        with it. Raises StationError."""
+        if _activity(self.state) != "rest":
+            raise NotNow("something is being done with the module")
+        unit = await probe(world, self.port, lambda _: None)
+        if not self._is_in_edl():
+            return unit, None
+        never_away = self._generation() == self._first
+        return unit, await resume.unfinished_here(world, self.port, unit, by_slot=never_away)
 
     async def _probe(self) -> None:
         """Whose verdict stands: the one on record when the engine starts, or the one that was
@@ -320,7 +338,7 @@ class Place:
         self._move(Input.UNFINISHED)
         known = replace(left.opened.unit, chip_serial=unit.chip_serial)
         self._tale.show(views.with_unit(self.view, known))
-        if self._floor.may_start:
+        if self._floor.starts_by_itself:
             self.admit()
 
     def _recognise(self, unit: Unit) -> None:

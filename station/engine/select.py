@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 from station.config import LoadedRecipe
 from station.engine.resume import not_armed, recipe_of
-from station.engine.world import Order, World
-from station.errors import NotResumed, UnknownInEdl
+from station.engine.views import same_unit
+from station.engine.world import Chosen, Order, World
+from station.errors import NotResumed, Swapped, UnknownInEdl
 from station.flash.identify import names_of
 from station.model import AttemptRecord, Identifier, Mode, Unit
 from station.selection import (
@@ -54,6 +55,13 @@ async def select(
     check_tac(world.recipes, unit)
     recipe = match_recipe(world.recipes, unit, only)
     return Selection(unit, recipe, decide(recipe, unit))
+
+
+def check_chosen(chosen: Chosen, unit: Unit) -> None:
+    """Raises Swapped for another unit than the one that a campaign looked at; `unit` with all that
+    the record knows of a module in EDL."""
+    if same_unit(unit, chosen.unit) is False:
+        raise Swapped("the module in the slot is not the one any more that the campaign chose")
 
 
 async def _select_again(

@@ -148,6 +148,7 @@ async def _serve(
         nursery.start_soon(line.run)
         nursery.start_soon(signer.run)
         desk = Desk(line, hands)
+        nursery.start_soon(desk.campaigns.run)
         await nursery.start(partial(serve_socket, settings.socket, hello, desk, line.feed))
         nursery.start_soon(_feed_dog, notify, line)
         nursery.start_soon(_linger, line, linger_s)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from station.config import Families, LoadedRecipe, Settings
 from station.engine.claims import Claims
 from station.engine.shelf import Shelf
-from station.model import AttemptRecord, DeviceInfo, Event, Fact, StationEvent
+from station.model import AttemptRecord, DeviceInfo, Event, Fact, StationEvent, Unit
 from station.store.ids import new_id
 from station.store.writer import Store, now_utc_us
 from station.transport.base import Backend, Power
@@ -65,12 +65,21 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """By which campaign an attempt was chosen, and the unit that it was chosen for."""
+
+    campaign_id: str
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What the caller asks of an attempt: a label scanned or typed, a recipe by name.
 
     `names_slot`: the caller named this very slot; together with a recipe that is what it takes
     to flash an unknown module found in EDL. `resumes`: the attempt that was interrupted, which this
-    one repeats. `after`: the failed attempt that this one follows.
+    one repeats. `after`: the failed attempt that this one follows. `chosen`: a campaign's order,
+    for no other unit.
     """
 
     trigger: str
@@ -79,6 +88,7 @@ class Order:
     names_slot: bool = False
     resumes: str | None = None
     after: Before | None = None
+    chosen: Chosen | None = None
 
     @property
     def number(self) -> int:

@@ -96,6 +96,29 @@ class SlotHeld(LineError):
     blame = Blame.NOBODY
 
 
+class CampaignRuns(LineError):
+    code = "L660"
+    headline = "CAMPAIGN RUNS"
+    remedy = (
+        "Wait until it ends, or end it: `station campaign abort` finishes what is being written."
+    )
+
+
+class NoCampaign(LineError):
+    code = "L661"
+    headline = "NO CAMPAIGN"
+    remedy = "Nothing is to be done: `station campaign status` shows what the last one did."
+
+
+class SheetNotWritten(LineError):
+    code = "L662"
+    headline = "NO SHEET"
+    remedy = (
+        "Mend the folder (`sheets:` in the settings), then `station campaign sheet --html FILE`."
+    )
+    blame = Blame.STATION
+
+
 class LineStopped(LineError):
     code = "L630"
     headline = "LINE STOPPED"

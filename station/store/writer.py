@@ -191,6 +191,10 @@ class Store:
         """Commit what a person decided about a unit. Raises as `unit_events.judge`."""
         return await self._commit(lambda batch: judge(batch, said))
 
+    async def write(self, work: Callable[[Batch], T]) -> T:
+        """One transaction of other rows; `work` runs in the writer's thread."""
+        return await self._commit(work)
+
     async def sign(
         self, station: str, key: PrivateKey, reason: str, known: Checkpoint | None = None
     ) -> Checkpoint | None:
@@ -303,6 +307,10 @@ class Store:
         return await self._ask(
             lambda: queries.latest_verdicts(self._url, station, since_utc_us, limit)
         )
+
+    async def ask(self, question: Callable[[str], T]) -> T:
+        """Any other question of `station.store`: it is given the database's URL."""
+        return await self._ask(lambda: question(self._url))
 
     async def held_slots(self, station: str) -> dict[str, StationEvent]:
         return await self._ask(lambda: events.held_slots(self._url, station))

@@ -184,9 +184,31 @@ class Hands(_Command):
     fault: Name | None = None
 
 
+class CampaignPlan(_Command):
+    """Answered with what a campaign would do now. The modules are asked, nothing is changed."""
+
+    do: Literal["campaign_plan"] = "campaign_plan"
+    name: Name
+
+
+class CampaignRun(_Command):
+    """Begin a campaign; answered with its `campaign_id` once all decisions are on record."""
+
+    do: Literal["campaign_run"] = "campaign_run"
+    name: Name
+
+
+class CampaignAbort(_Command):
+    """End the campaign that runs: start nothing more, what is being written is finished."""
+
+    do: Literal["campaign_abort"] = "campaign_abort"
+    by: Name
+    reason: Reason
+
+
 Command = (
     Arm | Disarm | Retry | Abort | Hold | Release | Lift | Quarantine | ReleaseUnit | Clear | Stop
-    | Recipes | Status | Watch | Follow | Hands
+    | Recipes | Status | Watch | Follow | Hands | CampaignPlan | CampaignRun | CampaignAbort
 )  # fmt: skip
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from station.config import load_policy
 from tests.deploy import DEPLOY
 
-UNITS = ("station.service", "station-kiosk.service", "station-console.service")
+UNITS = (
+    "station.service",
+    "station-kiosk.service",
+    "station-console.service",
+    "station-campaign.service",
+)
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
@@ -31,7 +37,12 @@ def settings_of(unit: str) -> dict[str, list[str]]:
     ("unit", "tenths"),
     # The screen on a graphics card is not as closed as the engine: it needs a login session, its
     # sockets in /run/user, and whatever devices its card has.
-    [("station.service", 15), ("station-kiosk.service", 20), ("station-console.service", 20)],
+    [
+        ("station.service", 15),
+        ("station-kiosk.service", 20),
+        ("station-console.service", 20),
+        ("station-campaign.service", 15),
+    ],
 )
 def test_little_is_open_to_it(unit: str, tenths: int) -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
@@ -107,8 +118,38 @@ def test_services_name_what_is_installed(unit: str) -> None:
     assert "/opt/station/bin/station " in command
     assert "--config /etc/station/station.yaml" in command
     assert settings_of(unit)["User"] == [
-        "station" if unit == "station.service" else "station-screen"
+        "station" if unit in ("station.service", "station-campaign.service") else "station-screen"
     ]
+
+
+def test_the_night_begins_once_and_not_in_the_morning(tmp_path: Path) -> None:
+    unit, timer = settings_of("station-campaign.service"), settings_of("station-campaign.timer")
+    assert unit["Type"] == ["oneshot"]
+    assert "Restart" not in unit
+    assert "WantedBy" not in unit, "the timer is enabled, not the service"
+    assert timer["Persistent"] == ["false"]
+    for name in ("station-campaign.service", "station-campaign.timer"):
+        text = (DEPLOY / name).read_text().replace("=/opt/station/bin/station", "=/bin/true")
+        (tmp_path / name).write_text(text)
+    if shutil.which("systemd-analyze") is None:
+        return
+    result = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "station-campaign.timer")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert [line for line in result.stderr.splitlines() if str(tmp_path) in line] == []
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_campaign_it_names_is_installed() -> None:
+    (command,) = settings_of("station-campaign.service")["ExecStart"]
+    name = command.split("campaign run ")[1].split()[0]
+    folder = DEPLOY.parent / "config" / "campaigns"
+    assert load_policy(folder, name).policy.name == name
+    assert f"campaigns/{name}.yaml" in (DEPLOY / "install.sh").read_text()
 
 
 _CALLBACKS = """

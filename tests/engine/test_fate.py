@@ -254,6 +254,19 @@ def test_what_counts_against_a_slot(outcome: Outcome, code: str | None, counts: 
     assert (breaker.tripped is not None) is counts
 
 
+def test_so_many_in_a_row_trip_a_breaker_that_says_so() -> None:
+    breaker, (one, two, three, four) = Breaker(20, 10, 80, in_a_row=3), units(4)
+    for unit, outcome in ((one, Outcome.FAIL), (two, Outcome.PASS), (three, Outcome.FAIL)):
+        breaker.note(outcome, "P104", unit)
+    breaker.note(Outcome.FAIL, "P104", three)
+    breaker.note(Outcome.BLOCKED, "R306", four)
+    assert breaker.tripped is None, "one unit counts once, a refusal not at all"
+    breaker.note(Outcome.FAIL, "P104", four)
+    assert breaker.tripped is None
+    breaker.note(Outcome.FAIL, "U101", one)
+    assert breaker.tripped == "3 units failed in a row, last U101"
+
+
 def test_three_different_units_in_a_row() -> None:
     streak, (one, two, three, four) = Streak(3), units(4)
     told = [streak.note(Outcome.FAIL, "P104", unit) for unit in (one, two, one, two, three)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 from zipfile import ZIP_DEFLATED
 
-from station.config import load_recipe, load_settings
+from station.config import load_recipe, load_settings, parse_policy, stops_utc_us
 from station.config.slot_map import load_slot_map, slot_map_text
 from station.errors import PackageIncomplete
 from station.firmware.md5list import parse_md5_list
@@ -111,6 +111,14 @@ def _composed_again(table: PartitionTable) -> None:
 
 
 # --- what people write ------------------------------------------------------------------------
+
+
+def campaign(data: bytes) -> None:
+    path = Path("nightly.yaml")
+    found = parse_policy(path, data)
+    assert parse_policy(path, data) == found
+    began_us = 1_700_000_000_000_000
+    assert began_us < stops_utc_us(found.policy, began_us) <= began_us + 25 * 3600 * 1_000_000
 
 
 def recipe(data: bytes) -> None:

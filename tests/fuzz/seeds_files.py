@@ -79,7 +79,9 @@ def config_seeds() -> dict[str, Seeds]:
     hub = 'hubs:\n  h1: {at: "pci-0000:00:14.0-usb-0:1", usb_id: "05e3:0608", ports: 4}\n'
     station = (CONFIG / "station.yaml").read_bytes()
     recipes = {path.stem: path.read_bytes() for path in (CONFIG / "recipes").glob("*.yaml")}
+    nightly = (CONFIG / "campaigns" / "nightly.yaml").read_bytes()
     return {
+        "campaign": {"nightly": nightly, "trap": b"name: nightly\nrecipes: [a]\nstop_at: 05:30\n"},
         "recipe": {**recipes, "traps": b"name: no\nrevision: 010\nmatch: {sku: [1e3]}\n"},
         "settings": {
             "shipped": station,
@@ -101,6 +103,8 @@ def socket_seeds() -> dict[str, Seeds]:
         "retry": {"do": "retry", "slot": "A3", "by": "maria"},
         "hold": {"do": "hold", "slot": "A5", "reason": "bent pin"},
         "stop": {"do": "stop", "now": True},
+        "campaign_run": {"do": "campaign_run", "name": "nightly", "by": "timer"},
+        "campaign_abort": {"do": "campaign_abort", "by": "eva", "reason": "fire alarm"},
         "hands": {"do": "hands", "action": "unplug", "slot": "A1"},
         "unknown": {"do": "reboot"},
     }

@@ -157,6 +157,7 @@ TARGETS = (
         (Parser(files.partition_table, (PackageIncomplete,)),),
         words.MIBIB,
     ),
+    Target("campaign", (Parser(files.campaign, (ConfigError,)),), words.YAML),
     Target("recipe", (Parser(files.recipe, (ConfigError,)),), words.YAML),
     Target("settings", (Parser(files.settings, (ConfigError,)),), words.YAML),
     Target("slot_map", (Parser(files.slot_map, (ConfigError,)),), words.YAML),

@@ -1,0 +1,167 @@
+"""The morning sheet as text and as one HTML page. Pure; everything shown is made printable first.
+
+The page has no script and asks for nothing from elsewhere. A rack of 32 fits on one sheet of A4:
+lists that could grow end in a number, the whole is in `station campaign status`.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from html import escape
+
+from station.engine.feed import plain
+from station.engine.sheet import Cell, Sheet
+
+LISTED = 8
+"""Rows of a list on the page."""
+
+SHOWN = 110
+"""Characters of a reason."""
+
+
+def facts_of(sheet: Sheet) -> list[tuple[str, str]]:
+    """What stands on top: names and values."""
+    begun = sheet.story.begun
+    ended = sheet.ended_utc_us
+    resumed = f", gone on with after {_times(sheet.resumed)}" if sheet.resumed else ""
+    seq, digest = sheet.story.head
+    spent = f"{sheet.attempts} on {sheet.units} units, {sheet.station_loss} lost by the station"
+    return [
+        ("campaign", f"{begun.name}, {begun.campaign_id}"),
+        ("station", begun.station),
+        ("started", f"{clock(begun.utc_us)} by {begun.actor or begun.peer_user or 'unknown'}"),
+        ("ended", ("-" if ended is None else clock(ended)) + f", {sheet.ending}{resumed}"),
+        ("slots", ", ".join(f"{count} {word}" for word, count in sheet.totals) or "none"),
+        ("first-pass yield", str(sheet.first_pass)),
+        ("final yield", str(sheet.final)),
+        ("attempts", spent),
+        ("policy", f"sha256 {begun.policy_sha256}"),
+        ("record", f"link {seq}, {digest}"),
+    ]
+
+
+def clock(utc_us: int) -> str:
+    """By the clock on the station's wall."""
+    local = datetime.fromtimestamp(utc_us / 1_000_000).astimezone()
+    return f"{local:%Y-%m-%d %H:%M:%S %z}"
+
+
+def _times(count: int) -> str:
+    return "one restart" if count == 1 else f"{count} restarts"
+
+
+def _seconds(duration_us: int) -> str:
+    return f"{duration_us / 1_000_000:.1f} s"
+
+
+def _short(text: str) -> str:
+    text = plain(text)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+# --- text -------------------------------------------------------------------------------------
+
+
+def sheet_text(sheet: Sheet) -> str:
+    """For a terminal or a mail: nothing is left out."""
+    parts = [
+        [f"{name:<16}  {plain(value)}" for name, value in facts_of(sheet)],
+        _rack_lines(sheet),
+        _listed("FAILED", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.bad]),
+        _listed("NOT TOUCHED", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.left]),
+        _listed("SLOTS OUT", [(slot, "", why) for slot, why in sheet.out]),
+        _listed(
+            "SLOWEST STEPS",
+            [(s.slot, s.step, f"{_seconds(s.longest_us)}, on average {_seconds(s.average_us)}")
+             for s in sheet.slowest],
+        ),
+    ]  # fmt: skip
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def _rack_lines(sheet: Sheet) -> list[str]:
+    texts = [[f"{cell.slot} {_mark(cell)}" for cell in row] for row in sheet.rows]
+    width = max((len(text) for row in texts for text in row), default=0)
+    return ["RACK", *("  ".join(text.ljust(width) for text in row).rstrip() for row in texts)]
+
+
+def _mark(cell: Cell) -> str:
+    return f"{cell.word}{' OUT' if cell.is_out and cell.word != 'OUT' else ''}"
+
+
+def _listed(title: str, rows: list[tuple[str, str, str]]) -> list[str]:
+    if not rows:
+        return []
+    slot, name = (max(len(row[column]) for row in rows) for column in (0, 1))
+    lines = (f"{one:<{slot}}  {two:<{name}}  {plain(three)}".rstrip() for one, two, three in rows)
+    return [title, *lines]
+
+
+# --- HTML -------------------------------------------------------------------------------------
+
+_STYLE = """
+@page{size:A4;margin:10mm}
+*{box-sizing:border-box}
+body{font:8.5pt/1.25 sans-serif;margin:0 auto;max-width:190mm;color:#111}
+h1{font-size:13pt;margin:0 0 2mm}h2{font-size:9pt;margin:2.5mm 0 1mm}
+table{border-collapse:collapse;width:100%}
+th{text-align:left;font-weight:normal;color:#555;white-space:nowrap;padding:0 3mm 0 0}
+td{vertical-align:top}.facts th{width:28mm}.facts td{word-break:break-all}
+.rack{table-layout:fixed;border-spacing:1mm;border-collapse:separate;margin:0 -1mm}
+.rack td{border:.3mm solid #999;border-radius:1mm;padding:.6mm 1mm;height:12mm;overflow:hidden;
+font-size:7pt;line-height:1.15;-webkit-print-color-adjust:exact;print-color-adjust:exact}
+.rack b{font-size:8.5pt}
+.rack i{font-size:6.2pt;font-style:normal;display:block;white-space:nowrap;overflow:hidden}
+.good{background:#d7f0d7}.bad{background:#f6c9c5;border:.6mm solid #a00!important}
+.station{background:#f8e3b0}.left{background:#e4e4f2}.empty{color:#888}
+.list td{border-top:.2mm solid #ccc;padding:.2mm 2mm .2mm 0;font-size:7.5pt;white-space:nowrap}
+.list td:last-child{width:99%;max-width:0;overflow:hidden}
+"""
+
+
+def sheet_html(sheet: Sheet) -> str:
+    """One file, one page for a rack of 32."""
+    title = f"{sheet.story.begun.name}: {clock(sheet.story.begun.utc_us)[:10]}"
+    facts = "".join(f"<tr><th>{_safe(n)}<td>{_safe(v)}" for n, v in facts_of(sheet))
+    body = [
+        f"<h1>{_safe(title)} &ndash; {_safe(sheet.ending)}</h1>",
+        f"<table class=facts>{facts}</table>",
+        f"<h2>Rack</h2>{_rack_html(sheet)}",
+        _list_html("Failed", ((c.slot, c.name, f"{c.word} {c.why}") for c in sheet.bad)),
+        _list_html("Not touched", ((c.slot, c.name, f"{c.word} {c.why}") for c in sheet.left)),
+        _list_html("Slots out", ((slot, "", why) for slot, why in sheet.out)),
+        _list_html(
+            "Slowest steps",
+            ((s.slot, s.step, f"{_seconds(s.longest_us)}, on average {_seconds(s.average_us)}")
+             for s in sheet.slowest),
+        ),
+    ]  # fmt: skip
+    return (
+        "<!doctype html>\n<html lang=en><meta charset=utf-8>"
+        f"<title>{_safe(title)}</title><style>{_STYLE}</style>\n<body>\n" + "\n".join(body) + "\n"
+    )
+
+
+def _rack_html(sheet: Sheet) -> str:
+    rows = ("".join(map(_cell_html, row)) for row in sheet.rows)
+    return f"<table class=rack>{''.join(f'<tr>{row}' for row in rows)}</table>"
+
+
+def _cell_html(cell: Cell) -> str:
+    code = cell.why.split(":")[0] if cell.tone in ("bad", "station") else ""
+    lines = "".join(f"<i>{_safe(line)}</i>" for line in (_mark(cell), code, cell.name) if line)
+    return f'<td class="{cell.tone}"><b>{_safe(cell.slot)}</b>{lines}'
+
+
+def _list_html(title: str, rows: Iterable[tuple[str, str, str]]) -> str:
+    listed = list(rows)
+    if not listed:
+        return ""
+    lines = ["".join(f"<td>{_safe(_short(text))}" for text in row) for row in listed[:LISTED]]
+    if len(listed) > LISTED:
+        lines.append(f"<td><td><td>and {len(listed) - LISTED} more, see the rack")
+    body = "".join(f"<tr>{line}" for line in lines)
+    return f"<h2>{_safe(title)}: {len(listed)}</h2><table class=list>{body}</table>"
+
+
+def _safe(text: str) -> str:
+    return escape(plain(text))

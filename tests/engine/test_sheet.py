@@ -1,0 +1,158 @@
+"""The morning sheet: figures by their definitions, and words that nobody can break out of."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from station.engine.sheet import Sheet, sheet_of
+from station.engine.sheet_words import LISTED, sheet_html, sheet_text
+from station.errors import Nak
+from station.model import (
+    AttemptClosed,
+    AttemptOpened,
+    AttemptRecord,
+    Failure,
+    Mode,
+    Outcome,
+    StepOutcome,
+    StepRecord,
+    Unit,
+    VerifyKind,
+)
+from station.store.campaigns import (
+    CampaignBegun,
+    CampaignEvent,
+    CampaignSlot,
+    CampaignStory,
+    Decided,
+)
+
+BEGUN = CampaignBegun("c1", "line-1", 1_795_000_000_000_000, "nightly", "a" * 64, "name: x", "eva")
+HOSTILE = "<script>alert(1)</script>&\"'\x1b[2J\u202e"
+R = Outcome
+
+
+def attempt(slot: str, outcome: Outcome, *, step_us: int = 1, cause: str = "no") -> AttemptRecord:
+    failure = None if outcome.is_good else Failure.of(Nak(cause))
+    opened = AttemptOpened(
+        attempt_id=f"{slot}", station="line-1", site="s", slot=slot, port_path=None, operator="o",
+        software_version="0", trigger="campaign", started_utc_us=1, unit=Unit(), campaign_id="c1",
+    )  # fmt: skip
+    closed = AttemptClosed(
+        attempt_id=slot, outcome=outcome, failure=failure, ended_utc_us=2, duration_us=1,
+        verify=VerifyKind.NONE, unit=Unit(), firmware_after=None, final_mode=Mode.RUNTIME,
+    )  # fmt: skip
+    steps = (StepRecord(1, "program", StepOutcome.OK, step_us),)
+    return AttemptRecord(opened, closed, steps, ())
+
+
+def story(
+    outcomes: dict[str, Sequence[Outcome]],
+    others: dict[str, Decided] | None = None,
+    *,
+    cause: str = "no",
+) -> CampaignStory:
+    unit = Unit(imei="866866040550243")
+    worked = [CampaignSlot(s, Decided.FLASH, "from x", 1, unit=unit) for s in outcomes]
+    left = [CampaignSlot(s, decided, cause, unit=unit) for s, decided in (others or {}).items()]
+    ended = CampaignEvent("e9", "line-1", BEGUN.utc_us + 60_000_000, "c1", "ended")
+    attempts = {
+        slot: tuple(attempt(slot, outcome, cause=cause) for outcome in some)
+        for slot, some in outcomes.items()
+        if some
+    }
+    return CampaignStory(BEGUN, (*worked, *left), (ended,), attempts, (7, "ab" * 32))
+
+
+def sheet(outcomes: dict[str, Sequence[Outcome]], **more: Decided) -> Sheet:
+    told = story(outcomes, more)
+    return sheet_of(told, [tuple(slot.slot for slot in told.slots)])
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "first", "final", "lost"),
+    [
+        ({}, "0 of 0", "0 of 0", 0),
+        ({"A1": [R.PASS], "A2": [R.FAIL, R.PASS]}, "1 of 2, 50 %", "2 of 2, 100 %", 0),
+        ({"A1": [R.INTERRUPTED, R.PASS]}, "1 of 1, 100 %", "1 of 1, 100 %", 1),
+        ({"A1": [R.ERROR], "A2": [R.FAIL]}, "0 of 1, 0 %", "0 of 1, 0 %", 1),
+        ({"A1": [R.NO_CHANGE], "A2": [R.BLOCKED], "A3": [R.ABORTED]}, "0 of 0", "0 of 0", 0),
+        ({"A1": [R.PASS], "A2": [R.PASS], "A3": [R.FAIL, R.FAIL]}, "2 of 3, 66.6 %",
+         "2 of 3, 66.6 %", 0),
+        ({"A1": [R.FAIL, R.INTERRUPTED]}, "0 of 1, 0 %", "0 of 1, 0 %", 1),
+    ],
+)  # fmt: skip
+def test_yields_are_what_they_are_defined_to_be(
+    outcomes: dict[str, Sequence[Outcome]], first: str, final: str, lost: int
+) -> None:
+    told = sheet(outcomes)
+    assert (str(told.first_pass), str(told.final)) == (first, final)
+    assert told.station_loss == lost
+
+
+def test_each_slot_has_its_place_and_its_word() -> None:
+    told = story(
+        {"A1": [R.PASS], "A2": [R.FAIL], "A3": []}, {"A4": Decided.UNKNOWN, "B1": Decided.EMPTY}
+    )
+    made = sheet_of(told, [("A1", "A2"), ("A3", "A4")])
+    assert [[cell.slot for cell in row] for row in made.rows] == [
+        ["A1", "A2"],
+        ["A3", "A4"],
+        ["B1"],
+    ]
+    assert [cell.word for cell in made.cells] == ["PASS", "FAIL", "NOT BEGUN", "UNKNOWN", "EMPTY"]
+    assert made.totals == [("PASS", 1), ("FAIL", 1), ("NOT BEGUN", 1), ("UNKNOWN", 1), ("EMPTY", 1)]
+    assert [cell.slot for cell in made.bad] == ["A2"]
+    assert [cell.slot for cell in made.left] == ["A3", "A4"]
+
+
+def test_a_campaign_that_goes_on_says_so() -> None:
+    told = replace(story({"A1": [], "A2": [R.PASS]}), events=())
+    made = sheet_of(told, [("A1", "A2")])
+    assert [cell.word for cell in made.cells] == ["WAITING", "PASS"]
+    assert made.ending == "it goes on"
+    assert made.left == []
+
+
+def test_the_slowest_steps_come_first() -> None:
+    told = story({"A1": [R.PASS], "A2": [R.PASS]})
+    told = replace(
+        told,
+        attempts={
+            "A1": (attempt("A1", R.PASS, step_us=3_000_000),),
+            "A2": (attempt("A2", R.PASS, step_us=9_000_000),),
+        },
+    )
+    (step,) = sheet_of(told, [("A1", "A2")]).slowest
+    assert (step.step, step.slot, step.longest_us, step.average_us) == (
+        "program", "A2", 9_000_000, 6_000_000,
+    )  # fmt: skip
+
+
+def test_what_others_wrote_stays_text() -> None:
+    told = story({"A1": [R.FAIL]}, {"A2": Decided.BLOCKED}, cause=HOSTILE)
+    told = replace(told, begun=replace(BEGUN, actor=HOSTILE, station=HOSTILE, name=HOSTILE))
+    made = sheet_of(told, [("A1", "A2")])
+    page, text = sheet_html(made), sheet_text(made)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    for shown in (page, text):
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+
+
+def test_a_rack_of_32_in_which_all_is_bad_has_short_lists() -> None:
+    outcomes: dict[str, Sequence[Outcome]] = {f"A{n}": [R.FAIL] for n in range(1, 17)}
+    others = {f"A{n}": Decided.BLOCKED for n in range(17, 33)}
+    made = sheet_of(story(outcomes, others, cause="long " * 60), _rows(32))
+    page = sheet_html(made)
+    assert page.count(f"and {16 - LISTED} more, see the rack") == 2
+    assert page.count("<tr><td>") <= 2 * (LISTED + 1) + 5
+    lines = [line for line in sheet_text(made).splitlines() if "long long" in line]
+    assert len(lines) == 32, "the text leaves nothing out"
+
+
+def _rows(slots: int) -> list[tuple[str, ...]]:
+    names = [f"A{n}" for n in range(1, slots + 1)]
+    return [tuple(names[at : at + 8]) for at in range(0, slots, 8)]
