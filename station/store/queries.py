@@ -87,6 +87,30 @@ def conditions(**wanted: Unpack[Wanted]) -> list[Condition]:
     ]
 
 
+def names_of_units(
+    url: str, name: str | None = None, **by_kind: str | None
+) -> list[tuple[str, ...]]:
+    """Of each unit ever seen under these names, all its names: `imei 864…`, `label PO-77/12`, each
+    once, as they were seen. `by_kind`: the name by its IdKind."""
+    queries = [_units_called(name)] if name else []
+    queries += [
+        units_named(kind, _as_kept(kind, value))
+        for kind in IdKind
+        if (value := by_kind.get(kind.value))
+    ]
+    if not queries:
+        return []
+    names = schema.unit_identifier
+    wanted = sa.select(names.c.unit_id, names.c.kind, names.c.value).order_by(names.c.id)
+    for query in queries:
+        wanted = wanted.where(names.c.unit_id.in_(query))
+    found: dict[str, dict[str, None]] = {}
+    with reading(url) as connection:
+        for unit_id, kind, value in connection.execute(wanted):
+            found.setdefault(unit_id, {})[f"{kind.value} {value}"] = None
+    return [tuple(known) for known in found.values()]
+
+
 def attempts_called(url: str, prefix: str, limit: int) -> list[AttemptRecord]:
     """The attempts whose id begins so, newest last; at most the newest so many."""
     same = sa.func.substr(_opened.c.id, 1, len(prefix)) == prefix
@@ -165,11 +189,13 @@ def _units_called(name: str) -> sa.Select[Any]:
     """By whatever kind of name, exactly; chip serials are lower case."""
     names = schema.unit_identifier
     by_kind = (
-        sa.and_(names.c.kind == kind, names.c.value == value)
-        for kind in IdKind
-        for value in (name.lower() if kind is IdKind.CHIP else name,)
+        sa.and_(names.c.kind == kind, names.c.value == _as_kept(kind, name)) for kind in IdKind
     )
     return sa.select(names.c.unit_id).where(sa.or_(*by_kind))
+
+
+def _as_kept(kind: IdKind, name: str) -> str:
+    return name.lower() if kind is IdKind.CHIP else name
 
 
 def of_unit_ids(units: Sequence[str] | sa.Select[Any]) -> list[Condition]:

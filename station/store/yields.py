@@ -10,7 +10,7 @@ What counts is a production attempt (`purpose` empty: a golden unit is none) of 
 
     first-pass yield   first attempts that are PASS                     / first attempts
     final yield        judged units whose last PASS, NO_CHANGE or FAIL is good / judged units
-    retest rate        attempts that judge                              / judged units
+    retest rate        attempts that judge, beyond one for each unit    / judged units
 
 Each first attempt stands where and when it was made, so the numbers of days, slots, people, lots,
 shifts and recipes add up to those of all, whatever they were asked with. Units do not: one that was
@@ -70,10 +70,18 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftStarted:
+    utc_us: int
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
 class Yield:
-    """The numbers of one group. `group` is None where an attempt has no such thing, as no lot."""
+    """The numbers of one group. `group` is None where an attempt has no such thing, as no lot;
+    `shift` tells when and by whom a shift was started, of groups that are shifts."""
 
     group: str | None
+    shift: ShiftStarted | None
     units: int
     """Judged at least once."""
     judged: int
@@ -100,19 +108,21 @@ class Yield:
 
     @property
     def retest_rate(self) -> Rate:
-        return Rate(self.judged, self.units)
+        return Rate(self.judged - self.units, self.units)
 
 
-_NUMBERS = tuple(name for name in Yield.__dataclass_fields__ if name != "group")
+_NUMBERS = tuple(name for name in Yield.__dataclass_fields__ if name not in ("group", "shift"))
 
 
 def yields(url: str, scope: Scope, by: By = By.ALL) -> Iterator[Yield]:
     """A row for each group that has attempts, in the groups' order. Raises as `queries`."""
     with reading(url) as connection:
+        shifts = _shifts(connection) if by is By.SHIFT else {}
         for row in streamed(connection, question(scope, by)).mappings():
             numbers = [int(row[name] or 0) for name in _NUMBERS]
             if any(numbers):
-                yield Yield(_shown(row["group"], by), *numbers)
+                group = row["group"]
+                yield Yield(_shown(group, by), shifts.get(group), *numbers)
 
 
 def question(scope: Scope, by: By = By.ALL) -> sa.Select[Any]:
@@ -142,6 +152,13 @@ def _group(by: By) -> sa.ColumnElement[Any] | None:
         By.RECIPE: recipe,
     }
     return groups.get(by)
+
+
+def _shifts(connection: sa.Connection) -> dict[str, ShiftStarted]:
+    """All: three a day are few."""
+    table = schema.shift_started
+    rows = connection.execute(sa.select(table.c.id, table.c.utc_us, table.c.operator))
+    return {shift_id: ShiftStarted(utc_us, operator) for shift_id, utc_us, operator in rows}
 
 
 def _shown(group: str | int | None, by: By) -> str | None:

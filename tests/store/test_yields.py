@@ -57,6 +57,15 @@ def test_one_unit(url: str, outcomes: list[Outcome | None], expected: tuple[int,
     assert numbers(only(url)) == expected
 
 
+def test_the_rates_of_three_units(url: str) -> None:
+    with line(url) as made:
+        for unit, outcome in ((1, FAIL), (1, FAIL), (1, PASS), (2, PASS), (3, FAIL)):
+            made.tried(unit, outcome)
+    one = only(url)
+    assert (one.first_pass_yield, one.final_yield) == (Rate(1, 3), Rate(2, 3))
+    assert one.retest_rate == Rate(2, 3)
+
+
 def test_what_is_in_no_rate_is_told_beside(url: str) -> None:
     with line(url) as made:
         made.tried(1, PASS)
@@ -121,6 +130,10 @@ def test_by_people_lots_shifts_and_recipes(url: str) -> None:
     assert by_group(url, By.OPERATOR) == {"maria": passed, "paul": (2, 2, 2, 1, 1)}
     assert by_group(url, By.LOT) == {"PO-1": passed, None: (2, 2, 2, 1, 1)}
     assert by_group(url, By.SHIFT) == {early: passed, late: failed, None: passed}
+    started = {
+        one.group: one.shift and one.shift.operator for one in yields(url, EVERYTHING, By.SHIFT)
+    }
+    assert started == {early: "maria", late: "paul", None: None}
     assert by_group(url, By.RECIPE) == {"ec25-efa 3": (2, 2, 2, 1, 1), "rm500q 4": passed}
     assert numbers(only(url, Scope(shift=LAST_SHIFT))) == failed
     assert numbers(only(url, Scope(shift=early))) == passed
