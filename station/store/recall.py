@@ -5,8 +5,7 @@ units have it, too. Attempts with a package that ended otherwise: `queries.find_
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -23,11 +22,11 @@ _later = schema.attempt_closed.alias("later_closed")
 _later_opened = schema.attempt_opened.alias("later_opened")
 
 
-@dataclass(frozen=True, slots=True)
-class Flashed:
+class Flashed(NamedTuple):
     """A unit, its last good flash with what was asked for, and whether that is its latest of all.
 
-    The names are those that were read in this attempt; `unit_id` finds the others.
+    The names are those that were read in this attempt; `unit_id` finds the others. A tuple, because
+    there may be millions.
     """
 
     unit_id: str | None
@@ -54,8 +53,8 @@ def recall(
     and left this firmware (`prefix*` allowed); at least one of them. Raises as `queries`."""
     with reading(url) as connection:
         for drawer in _drawers(connection, package, firmware):
-            for row in streamed(connection, recall_question(drawer)).mappings():
-                yield Flashed(**row, is_latest=True)
+            for row in streamed(connection, recall_question(drawer)):
+                yield Flashed._make((*row, True))
 
 
 def ever(url: str, *, package: str | None = None, firmware: str | None = None) -> Iterator[Flashed]:
@@ -63,8 +62,8 @@ def ever(url: str, *, package: str | None = None, firmware: str | None = None) -
     with reading(url) as connection:
         same = _same(connection, package, firmware)
         for drawer in _drawers(connection, package, firmware):
-            for row in streamed(connection, ever_question(drawer, same)).mappings():
-                yield Flashed(**{**row, "is_latest": bool(row["is_latest"])})
+            for row in streamed(connection, ever_question(drawer, same)):
+                yield Flashed._make((*row[:-1], bool(row[-1])))
 
 
 def recall_question(drawer: Iterable[Condition]) -> sa.Select[Any]:
@@ -78,7 +77,8 @@ def ever_question(drawer: Iterable[Condition], same: Iterable[Condition]) -> sa.
 
 
 def _good_flashes(drawer: Iterable[Condition]) -> sa.Select[Any]:
-    """In the order of an index, so that nothing waits to be sorted."""
+    """The columns of a Flashed, by place. In the order of an index, so that nothing waits to be
+    sorted."""
     either = {
         name: sa.func.coalesce(_closed.c[name], _opened.c[name]).label(name)
         for name in ("imei", "serial", "chip_serial")
