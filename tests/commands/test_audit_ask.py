@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,24 @@ def test_a_question_that_is_none(config: Path, arguments: list[str], words: str)
     done = station("audit", *arguments, "--config", config, cwd=config.parent)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+# --- the README -------------------------------------------------------------------------------
+
+README = Path(__file__).parents[2] / "README.md"
+QUESTIONS = {"find", "recall", "ever", "pareto", "yield", "clashes", "open"}
+COMMANDS = [
+    shlex.split(text, comments=True)[2:]
+    for text in README.read_text(encoding="utf-8").splitlines()
+    if text.startswith("station audit ")
+]
+ASKED = [words for words in COMMANDS if words[0] in QUESTIONS]
+
+
+@pytest.mark.parametrize("question", ASKED, ids=" ".join)
+def test_the_examples_of_the_readme_are_answered(config: Path, question: list[str]) -> None:
+    ask(config, *question)
+
+
+def test_the_readme_has_an_example_of_each_question() -> None:
+    assert {words[0] for words in ASKED} == QUESTIONS
