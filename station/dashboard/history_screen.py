@@ -158,7 +158,7 @@ class HistoryScreen(StationScreen):
         self.query_one(DataTable).focus()
 
     def action_ask_all(self, name: str) -> None:
-        """Sheet one of the questions about all units; some are about what was typed."""
+        """Answer one of the questions about all units; some are about what was typed."""
         asked = Ask[name]
         text = cleaned(self.query_one(Input).value) if asked.is_about_a_name else ""
         if asked.is_about_a_name and not text:
