@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from station.model import AttemptRecord, Outcome
 from station.store import schema
 from station.store.reading import reading
-from station.store.records import Condition, each_record, streamed
+from station.store.records import Condition, each_record
 from station.store.scope import Scope
 from station.store.yields import GOOD, Rate
 
@@ -37,7 +37,7 @@ class Cause:
 def pareto(url: str, scope: Scope) -> Iterator[Cause]:
     """The codes of what did not end well, the most frequent first; golden units are left out."""
     with reading(url) as connection:
-        for row in streamed(connection, pareto_question(scope)).mappings():
+        for row in connection.execute(pareto_question(scope)).mappings():
             yield Cause(**{**row, "of_attempts": int(row["of_attempts"])})
 
 

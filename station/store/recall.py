@@ -53,8 +53,8 @@ def recall(
     and left this firmware (`prefix*` allowed); at least one of them. Raises as `queries`."""
     with reading(url) as connection:
         for drawer in _drawers(connection, package, firmware):
-            for row in streamed(connection, recall_question(drawer)):
-                yield Flashed._make((*row, True))
+            with streamed(connection, recall_question(drawer)) as rows:
+                yield from (Flashed._make((*row, True)) for row in rows)
 
 
 def ever(url: str, *, package: str | None = None, firmware: str | None = None) -> Iterator[Flashed]:
@@ -62,8 +62,8 @@ def ever(url: str, *, package: str | None = None, firmware: str | None = None) -
     with reading(url) as connection:
         same = _same(connection, package, firmware)
         for drawer in _drawers(connection, package, firmware):
-            for row in streamed(connection, ever_question(drawer, same)):
-                yield Flashed._make((*row[:-1], bool(row[-1])))
+            with streamed(connection, ever_question(drawer, same)) as rows:
+                yield from (Flashed._make((*row[:-1], bool(row[-1]))) for row in rows)
 
 
 def recall_question(drawer: Iterable[Condition]) -> sa.Select[Any]:

@@ -83,15 +83,15 @@ def each_record(
     connection: sa.Connection, conditions: Iterable[Condition]
 ) -> Iterator[AttemptRecord]:
     """The same, however many there are: some hundred are in memory at a time."""
-    query = _both(conditions).order_by(_opened.c.id)
-    for some in streamed(connection, query).mappings().partitions(_CHUNK):
-        rows = [_halves_of(row) for row in some]
-        contents = _Contents(connection, [before for before, _ in rows])
-        yield from _put_together(connection, rows, contents)
+    with streamed(connection, _both(conditions).order_by(_opened.c.id)) as found:
+        for some in found.mappings().partitions(_CHUNK):
+            rows = [_halves_of(row) for row in some]
+            contents = _Contents(connection, [before for before, _ in rows])
+            yield from _put_together(connection, rows, contents)
 
 
 def streamed(connection: sa.Connection, query: sa.Executable) -> sa.CursorResult[Any]:
-    """The answer, fetched as it is asked for."""
+    """The answer, fetched as it is asked for; to be closed, for it may be left halfway."""
     return connection.execute(query, execution_options={"yield_per": _CHUNK})
 
 

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from station.model import Outcome
 from station.store import schema
 from station.store.reading import reading
-from station.store.records import Condition, streamed
+from station.store.records import Condition
 from station.store.scope import Scope
 
 _opened = schema.attempt_opened
@@ -118,7 +118,7 @@ def yields(url: str, scope: Scope, by: By = By.ALL) -> Iterator[Yield]:
     """A row for each group that has attempts, in the groups' order. Raises as `queries`."""
     with reading(url) as connection:
         shifts = _shifts(connection) if by is By.SHIFT else {}
-        for row in streamed(connection, question(scope, by)).mappings():
+        for row in connection.execute(question(scope, by)).mappings():
             numbers = [int(row[name] or 0) for name in _NUMBERS]
             if any(numbers):
                 group = row["group"]

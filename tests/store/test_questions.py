@@ -63,6 +63,7 @@ def test_pareto_of_a_part(url: str) -> None:
         (Scope(shift=LAST_SHIFT), "ix_attempt_opened_shift_id"),
     ],
 )
+@pytest.mark.sqlite
 def test_pareto_is_found_by_an_index(url: str, scope: Scope, index: str) -> None:
     assert index in plan(url, pareto_question(scope))[1]
 
@@ -79,6 +80,7 @@ def test_attempts_without_an_end(url: str) -> None:
     assert [one.opened.slot for one in open_attempts(url, Scope(slot="A3"))] == ["A3"]
 
 
+@pytest.mark.sqlite
 def test_they_are_found_by_keys_alone(url: str) -> None:
     steps = plan(url, records.newest(without_end(), None))
     scans = [step for step in steps if "SCAN" in step]
@@ -159,6 +161,7 @@ def test_a_stream_reads_no_further_than_it_is_asked(
         ({"slot": "A1", "until_utc_us": 5}, "ix_attempt_opened_slot_started_utc_us"),
     ],
 )
+@pytest.mark.sqlite
 def test_each_condition_has_its_index(url: str, wanted: dict[str, Any], index: str) -> None:
     steps = plan(url, records.newest(conditions(**wanted), None))
     assert any(index in step for step in steps), steps

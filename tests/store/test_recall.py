@@ -129,6 +129,7 @@ def test_the_names_read_at_the_end_fill_the_gaps(url: str) -> None:
 # --- how it is found --------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_a_package_is_looked_up_by_its_index_and_nothing_is_sorted(url: str) -> None:
     of_one = [asked._opened.c.package_sha256 == OLD.sha256, *of_package("R05")]
     same = of_package("R05", asked._later_opened)
@@ -141,12 +142,14 @@ def test_a_package_is_looked_up_by_its_index_and_nothing_is_sorted(url: str) -> 
         assert not [step for step in steps if "SCAN" in step or "B-TREE" in step], steps
 
 
+@pytest.mark.sqlite
 def test_a_version_is_looked_up_by_its_index_and_nothing_is_sorted(url: str) -> None:
     steps = plan(url, asked.recall_question([asked._closed.c.firmware_after == "R05"]))
     assert "ix_attempt_closed_firmware_after (firmware_after=?)" in steps[0]
     assert not [step for step in steps if "SCAN" in step or "B-TREE" in step], steps
 
 
+@pytest.mark.sqlite
 def test_of_the_packages_alone_all_are_read(url: str) -> None:
     steps = plan(url, packages_called("77777777"))
     assert [step for step in steps if "SCAN" in step] == ["SCAN package"]

@@ -249,6 +249,7 @@ def test_the_record_counts_as_one_counts_by_hand(shared: str, told: list[Tried])
 
 
 @pytest.mark.parametrize("by", By)
+@pytest.mark.sqlite
 def test_a_day_reads_that_day_and_looks_up_each_unit(url: str, by: By) -> None:
     steps = plan(url, question(Scope(since_utc_us=1, until_utc_us=2), by))
     assert not [step for step in steps if step.startswith("SCAN") and "anon" not in step], steps
