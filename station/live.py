@@ -152,9 +152,10 @@ class LineState(Enum):
 class Counts:
     """Units since the line was armed, as the record has them.
 
-    `good`: latest verdict PASS or NO_CHANGE. `first`: flashed at least once, ended PASS or FAIL;
-    `first_pass`: the first such attempt was PASS. First-pass yield is `first_pass / first`;
-    refusals, aborts, interruptions and the station's own errors are not in it.
+    `good`: latest verdict PASS or NO_CHANGE. `first`: judged (PASS or FAIL) at a package for the
+    first time ever; `first_pass`: of these, PASS. First-pass yield is `first_pass / first`, as
+    `station.store.yields` defines it: refusals, aborts, interruptions, the station's own errors
+    and golden units are not in it.
     """
 
     good: int = 0

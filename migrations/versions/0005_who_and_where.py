@@ -21,6 +21,7 @@ _SHA256 = sa.String(64)
 def upgrade() -> None:
     keys = _create_tables()
     _add_columns()
+    _index_attempts()
     is_postgresql = op.get_context().dialect.name == "postgresql"
     for table, key in keys.items():
         _guard_postgresql(table) if is_postgresql else _guard_sqlite(table, key)
@@ -218,6 +219,26 @@ def _add_columns() -> None:
             sqlite_where=sa.text(f"{name} IS NOT NULL"),
             postgresql_where=sa.text(f"{name} IS NOT NULL"),
         )
+
+
+def _index_attempts() -> None:
+    """For the questions of an auditor: by package under its name at the time, by person, by code,
+    and what came of a unit without a look at the rows."""
+    for table, old, *columns in (
+        ("attempt_opened", "package_sha256", "package_sha256", "package_name"),
+        ("attempt_opened", None, "operator", "started_utc_us"),
+        ("attempt_closed", "unit_id", "unit_id", "outcome"),
+    ):
+        if old:
+            op.drop_index(f"ix_{table}_{old}", table)
+        op.create_index(f"ix_{table}_{'_'.join(columns)}", table, columns)
+    op.create_index(
+        "ix_attempt_closed_failure_code",
+        "attempt_closed",
+        ["failure_code"],
+        sqlite_where=sa.text("failure_code IS NOT NULL"),
+        postgresql_where=sa.text("failure_code IS NOT NULL"),
+    )
 
 
 # --- insert-only, as in revision 0001 ---------------------------------------------------------

@@ -3,32 +3,34 @@
 Reads only; works while an engine runs.
 """
 
-import csv
-import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
+from station.commands.answers import Form, csv_lines, in_parts
 from station.commands.exits import show
 from station.commands.reporter import print_events, print_history
 from station.config import Settings
 from station.errors import UsageError
-from station.model import StationEvent
+from station.model import AttemptRecord, IdKind, Outcome, StationEvent
 from station.store.events import find_events
-from station.store.queries import find_attempts
+from station.store.queries import each_attempt, find_attempts, names_of_units
+from station.store.questions import open_attempts
+from station.store.scope import LAST_SHIFT, Scope
 from station.store.writer import now_utc_us
 from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
 
 _AGO = re.compile(r"(\d{1,5})([hdw])")
+_SHIFT = re.compile(r"[0-9A-Fa-f-]{8,36}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIT_US = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All conditions must hold; see `station.store.queries.find_attempts`."""
+    """All conditions must hold; see `station.store.queries.Wanted`."""
 
     name: str | None = None
     imei: str | None = None
@@ -36,8 +38,14 @@ class Question:
     chip: str | None = None
     firmware: str | None = None
     package: str | None = None
-    slot: str | None = None
+    outcome: Outcome | None = None
+    code: str | None = None
     since_utc_us: int | None = None
+    until_utc_us: int | None = None
+    slot: str | None = None
+    operator: str | None = None
+    lot: str | None = None
+    shift: str | None = None
 
 
 def check(question: Question) -> None:
@@ -48,13 +56,57 @@ def check(question: Question) -> None:
     asked = {name: value for name, value in asdict(question).items() if value is not None}
     if not asked:
         raise UsageError("ask for something: --name, --imei, --serial, --chip, --since, …")
-    _refuse_empty(asked)
+    refuse_empty(asked)
+    _check_shift(question.shift)
 
 
-def _refuse_empty(asked: Mapping[str, object]) -> None:
+def refuse_empty(asked: Mapping[str, object]) -> None:
+    """Raises UsageError: an option's value is no text at all, or blanks."""
     for option, value in asked.items():
-        if value == "":
+        if isinstance(value, str) and not value.strip():
             raise UsageError(f"--{option} is empty")
+
+
+def scope_of(
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    slot: str | None = None,
+    operator: str | None = None,
+    lot: str | None = None,
+    shift: str | None = None,
+) -> Scope:
+    """The arguments of a question about a part of the record. Raises UsageError."""
+    refuse_empty({"slot": slot, "operator": operator, "lot": lot, "shift": shift})
+    _check_shift(shift)
+    since_us, until_us = since_utc_us(since), until_utc_us(until)
+    return Scope(
+        since_utc_us=since_us,
+        until_utc_us=until_us,
+        slot=slot,
+        operator=operator,
+        lot=lot,
+        shift=shift,
+    )
+
+
+def _check_shift(text: str | None) -> None:
+    if text is not None and text != LAST_SHIFT and not _SHIFT.fullmatch(text):
+        raise UsageError(
+            f"--shift {text!r} is neither `last` nor the id of a shift, or its first 8 characters "
+            "at least, as `station audit yield --by shift` tells it"
+        )
+
+
+def outcome_of(text: str | None) -> Outcome | None:
+    """`--outcome`, in whatever case. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        return Outcome(text.upper().replace("-", "_"))
+    except ValueError:
+        known = ", ".join(outcome.value for outcome in Outcome)
+        raise UsageError(f"--outcome {text!r} is none of {known}") from None
 
 
 def since_utc_us(text: str | None) -> int | None:
@@ -62,7 +114,12 @@ def since_utc_us(text: str | None) -> int | None:
     return None if text is None else parse_since(text, now_utc_us())
 
 
-def parse_since(text: str, now_us: int) -> int:
+def until_utc_us(text: str | None) -> int | None:
+    """`--until`: what began then or later is not asked for. Raises UsageError."""
+    return None if text is None else parse_since(text, now_utc_us(), option="--until")
+
+
+def parse_since(text: str, now_us: int, *, option: str = "--since") -> int:
     """`2026-11-20`, `2026-11-20T08:00`, or `8h`, `3d`, `2w` ago, as microseconds UTC.
 
     Raises UsageError showing the forms.
@@ -73,27 +130,53 @@ def parse_since(text: str, now_us: int) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"--since {text!r} is neither a date such as 2026-11-20T08:00 (UTC) nor 8h, 3d, 2w"
+            f"{option} {text!r} is neither a date such as 2026-11-20T08:00 (UTC) nor 8h, 3d, 2w"
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp()) * 1_000_000
 
 
-def find(settings: Settings, question: Question, form: str) -> None:
-    """Print the attempts that answer the question, oldest first: `json`, `csv` or `table`."""
-    records = find_attempts(settings.database, **asdict(question))
-    if form == "json":
-        for record in records:
-            show(attempt_line(record))
-    elif form == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(ATTEMPT_COLUMNS)
-        writer.writerows(attempt_row(record) for record in records)
-        show(text.getvalue())
-    elif records:
-        print_history(records)
+def find(settings: Settings, question: Question, form: Form, limit: int | None = None) -> None:
+    """Print the attempts that answer the question, oldest first; with `limit` the newest so many.
+    Those of a unit have all its names before them, in a table."""
+    conditions = asdict(question)
+    if form is Form.TABLE:
+        for unit in _units(settings, question):
+            show("unit: " + "  ".join(map(_harmless, unit)))
+    if limit is None:
+        tell_attempts(each_attempt(settings.database, **conditions), form)
+    else:
+        tell_attempts(find_attempts(settings.database, limit=limit, **conditions), form)
+
+
+def _harmless(name: str) -> str:
+    """A module has had a hand in it: nothing that a terminal would obey."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in name)
+
+
+def _units(settings: Settings, question: Question) -> list[tuple[str, ...]]:
+    """The names of the units that are asked for by name."""
+    names = {kind.value: getattr(question, kind.value, None) for kind in IdKind}
+    return names_of_units(settings.database, question.name, **names)
+
+
+def tell_attempts(found: Iterable[AttemptRecord], form: Form) -> None:
+    """All of them, some hundred at a time."""
+    if form is Form.CSV:
+        show(csv_lines([ATTEMPT_COLUMNS]))
+    for some in in_parts(found):
+        if form is Form.JSON:
+            show("\n".join(map(attempt_line, some)))
+        elif form is Form.CSV:
+            show(csv_lines(map(attempt_row, some)))
+        else:
+            print_history(some)
+
+
+def tell_open(settings: Settings, scope: Scope, form: Form) -> None:
+    """Attempts without an end, oldest first."""
+    tell_attempts(open_attempts(settings.database, scope), form)
 
 
 def events(
@@ -108,7 +191,7 @@ def events(
 
     Raises UsageError.
     """
-    _refuse_empty({"slot": slot, "kind": kind})
+    refuse_empty({"slot": slot, "kind": kind})
     found = find_events(settings.database, since_utc_us=since_utc_us, slot=slot, kind=kind)
     if as_json:
         for event in found:

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from station.commands import audit, audit_export_cli, audit_seal, audit_slots
+from station.commands import audit, audit_ask_cli, audit_export_cli, audit_seal, audit_slots
+from station.commands.answers import form_of
+from station.commands.audit_ask_cli import Lot, Operator, Shift, Slot
 from station.commands.exits import leave, station_errors
-from station.commands.options import Config, Json, Since, settings_of
-from station.errors import UsageError
+from station.commands.options import Config, Csv, Json, Since, Until, settings_of
 
 app = typer.Typer(help="Which serial got which firmware.", no_args_is_help=True)
 app.command("export")(audit_export_cli.export_bundle)
@@ -27,16 +28,26 @@ def _audit_find(
         str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
     ] = None,
     package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
-    slot: Annotated[str | None, typer.Option()] = None,
+    slot: Slot = None,
+    operator: Operator = None,
+    lot: Lot = None,
+    shift: Shift = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="PASS, NO_CHANGE, FAIL, BLOCKED, ERROR, ABORTED, …")
+    ] = None,
+    code: Annotated[str | None, typer.Option(help="Of the failure, e.g. D206.")] = None,
     since: Since = None,
+    until: Until = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="The newest so many.")
+    ] = None,
     json: Json = False,
-    csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout.")] = False,
+    csv: Csv = False,
     config: Config = None,
 ) -> None:
     """Every attempt that fits all that is asked; nothing found is an empty answer."""
     with station_errors():
-        if json and csv:
-            raise UsageError("--json and --csv exclude each other")
+        form = form_of(as_json=json, as_csv=csv)
         question = audit.Question(
             name=name,
             imei=imei,
@@ -44,12 +55,17 @@ def _audit_find(
             chip=chip,
             firmware=firmware,
             package=package,
-            slot=slot,
+            outcome=audit.outcome_of(outcome),
+            code=code,
             since_utc_us=audit.since_utc_us(since),
+            until_utc_us=audit.until_utc_us(until),
+            slot=slot,
+            operator=operator,
+            lot=lot,
+            shift=shift,
         )
         audit.check(question)
-        form = "json" if json else "csv" if csv else "table"
-        audit.find(settings_of(config), question, form)
+        audit.find(settings_of(config), question, form, limit)
 
 
 @app.command("events")
@@ -123,3 +139,6 @@ def _audit_key(config: Config = None) -> None:
     """Make the key that the station signs its record with; prints the public half."""
     with station_errors():
         audit_seal.new_key(settings_of(config))
+
+
+app.add_typer(audit_ask_cli.app)

@@ -22,7 +22,11 @@ Config = Annotated[
 Since = Annotated[
     str | None, typer.Option("--since", help="2026-11-20, 2026-11-20T08:00 (UTC), 8h, 3d or 2w.")
 ]
+Until = Annotated[
+    str | None, typer.Option("--until", help="What began before: in the same forms as --since.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON line per attempt on stdout.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout.")]
 
 Family = Annotated[str, typer.Option(help="ec25 or rm500q.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same modules.")]

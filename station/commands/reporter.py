@@ -146,7 +146,7 @@ def print_history(records: list[AttemptRecord]) -> None:
         opened = record.opened
         recipe = "-" if opened.recipe is None else f"{opened.recipe.name} {opened.recipe.revision}"
         table.add_row(
-            _moment(opened.started_utc_us), Text(opened.slot), Text(recipe), *_cells(record)
+            Text(moment(opened.started_utc_us)), Text(opened.slot), Text(recipe), *_cells(record)
         )
     print_table(table)
 
@@ -158,7 +158,7 @@ def print_events(events: list[StationEvent]) -> None:
     for event in events:
         user = event.peer_user or ("-" if event.peer_uid is None else f"uid {event.peer_uid}")
         words = (event.station, event.kind, event.slot or "-", event.actor or "-", user)
-        table.add_row(_moment(event.utc_us), *map(Text, words), Text(_in_words(event.detail)))
+        table.add_row(Text(moment(event.utc_us)), *map(Text, words), Text(_in_words(event.detail)))
     print_table(table)
 
 
@@ -169,13 +169,14 @@ def _in_words(detail: Mapping[str, Fact]) -> str:
 
 def _fact(key: str, value: Fact) -> str:
     if key.endswith(_MOMENT) and isinstance(value, int) and 0 < value < _FAR_UTC_US:
-        key, value = key.removesuffix(_MOMENT), _moment(value).plain
+        key, value = key.removesuffix(_MOMENT), moment(value)
     text = value if isinstance(value, str) else json.dumps(value)
     return f"{key.replace('_', ' ')}: {_DIGEST.sub(_FIRST, text)}"
 
 
-def _moment(utc_us: int) -> Text:
-    return Text(f"{datetime.fromtimestamp(utc_us / 1e6, UTC):%Y-%m-%d %H:%M:%S}")
+def moment(utc_us: int) -> str:
+    """2026-11-20 09:42:31, UTC."""
+    return f"{datetime.fromtimestamp(utc_us / 1e6, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _table(*first: str) -> Table:

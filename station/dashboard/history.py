@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from station.dashboard.history_questions import Ask, Sheet, answer
 from station.model import AttemptRecord
 from station.store.queries import find_attempts
 
@@ -14,6 +15,10 @@ class HistorySource(Protocol):
         """
         ...
 
+    def ask(self, asked: Ask, text: str, now_utc_us: int, limit: int) -> Sheet:
+        """What the whole record says. Blocks. Raises as `find`. `text`: see `Ask`."""
+        ...
+
 
 class DatabaseHistory:
     """The station's own database, on connections that cannot write."""
@@ -24,3 +29,7 @@ class DatabaseHistory:
     def find(self, text: str, limit: int) -> list[AttemptRecord]:
         """See HistorySource. `text`: imei, serial, chip serial or label, exact."""
         return find_attempts(self._url, name=text, limit=limit)[::-1]
+
+    def ask(self, asked: Ask, text: str, now_utc_us: int, limit: int) -> Sheet:
+        """See HistorySource."""
+        return answer(self._url, asked, text, now_utc_us, limit)

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -86,8 +87,13 @@ def migration_engine(url: str) -> sa.Engine:
     return _engine(url, "rwc", foreign_keys=False)
 
 
+@lru_cache(maxsize=8)
 def reader_engine(url: str) -> sa.Engine:
-    """Connections that cannot write; each transaction sees one moment. The file must exist."""
+    """Connections that cannot write; each transaction sees one moment. The file must exist.
+
+    One engine for each database, which keeps no connection but knows its questions: to put them
+    into SQL takes longer than the answer.
+    """
     path = sqlite_path(url)
     if path is None:
         with database_errors(url):

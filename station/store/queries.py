@@ -6,18 +6,18 @@ it. A database that is missing, damaged or of another revision raises NoDatabase
 SchemaOutdated or SchemaTooNew.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa
 
 from station.model import AttemptRecord, IdKind, Outcome, Unit
 from station.store import schema
 from station.store.reading import reading
-from station.store.records import Condition, halves, records
+from station.store.records import Condition, each_record, halves, records
 from station.store.rows import unit_of
+from station.store.scope import Scope, of_package
 from station.store.units import identifies, known_units
 
 _UNIT_HISTORY = 50
@@ -25,42 +25,90 @@ _UNIT_HISTORY = 50
 
 _opened = schema.attempt_opened
 _closed = schema.attempt_closed
+_end = schema.attempt_closed.alias("attempt_end")
 
 
 # --- the questions ----------------------------------------------------------------------------
 
 
-def find_attempts(
-    url: str,
-    *,
-    name: str | None = None,
-    imei: str | None = None,
-    serial: str | None = None,
-    chip: str | None = None,
-    firmware: str | None = None,
-    package: str | None = None,
-    slot: str | None = None,
-    since_utc_us: int | None = None,
-    limit: int | None = None,
-) -> list[AttemptRecord]:
-    """The attempts that meet every condition, newest last; with `limit` the newest so many.
+class Wanted(TypedDict, total=False):
+    """Conditions on attempts; all that are given must hold.
 
     imei, serial, chip: all attempts of a unit ever seen under that name; name: under any kind of
     name, labels too. firmware: reported before or after, exact or `prefix*`. package: name, or
-    sha256 or at least 8 digits of it.
+    sha256 or at least 8 digits of it. code: of the failure. Those of time, place and people are
+    as in `Scope`.
     """
-    asked = conditions(
-        name=name,
-        imei=imei,
-        serial=serial,
-        chip=chip,
-        firmware=firmware,
-        package=package,
-        slot=slot,
-        since_utc_us=since_utc_us,
-    )
+
+    name: str | None
+    imei: str | None
+    serial: str | None
+    chip: str | None
+    firmware: str | None
+    package: str | None
+    outcome: Outcome | None
+    code: str | None
+    since_utc_us: int | None
+    until_utc_us: int | None
+    station: str | None
+    slot: str | None
+    operator: str | None
+    lot: str | None
+    shift: str | None
+
+
+def find_attempts(
+    url: str, *, limit: int | None = None, **wanted: Unpack[Wanted]
+) -> list[AttemptRecord]:
+    """The attempts that meet every condition, newest last; with `limit` the newest so many."""
     with reading(url) as connection:
-        return records(connection, asked, limit)
+        return records(connection, conditions(**wanted), limit)
+
+
+def each_attempt(url: str, **wanted: Unpack[Wanted]) -> Iterator[AttemptRecord]:
+    """The same, one after the other, however many there are. The record is open meanwhile."""
+    with reading(url) as connection:
+        yield from each_record(connection, conditions(**wanted))
+
+
+def conditions(**wanted: Unpack[Wanted]) -> list[Condition]:
+    """What is wanted, in the database's words: on rows of `attempt_opened`."""
+    scope = {key: wanted[key] for key in Scope.__dataclass_fields__ if key in wanted}  # type: ignore[literal-required]  # Wanted has all of them
+    return [
+        *(of_unit_ids(_units_called(name)) if (name := wanted.get("name")) else ()),
+        *(_of_unit(IdKind.IMEI, imei) if (imei := wanted.get("imei")) else ()),
+        *(_of_unit(IdKind.SERIAL, serial) if (serial := wanted.get("serial")) else ()),
+        *(_of_unit(IdKind.CHIP, chip.lower()) if (chip := wanted.get("chip")) else ()),
+        *(_with_firmware(firmware) if (firmware := wanted.get("firmware")) else ()),
+        *(of_package(package) if (package := wanted.get("package")) else ()),
+        *((_ended(outcome),) if (outcome := wanted.get("outcome")) else ()),
+        *((_failed(code.upper()),) if (code := wanted.get("code")) else ()),
+        *Scope(**scope).conditions(),
+    ]
+
+
+def names_of_units(
+    url: str, name: str | None = None, **by_kind: str | None
+) -> list[tuple[str, ...]]:
+    """Of each unit ever seen under these names, all its names: `imei 864…`, `label PO-77/12`, each
+    once, as they were seen. `by_kind`: the name by its IdKind."""
+    queries = [_units_called(name)] if name else []
+    queries += [
+        units_named(kind, _as_kept(kind, value))
+        for kind in IdKind
+        if (value := by_kind.get(kind.value))
+    ]
+    if not queries:
+        return []
+    names = schema.unit_identifier
+    wanted = sa.select(names.c.unit_id, names.c.kind, names.c.value).order_by(names.c.id)
+    for query in queries:
+        wanted = wanted.where(names.c.unit_id.in_(query))
+    found: dict[str, dict[str, None]] = {}
+    with reading(url) as connection:
+        for unit_id, kind, value in connection.execute(wanted):
+            found.setdefault(unit_id, {})[f"{kind.value} {value}"] = None
+    return [tuple(known) for known in found.values()]
 
 
 def attempts_called(url: str, prefix: str, limit: int) -> list[AttemptRecord]:
@@ -128,30 +176,6 @@ def latest_verdicts(url: str, station: str, since_utc_us: int, limit: int) -> li
 # --- conditions -------------------------------------------------------------------------------
 
 
-def conditions(
-    *,
-    name: str | None = None,
-    imei: str | None = None,
-    serial: str | None = None,
-    chip: str | None = None,
-    firmware: str | None = None,
-    package: str | None = None,
-    slot: str | None = None,
-    since_utc_us: int | None = None,
-) -> list[Condition]:
-    """What `find_attempts` was asked, in the database's words."""
-    return [
-        *(of_unit_ids(_units_called(name)) if name else ()),
-        *(_of_unit(IdKind.IMEI, imei) if imei else ()),
-        *(_of_unit(IdKind.SERIAL, serial) if serial else ()),
-        *(_of_unit(IdKind.CHIP, chip.lower()) if chip else ()),
-        *(_with_firmware(firmware) if firmware else ()),
-        *(_with_package(package) if package else ()),
-        *((_opened.c.slot == slot,) if slot else ()),
-        *((_opened.c.started_utc_us >= since_utc_us,) if since_utc_us is not None else ()),
-    ]
-
-
 def _of_unit(kind: IdKind, value: str) -> list[Condition]:
     return of_unit_ids(units_named(kind, value))
 
@@ -165,11 +189,13 @@ def _units_called(name: str) -> sa.Select[Any]:
     """By whatever kind of name, exactly; chip serials are lower case."""
     names = schema.unit_identifier
     by_kind = (
-        sa.and_(names.c.kind == kind, names.c.value == value)
-        for kind in IdKind
-        for value in (name.lower() if kind is IdKind.CHIP else name,)
+        sa.and_(names.c.kind == kind, names.c.value == _as_kept(kind, name)) for kind in IdKind
     )
     return sa.select(names.c.unit_id).where(sa.or_(*by_kind))
+
+
+def _as_kept(kind: IdKind, name: str) -> str:
+    return name.lower() if kind is IdKind.CHIP else name
 
 
 def of_unit_ids(units: Sequence[str] | sa.Select[Any]) -> list[Condition]:
@@ -194,17 +220,18 @@ def _with_firmware(wanted: str) -> list[Condition]:
     )
 
 
+def _ended(outcome: Outcome) -> Condition:
+    same = (_end.c.attempt_id == _opened.c.id, _end.c.outcome == outcome)
+    return sa.exists().where(*same).correlate(_opened)
+
+
+def _failed(code: str) -> Condition:
+    return _opened.c.id.in_(sa.select(_end.c.attempt_id).where(_end.c.failure_code == code))
+
+
 def _any_of(*attempt_ids: sa.Select[Any]) -> list[Condition]:
     """A union, because no index serves an OR over two tables."""
     return [_opened.c.id.in_(sa.union(*attempt_ids))]
-
-
-def _with_package(wanted: str) -> list[Condition]:
-    same = [_opened.c.package_name == wanted]
-    if re.fullmatch(r"[0-9a-fA-F]{8,64}", wanted):
-        digits = sa.func.substr(_opened.c.package_sha256, 1, len(wanted))
-        same.append(digits == wanted.lower())
-    return [sa.or_(*same)]
 
 
 def _updated(known: Unit, seen: Unit) -> Unit:

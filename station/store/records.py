@@ -39,6 +39,10 @@ _closed = schema.attempt_closed
 def newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:
     """Both halves, the last one begun first, whatever the clock said; columns as `opened_<name>`
     and `closed_<name>`."""
+    return _both(conditions).order_by(_opened.c.id.desc()).limit(limit)
+
+
+def _both(conditions: Iterable[Condition]) -> sa.Select[Any]:
     return (
         sa.select(
             *(column.label(f"opened_{column.name}") for column in _opened.c),
@@ -46,19 +50,20 @@ def newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]
         )
         .select_from(_opened.outerjoin(_closed, _closed.c.attempt_id == _opened.c.id))
         .where(*conditions)
-        .order_by(_opened.c.id.desc())
-        .limit(limit)
     )
 
 
 def halves(
     connection: sa.Connection, conditions: Iterable[Condition], limit: int | None
 ) -> list[Halves]:
-    def half(row: sa.RowMapping, prefix: str) -> dict[str, Any]:
+    return list(map(_halves_of, connection.execute(newest(conditions, limit)).mappings()))
+
+
+def _halves_of(row: sa.RowMapping) -> Halves:
+    def half(prefix: str) -> dict[str, Any]:
         return {key[len(prefix) :]: value for key, value in row.items() if key.startswith(prefix)}
 
-    rows = connection.execute(newest(conditions, limit)).mappings()
-    return [(half(row, "opened_"), half(row, "closed_")) for row in rows]
+    return half("opened_"), half("closed_")
 
 
 def records(
@@ -70,10 +75,31 @@ def records(
     contents = _Contents(connection, [before for before, _ in rows])
     found: list[AttemptRecord] = []
     for start in range(0, len(rows), _CHUNK):
-        chunk = rows[start : start + _CHUNK]
-        parts = _Parts(connection, [before["id"] for before, _ in chunk])
-        found += [_record(before, after, contents, parts) for before, after in chunk]
+        found += _put_together(connection, rows[start : start + _CHUNK], contents)
     return found
+
+
+def each_record(
+    connection: sa.Connection, conditions: Iterable[Condition]
+) -> Iterator[AttemptRecord]:
+    """The same, however many there are: some hundred are in memory at a time."""
+    with streamed(connection, _both(conditions).order_by(_opened.c.id)) as found:
+        for some in found.mappings().partitions(_CHUNK):
+            rows = [_halves_of(row) for row in some]
+            contents = _Contents(connection, [before for before, _ in rows])
+            yield from _put_together(connection, rows, contents)
+
+
+def streamed(connection: sa.Connection, query: sa.Executable) -> sa.CursorResult[Any]:
+    """The answer, fetched as it is asked for; to be closed, for it may be left halfway."""
+    return connection.execute(query, execution_options={"yield_per": _CHUNK})
+
+
+def _put_together(
+    connection: sa.Connection, rows: Sequence[Halves], contents: "_Contents"
+) -> list[AttemptRecord]:
+    parts = _Parts(connection, [before["id"] for before, _ in rows])
+    return [_record(before, after, contents, parts) for before, after in rows]
 
 
 def _record(

@@ -121,7 +121,7 @@ def _to(
 def _unit_columns() -> list[sa.Column[Any]]:
     """What is known of the unit, the same before and after."""
     return [
-        sa.Column("unit_id", _Key, sa.ForeignKey("unit.id"), index=True),
+        sa.Column("unit_id", _Key, sa.ForeignKey("unit.id")),
         *(
             sa.Column(name, Words)
             for name in ("imei", "serial", "model", "sku", "sku_source", "chip_serial")
@@ -201,7 +201,7 @@ attempt_opened = _table(
     *_unit_columns(),
     sa.Column("firmware_before", Words, index=True),
     sa.Column("recipe_sha256", _Sha256, sa.ForeignKey("recipe.sha256")),
-    sa.Column("package_sha256", _Sha256, sa.ForeignKey("package.sha256"), index=True),
+    sa.Column("package_sha256", _Sha256, sa.ForeignKey("package.sha256")),
     sa.Column("package_name", Words),
     sa.Column("plan_sha256", _Sha256, sa.ForeignKey("plan.sha256")),
     _seq(),
@@ -210,7 +210,10 @@ attempt_opened = _table(
     _to("campaign_id", "campaign.id", nullable=True),
     sa.Column("lot", Words),
     sa.Column("purpose", Words),
+    sa.Index(None, "unit_id"),
     sa.Index(None, "slot", "started_utc_us"),
+    sa.Index(None, "operator", "started_utc_us"),
+    sa.Index(None, "package_sha256", "package_name"),
 )
 """`purpose`: empty for production, else why it does not count: `golden`."""
 for _name in ("shift_id", "campaign_id", "lot"):
@@ -239,6 +242,7 @@ attempt_closed = _table(
     sa.Column("firmware_after", Words, index=True),
     sa.Column("final_mode", _enum(Mode, "final_mode", closed=False), nullable=False),
     _seq(),
+    sa.Index(None, "unit_id", "outcome"),
     sa.CheckConstraint(f"(failure_code IS NULL) = ({_GOOD})", name="failure_unless_good"),
     sa.CheckConstraint(
         "(failure_code IS NULL) = (failure_headline IS NULL)"
@@ -253,6 +257,12 @@ sa.Index(
     attempt_closed.c.outcome,
     sqlite_where=sa.text("outcome <> 'PASS'"),
     postgresql_where=sa.text("outcome <> 'PASS'"),
+)
+sa.Index(
+    "ix_attempt_closed_failure_code",
+    attempt_closed.c.failure_code,
+    sqlite_where=sa.text("failure_code IS NOT NULL"),
+    postgresql_where=sa.text("failure_code IS NOT NULL"),
 )
 
 reading = _table(

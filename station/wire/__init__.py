@@ -5,6 +5,8 @@ from station.wire.attempt import (
     attempt_json,
     attempt_line,
     attempt_row,
+    cell,
+    rfc3339,
 )
 from station.wire.commands import (
     MAX_COMMAND_BYTES,
@@ -86,8 +88,10 @@ __all__ = [
     "attempt_json",
     "attempt_line",
     "attempt_row",
+    "cell",
     "command_line",
     "message_line",
     "parse_command",
     "parse_message",
+    "rfc3339",
 ]

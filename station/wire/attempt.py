@@ -9,7 +9,9 @@ The keys and their meaning are a contract: names stay, nothing is taken away.
     started_utc RFC 3339, duration_s, steps[{name,outcome,duration_s,bytes}],
     evidence[{kind,sha256,bytes,stored_bytes}],
     follows: the attempt_id of the failed attempt that this one follows | null,
-    measurements[{name,value,unit,lowest|null,highest|null}]: whole numbers of their unit
+    measurements[{name,value,unit,lowest|null,highest|null}]: whole numbers of their unit,
+    station, operator, lot|null, shift_id|null, campaign_id|null, boot_id|null,
+    purpose: null for production, else why it does not count, e.g. "golden"
 
 An attempt that is still open has `outcome` and `duration_s` null.
 """
@@ -48,7 +50,7 @@ def attempt_json(record: AttemptRecord) -> dict[str, object]:
             {"name": image.name, "sha256_sent": image.sha256_sent, "bytes": image.length_bytes}
             for image in record.images
         ],
-        "started_utc": _rfc3339(opened.started_utc_us),
+        "started_utc": rfc3339(opened.started_utc_us),
         "duration_s": _seconds(closed.duration_us) if closed else None,
         "steps": [
             {
@@ -70,6 +72,13 @@ def attempt_json(record: AttemptRecord) -> dict[str, object]:
         ],
         "follows": record.follows,
         "measurements": [asdict(one) for one in (closed.measurements if closed else ())],
+        "station": opened.station,
+        "operator": opened.operator,
+        "lot": opened.lot,
+        "shift_id": opened.shift_id,
+        "campaign_id": opened.campaign_id,
+        "boot_id": opened.boot_id,
+        "purpose": opened.purpose,
     }
 
 
@@ -98,7 +107,8 @@ def _seconds(duration_us: int) -> float:
     return duration_us / 1_000_000
 
 
-def _rfc3339(utc_us: int) -> str:
+def rfc3339(utc_us: int) -> str:
+    """2026-11-20T09:42:31.000000Z."""
     moment = _EPOCH + timedelta(microseconds=utc_us)
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
@@ -130,6 +140,13 @@ ATTEMPT_COLUMNS = (
     "package_sha256",
     "verify",
     "follows",
+    "station",
+    "operator",
+    "lot",
+    "shift_id",
+    "campaign_id",
+    "boot_id",
+    "purpose",
 )
 
 
@@ -142,10 +159,10 @@ def attempt_row(record: AttemptRecord) -> list[str]:
             flat |= {f"{prefix}{name}": inner for name, inner in value.items()}
         else:
             flat[key] = value
-    return [_cell(flat.get(column)) for column in ATTEMPT_COLUMNS]
+    return [cell(flat.get(column)) for column in ATTEMPT_COLUMNS]
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """Text which a module had a hand in must not become a formula in a spreadsheet."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -60,7 +60,8 @@ def test_a_line_has_the_keys_of_the_contract(
         assert list(line) == [
             *("attempt_id", "slot", "port_path", "outcome", "failure", "unit", "recipe"),
             *("package", "verify", "images", "started_utc", "duration_s", "steps"),
-            *("evidence", "follows", "measurements"),
+            *("evidence", "follows", "measurements", "station", "operator", "lot", "shift_id"),
+            *("campaign_id", "boot_id", "purpose"),
         ]
     by_slot = {line["slot"]: line for line in lines}
     assert by_slot["A1"]["outcome"] == by_slot["A3"]["outcome"] == "PASS"

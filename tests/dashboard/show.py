@@ -9,6 +9,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from station.dashboard.app import StationApp
+from station.dashboard.history_questions import Ask, Sheet
 from station.model import AttemptRecord
 from tests.dashboard.engine import ScriptedEngine, serving
 from tests.dashboard.tray import NOW_UTC_US
@@ -27,6 +28,10 @@ class NoHistory:
     def find(self, text: str, limit: int) -> list[AttemptRecord]:
         self.asked.append(text)
         return []
+
+    def ask(self, asked: Ask, text: str, now_utc_us: int, limit: int) -> Sheet:
+        self.asked.append(f"{asked.name} {text}".rstrip())
+        return Sheet((), ())
 
 
 @dataclass

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from station.dashboard.base import StationDialog, StationScreen
+from station.dashboard.history_questions import Ask, Sheet
 from station.errors import StationError
 from station.live import (
     Counts,
@@ -143,6 +144,7 @@ class Shelf:
     def __init__(self, found: Iterable[AttemptRecord] = ()) -> None:
         self.found = list(found)
         self.asked: list[str] = []
+        self.answers: dict[Ask, Sheet] = {}
         self.error: StationError | None = None
 
     def find(self, text: str, limit: int) -> list[AttemptRecord]:
@@ -150,6 +152,12 @@ class Shelf:
         if self.error:
             raise self.error
         return self.found[:limit]
+
+    def ask(self, asked: Ask, text: str, now_utc_us: int, limit: int) -> Sheet:
+        self.asked.append(f"{asked.name} {text}".rstrip())
+        if self.error:
+            raise self.error
+        return self.answers[asked]
 
 
 @dataclass

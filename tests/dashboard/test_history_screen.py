@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import DataTable, Input
 
 from station.dashboard.history import DatabaseHistory
+from station.dashboard.history_questions import Ask, Sheet
 from station.dashboard.history_screen import LIMIT, HistoryScreen
 from station.errors import DatabaseError, NoDatabase
 from station.model import AttemptRecord, Identifier, IdKind
@@ -200,6 +201,82 @@ def test_a_slow_record_blocks_nobody_and_only_the_last_question_counts(
         await stage.show.drawn()
         assert "222: 3 attempts" in stage.text
         assert len(stage.screen.query_one(DataTable).rows) == len(FOUND)
+
+    play(script)
+
+
+# --- questions about all units ----------------------------------------------------------------
+
+FLASHED = ("IMEI", "serial", "chip", "flashed", "slot", "package", "firmware")
+RECALLED = Sheet(
+    FLASHED, ((IMEI, SERIAL, CHIP, "2026-09-21 14:13", "A1", "R05", "R05_" + "x" * 50),)
+)
+YIELDED = Sheet(
+    ("slot", "first pass", "final", "retests", "station loss", "blocked", "golden"),
+    (
+        ("all", "97.5 % (39/40)", "100.0 % (40/40)", "2.5 % (1/40)", "1", "0", "2"),
+        ("A1", "95.0 % (19/20)", "100.0 % (20/20)", "5.0 % (1/20)", "1", "0", "2"),
+        ("A2", "100.0 % (20/20)", "100.0 % (20/20)", "0.0 % (0/20)", "0", "0", "0"),
+    ),
+)
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["colour", "plain"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_an_answer_looks_as_it_was_looked_at(
+    tmp_path: Path, size: tuple[int, int], plain: bool, shelf: Shelf
+) -> None:
+    shelf.answers = {Ask.TODAY: YIELDED}
+
+    async def look() -> None:
+        screen = HistoryScreen()
+        async with staged(screen, tmp_path, size, plain=plain, history=shelf) as stage:
+            await stage.press("f5")
+            await stage.until("yield of today: 3 rows")
+            await stage.press("down")
+            assert stage.text.isascii() or not plain
+            check_golden(stage.show.app, f"{size[0]}x{size[1]}-yield{'-plain' * plain}")
+
+    asyncio.run(look())
+
+
+def test_a_recall_list_is_asked_by_what_was_typed(play: Play, shelf: Shelf) -> None:
+    shelf.answers = {Ask.RECALL: RECALLED}
+
+    async def script(stage: Stage) -> None:
+        await stage.press(*"R05", "f2")
+        await stage.until("latest good flash is R05: 1 row", SERIAL, CHIP, "x" * 50)
+        assert shelf.asked == ["RECALL R05"]
+
+    play(script)
+
+
+def test_nothing_typed_asks_for_a_package_first(play: Play, shelf: Shelf) -> None:
+    async def script(stage: Stage) -> None:
+        await stage.press("f3")
+        await stage.until("Type a package or a version first")
+        assert shelf.asked == []
+
+    play(script)
+
+
+def test_after_an_answer_a_unit_is_found_as_before(play: Play, shelf: Shelf) -> None:
+    shelf.answers = {Ask.CLASHES: Sheet(("when", "slot"), ())}
+
+    async def script(stage: Stage) -> None:
+        await stage.press("f8")
+        await stage.until("names that clash: nothing")
+        await stage.press("slash", *IMEI, "enter")
+        await stage.until("3 attempts", "PASS", "ec25-efa")
+
+    play(script)
+
+
+def test_a_question_that_cannot_be_asked_says_why(play: Play, shelf: Shelf) -> None:
+    async def script(stage: Stage) -> None:
+        shelf.error = DatabaseError("the database is damaged")
+        await stage.press("f7")
+        await stage.until("S501", "the database is damaged")
 
     play(script)
 

@@ -108,6 +108,13 @@ def test_the_keys_are_those_of_the_contract(name: str) -> None:
         "evidence",
         "follows",
         "measurements",
+        "station",
+        "operator",
+        "lot",
+        "shift_id",
+        "campaign_id",
+        "boot_id",
+        "purpose",
     ]
     assert list(line["unit"]) == [
         "imei",

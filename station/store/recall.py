@@ -1,0 +1,143 @@
+"""Which units have this package or version, which ever had it.
+
+A flash is *good* if it ended PASS or NO_CHANGE; a unit has what its latest good one left. Golden
+units have it, too. Attempts with a package that ended otherwise: `queries.find_attempts`.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from station.model import Outcome
+from station.store import schema
+from station.store.reading import reading
+from station.store.records import Condition, streamed
+from station.store.scope import of_package, packages_called, versions
+from station.store.yields import GOOD
+
+_opened = schema.attempt_opened
+_closed = schema.attempt_closed
+_later = schema.attempt_closed.alias("later_closed")
+_later_opened = schema.attempt_opened.alias("later_opened")
+
+
+class Flashed(NamedTuple):
+    """A unit, its last good flash with what was asked for, and whether that is its latest of all.
+
+    The names are those that were read in this attempt; `unit_id` finds the others. A tuple, because
+    there may be millions.
+    """
+
+    unit_id: str | None
+    imei: str | None
+    serial: str | None
+    chip_serial: str | None
+    attempt_id: str
+    ended_utc_us: int
+    station: str
+    slot: str
+    operator: str
+    lot: str | None
+    outcome: Outcome
+    package: str | None
+    package_sha256: str | None
+    firmware: str | None
+    is_latest: bool
+
+
+def recall(
+    url: str, *, package: str | None = None, firmware: str | None = None
+) -> Iterator[Flashed]:
+    """Each unit whose latest good flash has this package (name, sha256, at least 8 digits of it)
+    and left this firmware (`prefix*` allowed); at least one of them. Raises as `queries`."""
+    with reading(url) as connection:
+        for drawer in _drawers(connection, package, firmware):
+            with streamed(connection, recall_question(drawer)) as rows:
+                yield from (Flashed._make((*row, True)) for row in rows)
+
+
+def ever(url: str, *, package: str | None = None, firmware: str | None = None) -> Iterator[Flashed]:
+    """Each unit that ever had a good flash with it, once, by the last of them; as `recall`."""
+    with reading(url) as connection:
+        same = _same(connection, package, firmware)
+        for drawer in _drawers(connection, package, firmware):
+            with streamed(connection, ever_question(drawer, same)) as rows:
+                yield from (Flashed._make((*row[:-1], bool(row[-1]))) for row in rows)
+
+
+def recall_question(drawer: Iterable[Condition]) -> sa.Select[Any]:
+    return _good_flashes(drawer).where(~_good_later())
+
+
+def ever_question(drawer: Iterable[Condition], same: Iterable[Condition]) -> sa.Select[Any]:
+    """`same`: conditions on the two halves of a later attempt, that it is another of these."""
+    is_latest = (~_good_later()).label("is_latest")
+    return _good_flashes(drawer).add_columns(is_latest).where(~_good_later(*same))
+
+
+def _good_flashes(drawer: Iterable[Condition]) -> sa.Select[Any]:
+    """The columns of a Flashed, by place. In the order of an index, so that nothing waits to be
+    sorted."""
+    either = {
+        name: sa.func.coalesce(_closed.c[name], _opened.c[name]).label(name)
+        for name in ("imei", "serial", "chip_serial")
+    }
+    return (
+        sa.select(
+            _closed.c.unit_id,
+            *either.values(),
+            _closed.c.attempt_id,
+            _closed.c.ended_utc_us,
+            *(_opened.c[name] for name in ("station", "slot", "operator", "lot")),
+            _closed.c.outcome,
+            _opened.c.package_name.label("package"),
+            _opened.c.package_sha256,
+            _closed.c.firmware_after.label("firmware"),
+        )
+        .join_from(_opened, _closed, _closed.c.attempt_id == _opened.c.id)
+        .where(_closed.c.outcome.in_(GOOD), *drawer)
+    )
+
+
+def _good_later(*same: Condition) -> Condition:
+    """Whether the unit had a good flash after this one, of those that are the same."""
+    later = sa.exists().where(
+        _later.c.unit_id == _closed.c.unit_id,
+        _later.c.outcome.in_(GOOD),
+        _later.c.attempt_id > _closed.c.attempt_id,
+        *((_later_opened.c.id == _later.c.attempt_id, *same) if same else ()),
+    )
+    return later.correlate(_closed)
+
+
+# --- where to look ----------------------------------------------------------------------------
+
+
+def _drawers(
+    connection: sa.Connection, package: str | None, firmware: str | None
+) -> Iterator[list[Condition]]:
+    """Conditions that part the wanted attempts among them, an index for each: by package and name
+    where there is a package, else by version."""
+    if package is None:
+        for version in versions(connection, _closed.c.firmware_after, firmware or ""):
+            yield [_closed.c.firmware_after == version]
+        return
+    left = _left(connection, firmware, _closed)
+    for sha256 in connection.scalars(packages_called(package)).all():
+        yield [_opened.c.package_sha256 == sha256, *of_package(package), *left]
+
+
+def _same(connection: sa.Connection, package: str | None, firmware: str | None) -> list[Condition]:
+    return [
+        *(of_package(package, _later_opened) if package else ()),
+        *_left(connection, firmware, _later),
+    ]
+
+
+def _left(
+    connection: sa.Connection, firmware: str | None, closed: sa.FromClause
+) -> list[Condition]:
+    if firmware is None:
+        return []
+    return [closed.c.firmware_after.in_(versions(connection, _closed.c.firmware_after, firmware))]
