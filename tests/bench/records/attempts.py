@@ -1,0 +1,331 @@
+"""Attempts of the line as rows: each as the links of the chain that the engine would make of it,
+one for each transaction. The rows are made by the station's own functions.
+
+    1 link      opened, the first three steps, names by AT; the unit if it is new
+    1           the chip serial, read by Sahara, if it is new
+    1 each      further steps and images
+    1           closed, readings, evidence, measurements; the last step if it failed
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from station.model import (
+    LAYOUT_AGREES,
+    LAYOUT_STEP,
+    AttemptClosed,
+    AttemptOpened,
+    EvidenceRef,
+    Failure,
+    Identifier,
+    IdKind,
+    ImageSent,
+    Mode,
+    Outcome,
+    StepOutcome,
+    StepRecord,
+    Unit,
+    VerifyKind,
+)
+from station.store import schema
+from station.store.rows import Row, closed_row, evidence_row, image_row, opened_row, step_row
+from tests.bench.records.line import (
+    BOOT_TRAYS,
+    COMMON_SERIAL,
+    LOT,
+    OLD_VERSIONS,
+    OPERATORS,
+    PACKAGES,
+    PLANS,
+    RECIPES,
+    SHIFT_TRAYS,
+    SITE,
+    SLOTS,
+    SOFTWARE,
+    STATION,
+    TRAY,
+    Line,
+    chance,
+    digest,
+    key,
+)
+
+Rows = list[tuple[sa.Table, Row]]
+"""Of one transaction."""
+
+_STEPS = (
+    ("identify", 2_116_224, 0),
+    ("select", 87, 0),
+    ("preflight", 7_539, 0),
+    ("enter_edl", 1_800_679, 0),
+    ("load_programmer", 1_048_785, 174_392),
+    ("configure", 3_614, 0),
+    ("partition_table", 173_578, 1_310_720),
+    ("erase", 2_177_857, 0),
+    ("program", 16_601_479, 66_291_456),
+    ("verify", 8_036_439, 67_077_888),
+    ("reset", 1_011_642, 0),
+    ("confirm", 7_196_347, 0),
+)
+"""How long and how many bytes, as `station demo` has it."""
+
+_LOOKS = 3
+"""So many steps are over when the attempt is committed."""
+
+_PROGRAM = 8
+
+
+# --- an attempt -------------------------------------------------------------------------------
+
+
+def links_of(line: Line, number: int) -> int:
+    """How many `Attempt.links` makes."""
+    failed = line.failure(number)
+    steps = failed[0] if failed else len(_STEPS)
+    images = line.images if steps > _PROGRAM else 0
+    return 2 + line.is_new(number) + steps - _LOOKS + images
+
+
+class Attempt:
+    def __init__(self, line: Line, number: int) -> None:
+        self._line = line
+        self._number = number
+        self._module = line.module(number)
+        self._failed = line.failure(number)
+        self._package = line.package(number)
+        self._opened = self._begun()
+        self._id = self._opened.attempt_id
+        self._steps = list(self._taken())
+
+    def links(self) -> Iterator[Rows]:
+        yield list(self._beginning())
+        if self._is_new:
+            seen_us = self._opened.started_utc_us + 4_000_000
+            chip = Identifier(IdKind.CHIP, self._module.chip_serial, "sahara")
+            yield [self._name(4, chip, seen_us)]
+        for place in range(_LOOKS, self._failed[0] if self._failed else len(_STEPS)):
+            if place == _PROGRAM:
+                for image in self._images():
+                    yield [(schema.image_sent, image)]
+            yield [self._step(self._steps[place])]
+        yield list(self._end())
+
+    @property
+    def _is_new(self) -> bool:
+        return self._module.number == self._number
+
+    def _begun(self) -> AttemptOpened:
+        line, number, module = self._line, self._number, self._module
+        tray, slot = divmod(number, TRAY)
+        shift = tray // SHIFT_TRAYS
+        old = OLD_VERSIONS[chance(number, "before", len(OLD_VERSIONS))]
+        return AttemptOpened(
+            attempt_id=line.attempt_id(number),
+            station=STATION,
+            site=SITE,
+            slot=SLOTS[slot],
+            port_path=f"{1 + slot // 8}-1.{1 + slot % 8}",
+            operator=operator(shift),
+            software_version=SOFTWARE,
+            trigger="line",
+            started_utc_us=line.began_us(number),
+            unit=Unit(module.imei, module.serial, "EC25", "EC25EFA", "firmware", None, old, 1),
+            identifiers=(
+                Identifier(IdKind.IMEI, module.imei, "at"),
+                Identifier(IdKind.SERIAL, module.serial, "at"),
+            ),
+            recipe=RECIPES[self._package.sha256],
+            package=self._package,
+            plan_sha256=PLANS[self._package.sha256][0],
+            boot_id=_key_of(line, tray, BOOT_TRAYS, _BOOT),
+            shift_id=_key_of(line, tray, SHIFT_TRAYS, _SHIFT),
+            lot=lot_name(number),
+        )
+
+    # --- its rows -----------------------------------------------------------------------------
+
+    def _beginning(self) -> Iterator[tuple[sa.Table, Row]]:
+        yield schema.attempt_opened, opened_row(self._opened, self._module.unit_id)
+        yield from map(self._step, self._steps[:_LOOKS])
+        if not self._is_new:
+            return
+        yield schema.unit, {"id": self._module.unit_id, "station": STATION}
+        for place, name in enumerate(self._opened.identifiers, start=2):
+            yield self._name(place, name, self._opened.started_utc_us)
+        if self._module.serial == COMMON_SERIAL:
+            yield schema.clash, self._clash()
+
+    def _step(self, step: StepRecord) -> tuple[sa.Table, Row]:
+        return schema.step, step_row(self._id, step)
+
+    def _name(self, place: int, name: Identifier, seen_us: int) -> tuple[sa.Table, Row]:
+        return schema.unit_identifier, {
+            "id": key(seen_us + 1000 * place, self._number * 64 + place),
+            "unit_id": self._module.unit_id,
+            "kind": name.kind,
+            "value": name.value,
+            "source": name.source,
+            "attempt_id": self._id,
+            "seen_utc_us": seen_us,
+        }
+
+    def _clash(self) -> Row:
+        return {
+            **_dated(self._opened.started_utc_us, self._number * 64 + 5),
+            "attempt_id": self._id,
+            "kind": "double_serial",
+            "value": COMMON_SERIAL,
+            "unit_id": self._module.unit_id,
+            "other_unit_id": None,
+            "detail": "{}",
+        }
+
+    def _images(self) -> Iterator[Row]:
+        for place, file in enumerate(self._package.files[: self._line.images], start=1):
+            yield image_row(self._id, place, ImageSent(file.path, file.sha256, file.length_bytes))
+
+    def _end(self) -> Iterator[tuple[sa.Table, Row]]:
+        closed = self._closed()
+        yield schema.attempt_closed, closed_row(closed, self._module.unit_id)
+        if self._failed:
+            yield self._step(self._steps[-1])
+        for name, value in closed.readings.items():
+            yield schema.reading, {"attempt_id": self._id, "name": name, "value": value}
+        for kept in closed.evidence:
+            yield schema.evidence, evidence_row(self._id, kept)
+        if len(self._steps) > _PROGRAM:
+            for row in self._measured():
+                yield schema.measurement, row
+
+    def _measured(self) -> Iterator[Row]:
+        erase, program = self._steps[_PROGRAM - 1 : _PROGRAM + 1]
+        rate = program.bytes * 1_000_000 // program.duration_us
+        for name, value, unit, highest in (
+            ("erase_us", erase.duration_us, "us", 60_000_000),
+            ("write_rate", rate, "B/s", None),
+        ):
+            row = {"attempt_id": self._id, "name": name, "value": value, "unit": unit}
+            yield row | {"lowest": None, "highest": highest}
+
+    # --- what came of it ----------------------------------------------------------------------
+
+    def _taken(self) -> Iterator[StepRecord]:
+        """The steps that were begun; the last one is what failed, if it did."""
+        recipe, plan = self._opened.recipe, self._opened.plan_sha256
+        details: dict[str, dict[str, str | int]] = {
+            "identify": {"mode": "runtime"},
+            "select": {"decision": "flash", "recipe": recipe.name if recipe else ""},
+            "preflight": {"plan": plan or ""},
+            "enter_edl": {"answer": "echo", "port": self._opened.port_path or ""},
+            "load_programmer": {"chip_serial": self._module.chip_serial},
+            "configure": {"geometry": "2048 blocks of 131072, page 2048", "payload_bytes": 8192},
+            LAYOUT_STEP: {LAYOUT_STEP: LAYOUT_AGREES},
+            "erase": {"erases": 11},
+            "program": {"images": self._line.images},
+            "confirm": {"firmware": self._line.firmware(self._number)},
+        }
+        pace = 9000 + chance(self._number, "pace", 2000)
+        for place, (name, usual_us, length) in enumerate(_STEPS):
+            has_failed = self._failed is not None and place == self._failed[0]
+            outcome = StepOutcome.FAILED if has_failed else StepOutcome.OK
+            lasted_us = usual_us * pace // 10_000
+            yield StepRecord(place + 1, name, outcome, lasted_us, 0, length, details.get(name, {}))
+            if has_failed:
+                return
+
+    def _closed(self) -> AttemptClosed:
+        opened, module = self._opened, self._module
+        failure = Failure.of(self._failed[1]) if self._failed else None
+        lasted_us = sum(step.duration_us for step in self._steps)
+        version = None if failure else self._line.firmware(self._number)
+        is_back = len(self._steps) == len(_STEPS)
+        readings = {"firmware": version or "", "functionality": "1", "imei": module.imei}
+        return AttemptClosed(
+            attempt_id=self._id,
+            outcome=failure.outcome if failure else Outcome.PASS,
+            failure=failure,
+            ended_utc_us=opened.started_utc_us + lasted_us,
+            duration_us=lasted_us,
+            verify=VerifyKind.NONE if failure else VerifyKind.READBACK,
+            unit=replace(opened.unit, chip_serial=module.chip_serial, firmware=version),
+            firmware_after=version,
+            final_mode=Mode.RUNTIME if is_back else Mode.EDL,
+            readings=readings if is_back else {},
+            evidence=(EvidenceRef("transcript", digest(self._id), 53_972, 7_340),),
+        )
+
+
+# --- around the attempts ----------------------------------------------------------------------
+
+_BOOT, _SHIFT, _LOT, _ENDED = range(32, 36)
+
+
+def around(line: Line, tray: int) -> Iterator[Rows]:
+    """The links before a tray: the engine's start, the shift, a lot."""
+    numbers, began_us = line.numbers(tray), line.tray_us(tray)
+    if tray == 0:
+        yield list(_contents())
+    if tray % BOOT_TRAYS == 0:
+        yield [(schema.station_boot, _boot(line, tray))]
+    if tray % SHIFT_TRAYS == 0:
+        shift = _dated(began_us, numbers[0] * 64 + _SHIFT) | {
+            "operator": operator(tray // SHIFT_TRAYS),
+            "role": "operator",
+            "peer_uid": 1000,
+            "peer_user": "worker",
+        }
+        yield [(schema.shift_started, shift)]
+    if tray % SHIFT_TRAYS == SHIFT_TRAYS - 1:
+        shift_id = _key_of(line, tray, SHIFT_TRAYS, _SHIFT)
+        ended = {"shift_id": shift_id, "station": STATION, "utc_us": began_us, "reason": "ended"}
+        yield [(schema.shift_ended, ended)]
+    if -numbers[0] % LOT < TRAY:
+        name = lot_name(numbers[0] + -numbers[0] % LOT)
+        row = _dated(began_us, numbers[0] * 64 + _LOT)
+        yield [(schema.lot, row | {"name": name, "operator": operator(tray // SHIFT_TRAYS)})]
+
+
+def _contents() -> Iterator[tuple[sa.Table, Row]]:
+    station = {"station": STATION}
+    for package in PACKAGES:
+        yield schema.package, station | {"sha256": package.sha256, "name": package.name}
+        for file in package.files:
+            row = station | {"package_sha256": package.sha256, "path": file.path}
+            row |= {"sha256": file.sha256, "length_bytes": file.length_bytes}
+            yield schema.package_file, row
+    for recipe in RECIPES.values():
+        row = station | {"sha256": recipe.sha256, "name": recipe.name, "text": recipe.text}
+        yield schema.recipe, row | {"revision": recipe.revision}
+    for sha256, text in PLANS.values():
+        yield schema.plan, station | {"sha256": sha256, "json": text}
+
+
+def _boot(line: Line, tray: int) -> Row:
+    return _dated(line.tray_us(tray), line.numbers(tray)[0] * 64 + _BOOT) | {
+        "software_version": SOFTWARE,
+        "lock_sha256": digest(SOFTWARE),
+        "python": "3.11.9",
+        "kernel": "6.1.0-18-amd64",
+        "libusb": "1.0.26",
+        "slot_map": "{}",
+    }
+
+
+def _dated(utc_us: int, number: int) -> Row:
+    return {"id": key(utc_us, number), "station": STATION, "utc_us": utc_us}
+
+
+def _key_of(line: Line, tray: int, each: int, what: int) -> str:
+    """Of what began with the last tray that was the first of so many."""
+    first = tray - tray % each
+    return key(line.tray_us(first), first * TRAY * 64 + what)
+
+
+def operator(shift: int) -> str:
+    return OPERATORS[shift % len(OPERATORS)]
+
+
+def lot_name(number: int) -> str:
+    return f"L{number // LOT:06}"
