@@ -33,7 +33,6 @@ from station.store import schema
 from station.store.rows import Row, closed_row, evidence_row, image_row, opened_row, step_row
 from tests.bench.records.line import (
     BOOT_TRAYS,
-    COMMON_SERIAL,
     LOT,
     OLD_VERSIONS,
     OPERATORS,
@@ -47,6 +46,7 @@ from tests.bench.records.line import (
     STATION,
     TRAY,
     Line,
+    Module,
     chance,
     digest,
     key,
@@ -154,8 +154,8 @@ class Attempt:
         yield schema.unit, {"id": self._module.unit_id, "station": STATION}
         for place, name in enumerate(self._opened.identifiers, start=2):
             yield self._name(place, name, self._opened.started_utc_us)
-        if self._module.serial == COMMON_SERIAL:
-            yield schema.clash, self._clash()
+        if (twin := self._line.twin(self._number)) is not None:
+            yield schema.clash, self._clash(twin)
 
     def _step(self, step: StepRecord) -> tuple[sa.Table, Row]:
         return schema.step, step_row(self._id, step)
@@ -171,14 +171,14 @@ class Attempt:
             "seen_utc_us": seen_us,
         }
 
-    def _clash(self) -> Row:
+    def _clash(self, twin: Module) -> Row:
         return {
             **_dated(self._opened.started_utc_us, self._number * 64 + 5),
             "attempt_id": self._id,
-            "kind": "double_serial",
-            "value": COMMON_SERIAL,
+            "kind": "imei",
+            "value": twin.imei,
             "unit_id": self._module.unit_id,
-            "other_unit_id": None,
+            "other_unit_id": twin.unit_id,
             "detail": "{}",
         }
 
@@ -279,8 +279,8 @@ def around(line: Line, tray: int) -> Iterator[Rows]:
         yield [(schema.shift_started, shift)]
     if tray % SHIFT_TRAYS == SHIFT_TRAYS - 1:
         shift_id = _key_of(line, tray, SHIFT_TRAYS, _SHIFT)
-        ended = {"shift_id": shift_id, "station": STATION, "utc_us": began_us, "reason": "ended"}
-        yield [(schema.shift_ended, ended)]
+        ended: Row = {"shift_id": shift_id, "station": STATION, "utc_us": began_us}
+        yield [(schema.shift_ended, ended | {"reason": "ended"})]
     if -numbers[0] % LOT < TRAY:
         name = lot_name(numbers[0] + -numbers[0] % LOT)
         row = _dated(began_us, numbers[0] * 64 + _LOT)

@@ -3,8 +3,7 @@ every process that asks for it, without a look at those before.
 
 A tray is flashed each 400 s, so a shift is 72 trays and a day has 6912 attempts. Three of a hundred
 attempts fail. Five of a hundred are of a unit that was there before: mostly one that failed a while
-ago, else any, as units that come back do. One unit in ten thousand has a serial that its factory
-gave to others, too.
+ago, else any, as units that come back do. One unit in ten thousand has the IMEI of an earlier one.
 """
 
 import hashlib
@@ -32,7 +31,6 @@ SHIFT_TRAYS = 72
 BOOT_TRAYS = 21 * SHIFT_TRAYS
 LOT = 2000
 OPERATORS = ("maria", "jonas", "li", "amir", "eva", "tomasz")
-COMMON_SERIAL = "MPA00AA00000000"
 
 _LAST_US = 1_780_000_000_000_000
 """When the last tray begins: in the spring of 2026."""
@@ -115,15 +113,20 @@ class Line:
         """The one that is flashed in this attempt."""
         while not self.is_new(number):
             number = self._before(number)
-        chip = chance(number, "chip", 1 << 32)
-        is_common = chance(number, "serial", 10_000) == 0
+        twin = self.twin(number)
         return Module(
             number,
             key(self.began_us(number), number * 64 + 1),
-            _imei(number),
-            COMMON_SERIAL if is_common else f"MPA{number // LOT % 10000:04}{number:08}",
-            f"{chip:08x}",
+            _imei(number) if twin is None else twin.imei,
+            f"MPA{number // LOT % 10000:04}{number:08}",
+            f"{chance(number, 'chip', 1 << 32):08x}",
         )
+
+    def twin(self, number: int) -> Module | None:
+        """The one whose IMEI this new module has, too."""
+        if number < 4 * TRAY or chance(number, "has a twin", 10_000):
+            return None
+        return self.module(chance(number, "twin", number - TRAY))
 
     @staticmethod
     def is_new(number: int) -> bool:

@@ -8,12 +8,11 @@ link they were sealed, which a process knows without those before: `attempts.lin
 
 import sqlite3
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -186,6 +185,6 @@ class _Writer:
 def _insert(table: str) -> str:
     columns = _COLUMNS[table]
     return (
-        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names of the schema
+        f"INSERT INTO {table} ({', '.join(columns)}) "
         f"VALUES ({', '.join('?' * len(columns))})"
     )
