@@ -95,21 +95,21 @@ class Attempt:
         self._module = line.module(number)
         self._failed = line.failure(number)
         self._package = line.package(number)
-        self._opened = self._begun()
-        self._id = self._opened.attempt_id
-        self._steps = list(self._taken())
+        self.opened = self._begun()
+        self._id = self.opened.attempt_id
+        self.steps = list(self._taken())
 
     def links(self) -> Iterator[Rows]:
         yield list(self._beginning())
         if self._is_new:
-            seen_us = self._opened.started_utc_us + 4_000_000
+            seen_us = self.opened.started_utc_us + 4_000_000
             chip = Identifier(IdKind.CHIP, self._module.chip_serial, "sahara")
             yield [self._name(4, chip, seen_us)]
         for place in range(_LOOKS, self._failed[0] if self._failed else len(_STEPS)):
             if place == _PROGRAM:
                 for image in self._images():
                     yield [(schema.image_sent, image)]
-            yield [self._step(self._steps[place])]
+            yield [self._step(self.steps[place])]
         yield list(self._end())
 
     @property
@@ -147,13 +147,13 @@ class Attempt:
     # --- its rows -----------------------------------------------------------------------------
 
     def _beginning(self) -> Iterator[tuple[sa.Table, Row]]:
-        yield schema.attempt_opened, opened_row(self._opened, self._module.unit_id)
-        yield from map(self._step, self._steps[:_LOOKS])
+        yield schema.attempt_opened, opened_row(self.opened, self._module.unit_id)
+        yield from map(self._step, self.steps[:_LOOKS])
         if not self._is_new:
             return
         yield schema.unit, {"id": self._module.unit_id, "station": STATION}
-        for place, name in enumerate(self._opened.identifiers, start=2):
-            yield self._name(place, name, self._opened.started_utc_us)
+        for place, name in enumerate(self.opened.identifiers, start=2):
+            yield self._name(place, name, self.opened.started_utc_us)
         if (twin := self._line.twin(self._number)) is not None:
             yield schema.clash, self._clash(twin)
 
@@ -173,7 +173,7 @@ class Attempt:
 
     def _clash(self, twin: Module) -> Row:
         return {
-            **_dated(self._opened.started_utc_us, self._number * 64 + 5),
+            **_dated(self.opened.started_utc_us, self._number * 64 + 5),
             "attempt_id": self._id,
             "kind": "imei",
             "value": twin.imei,
@@ -187,20 +187,20 @@ class Attempt:
             yield image_row(self._id, place, ImageSent(file.path, file.sha256, file.length_bytes))
 
     def _end(self) -> Iterator[tuple[sa.Table, Row]]:
-        closed = self._closed()
+        closed = self.closed()
         yield schema.attempt_closed, closed_row(closed, self._module.unit_id)
         if self._failed:
-            yield self._step(self._steps[-1])
+            yield self._step(self.steps[-1])
         for name, value in closed.readings.items():
             yield schema.reading, {"attempt_id": self._id, "name": name, "value": value}
         for kept in closed.evidence:
             yield schema.evidence, evidence_row(self._id, kept)
-        if len(self._steps) > _PROGRAM:
+        if len(self.steps) > _PROGRAM:
             for row in self._measured():
                 yield schema.measurement, row
 
     def _measured(self) -> Iterator[Row]:
-        erase, program = self._steps[_PROGRAM - 1 : _PROGRAM + 1]
+        erase, program = self.steps[_PROGRAM - 1 : _PROGRAM + 1]
         rate = program.bytes * 1_000_000 // program.duration_us
         for name, value, unit, highest in (
             ("erase_us", erase.duration_us, "us", 60_000_000),
@@ -213,12 +213,12 @@ class Attempt:
 
     def _taken(self) -> Iterator[StepRecord]:
         """The steps that were begun; the last one is what failed, if it did."""
-        recipe, plan = self._opened.recipe, self._opened.plan_sha256
+        recipe, plan = self.opened.recipe, self.opened.plan_sha256
         details: dict[str, dict[str, str | int]] = {
             "identify": {"mode": "runtime"},
             "select": {"decision": "flash", "recipe": recipe.name if recipe else ""},
             "preflight": {"plan": plan or ""},
-            "enter_edl": {"answer": "echo", "port": self._opened.port_path or ""},
+            "enter_edl": {"answer": "echo", "port": self.opened.port_path or ""},
             "load_programmer": {"chip_serial": self._module.chip_serial},
             "configure": {"geometry": "2048 blocks of 131072, page 2048", "payload_bytes": 8192},
             LAYOUT_STEP: {LAYOUT_STEP: LAYOUT_AGREES},
@@ -235,12 +235,12 @@ class Attempt:
             if has_failed:
                 return
 
-    def _closed(self) -> AttemptClosed:
-        opened, module = self._opened, self._module
+    def closed(self) -> AttemptClosed:
+        opened, module = self.opened, self._module
         failure = Failure.of(self._failed[1]) if self._failed else None
-        lasted_us = sum(step.duration_us for step in self._steps)
+        lasted_us = sum(step.duration_us for step in self.steps)
         version = None if failure else self._line.firmware(self._number)
-        is_back = len(self._steps) == len(_STEPS)
+        is_back = len(self.steps) == len(_STEPS)
         readings = {"firmware": version or "", "functionality": "1", "imei": module.imei}
         return AttemptClosed(
             attempt_id=self._id,
@@ -288,7 +288,7 @@ def around(line: Line, tray: int) -> Iterator[Rows]:
 
 
 def _contents() -> Iterator[tuple[sa.Table, Row]]:
-    station = {"station": STATION}
+    station: Row = {"station": STATION}
     for package in PACKAGES:
         yield schema.package, station | {"sha256": package.sha256, "name": package.name}
         for file in package.files:
@@ -296,8 +296,8 @@ def _contents() -> Iterator[tuple[sa.Table, Row]]:
             row |= {"sha256": file.sha256, "length_bytes": file.length_bytes}
             yield schema.package_file, row
     for recipe in RECIPES.values():
-        row = station | {"sha256": recipe.sha256, "name": recipe.name, "text": recipe.text}
-        yield schema.recipe, row | {"revision": recipe.revision}
+        row = station | {"sha256": recipe.sha256, "name": recipe.name}
+        yield schema.recipe, row | {"revision": recipe.revision, "text": recipe.text}
     for sha256, text in PLANS.values():
         yield schema.plan, station | {"sha256": sha256, "json": text}
 

@@ -27,6 +27,7 @@ STATION, SITE, SOFTWARE = "line-1", "plant-a", "0.1.0"
 SLOTS = tuple(f"{row}{number}" for row in "ABCD" for number in range(1, 9))
 TRAY = len(SLOTS)
 TRAY_US = 400_000_000
+DAY_US = 86_400_000_000
 SHIFT_TRAYS = 72
 BOOT_TRAYS = 21 * SHIFT_TRAYS
 LOT = 2000

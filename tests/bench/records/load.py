@@ -184,7 +184,4 @@ class _Writer:
 
 def _insert(table: str) -> str:
     columns = _COLUMNS[table]
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) "
-        f"VALUES ({', '.join('?' * len(columns))})"
-    )
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
