@@ -7,7 +7,8 @@ the chain of a real one, and asks it what operators and auditors ask, by the fun
 commands. With `--keep` the file stays in DIR, and is asked again the next time.
 
 wall       as it was; the goals are for this, at ten million attempts
-own cpu    the CPU time of it: what is left on a machine with nothing else to do, and a fast disk
+own cpu    the CPU time of this process for it: what is left where nothing else runs, and the disk
+           answers at once
 
 history    all attempts of a unit by one of its names; 300 units, as `station audit find`
 recall     units whose last good flash has the package; ever: those that ever had it

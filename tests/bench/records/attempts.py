@@ -17,11 +17,13 @@ from station.model import (
     LAYOUT_STEP,
     AttemptClosed,
     AttemptOpened,
+    ClashKind,
     EvidenceRef,
     Failure,
     Identifier,
     IdKind,
     ImageSent,
+    Measurement,
     Mode,
     Outcome,
     StepOutcome,
@@ -30,7 +32,15 @@ from station.model import (
     VerifyKind,
 )
 from station.store import schema
-from station.store.rows import Row, closed_row, evidence_row, image_row, opened_row, step_row
+from station.store.rows import (
+    Row,
+    closed_row,
+    evidence_row,
+    image_row,
+    measurement_row,
+    opened_row,
+    step_row,
+)
 from tests.bench.records.line import (
     BOOT_TRAYS,
     LOT,
@@ -175,7 +185,7 @@ class Attempt:
         return {
             **_dated(self.opened.started_utc_us, self._number * 64 + 5),
             "attempt_id": self._id,
-            "kind": "imei",
+            "kind": ClashKind.IMEI.value,
             "value": twin.imei,
             "unit_id": self._module.unit_id,
             "other_unit_id": twin.unit_id,
@@ -195,19 +205,8 @@ class Attempt:
             yield schema.reading, {"attempt_id": self._id, "name": name, "value": value}
         for kept in closed.evidence:
             yield schema.evidence, evidence_row(self._id, kept)
-        if len(self.steps) > _PROGRAM:
-            for row in self._measured():
-                yield schema.measurement, row
-
-    def _measured(self) -> Iterator[Row]:
-        erase, program = self.steps[_PROGRAM - 1 : _PROGRAM + 1]
-        rate = program.bytes * 1_000_000 // program.duration_us
-        for name, value, unit, highest in (
-            ("erase_us", erase.duration_us, "us", 60_000_000),
-            ("write_rate", rate, "B/s", None),
-        ):
-            row = {"attempt_id": self._id, "name": name, "value": value, "unit": unit}
-            yield row | {"lowest": None, "highest": highest}
+        for measured in closed.measurements:
+            yield schema.measurement, measurement_row(self._id, measured)
 
     # --- what came of it ----------------------------------------------------------------------
 
@@ -254,7 +253,15 @@ class Attempt:
             final_mode=Mode.RUNTIME if is_back else Mode.EDL,
             readings=readings if is_back else {},
             evidence=(EvidenceRef("transcript", digest(self._id), 53_972, 7_340),),
+            measurements=tuple(self._measured()),
         )
+
+    def _measured(self) -> Iterator[Measurement]:
+        if len(self.steps) > _PROGRAM:
+            erase, program = self.steps[_PROGRAM - 1 : _PROGRAM + 1]
+            yield Measurement("erase_us", erase.duration_us, "us", None, 60_000_000)
+            rate = program.bytes * 1_000_000 // program.duration_us
+            yield Measurement("write_rate", rate, "B/s")
 
 
 # --- around the attempts ----------------------------------------------------------------------

@@ -23,21 +23,30 @@ class Figure:
 
     @property
     def is_met(self) -> bool | None:
+        return None if self.goal is None else self._meets(self.value, self.goal)
+
+    def _meets(self, value: float, goal: float) -> bool:
+        return value >= goal if self.is_rate else value <= goal
+
+    @property
+    def judged(self) -> str:
         if self.goal is None:
-            return None
-        return self.value >= self.goal if self.is_rate else self.value <= self.goal
+            return ""
+        if self._meets(self.value, self.goal):
+            return "met"
+        by_cpu = self.cpu is not None and self._meets(self.cpu, self.goal)
+        return "MISSED, not by own cpu" if by_cpu else "MISSED"
 
     def row(self) -> str:
         cpu = "" if self.cpu is None else f"{self.cpu:,.3f}"
-        judged = {None: "", True: "met", False: "MISSED"}[self.is_met]
         goal = "" if self.goal is None else f"{'>=' if self.is_rate else '<='} {self.goal:,.0f}"
         return (
-            f"{self.what:26} {self.value:14,.3f} {cpu:>14} {self.unit:8} {goal:>10} {judged:7}"
+            f"{self.what:26} {self.value:14,.3f} {cpu:>14} {self.unit:8} {goal:>10} {self.judged} "
             f"{self.note}"
         ).rstrip()
 
     def told(self) -> dict[str, Any]:
-        return asdict(self) | {"is_met": self.is_met}
+        return asdict(self) | {"is_met": self.is_met, "judged": self.judged}
 
 
 HEAD = f"{'':26} {'wall':>14} {'own cpu':>14} {'':8} {'goal':>10}"

@@ -1,6 +1,7 @@
 """Making the record, and each question in turn."""
 
 import multiprocessing
+import os
 import random
 import resource
 import shutil
@@ -28,6 +29,8 @@ VERIFY_ROWS_S = 50_000
 def measure(folder: Path, line: Line, processes: int) -> Iterator[Figure]:
     path = folder / f"{line.attempts}-{line.images}.sqlite"
     yield Figure("attempts", line.attempts, "")
+    load_avg = os.getloadavg()[0]
+    yield Figure("others at work", load_avg, "", note=f"processes on {os.cpu_count()} cores")
     if not path.exists():
         yield from made(path, line, processes)
     yield Figure("file", path.stat().st_size / 1e6, "MB")
