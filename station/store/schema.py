@@ -210,6 +210,7 @@ attempt_opened = _table(
     _to("campaign_id", "campaign.id", nullable=True),
     sa.Column("lot", Words),
     sa.Column("purpose", Words),
+    sa.Index(None, "slot"),
     sa.Index(None, "slot", "started_utc_us"),
 )
 """`purpose`: empty for production, else why it does not count: `golden`."""
