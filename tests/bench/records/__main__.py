@@ -39,6 +39,8 @@ def main() -> None:
     options.add_argument("--keep", type=Path, metavar="DIR", help="where the file stays")
     options.add_argument("--json", action="store_true", help="a line of JSON for each figure")
     wanted = options.parse_args()
+    if wanted.attempts < 1 or not 1 <= wanted.images <= len(FILES) or wanted.processes < 1:
+        options.error(f"at least one attempt and one process, 1 to {len(FILES)} images")
     line = Line(wanted.attempts, wanted.images)
     if not wanted.json:
         say(HEAD)

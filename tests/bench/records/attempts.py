@@ -41,12 +41,9 @@ from station.store.rows import (
     opened_row,
     step_row,
 )
+from tests.bench.records.around import Rows, boot_id, dated, lot_name, operator, shift_id
 from tests.bench.records.line import (
-    BOOT_TRAYS,
-    LOT,
     OLD_VERSIONS,
-    OPERATORS,
-    PACKAGES,
     PLANS,
     RECIPES,
     SHIFT_TRAYS,
@@ -61,9 +58,6 @@ from tests.bench.records.line import (
     digest,
     key,
 )
-
-Rows = list[tuple[sa.Table, Row]]
-"""Of one transaction."""
 
 _STEPS = (
     ("identify", 2_116_224, 0),
@@ -149,8 +143,8 @@ class Attempt:
             recipe=RECIPES[self._package.sha256],
             package=self._package,
             plan_sha256=PLANS[self._package.sha256][0],
-            boot_id=_key_of(line, tray, BOOT_TRAYS, _BOOT),
-            shift_id=_key_of(line, tray, SHIFT_TRAYS, _SHIFT),
+            boot_id=boot_id(line, tray),
+            shift_id=shift_id(line, tray),
             lot=lot_name(number),
         )
 
@@ -183,7 +177,7 @@ class Attempt:
 
     def _clash(self, twin: Module) -> Row:
         return {
-            **_dated(self.opened.started_utc_us, self._number * 64 + 5),
+            **dated(self.opened.started_utc_us, self._number * 64 + 5),
             "attempt_id": self._id,
             "kind": ClashKind.IMEI.value,
             "value": twin.imei,
@@ -262,77 +256,3 @@ class Attempt:
             yield Measurement("erase_us", erase.duration_us, "us", None, 60_000_000)
             rate = program.bytes * 1_000_000 // program.duration_us
             yield Measurement("write_rate", rate, "B/s")
-
-
-# --- around the attempts ----------------------------------------------------------------------
-
-_BOOT, _SHIFT, _LOT, _ENDED = range(32, 36)
-
-
-def around(line: Line, tray: int) -> Iterator[Rows]:
-    """The links before a tray: the engine's start, the shift, a lot."""
-    numbers, began_us = line.numbers(tray), line.tray_us(tray)
-    if tray == 0:
-        yield list(_contents())
-    if tray % BOOT_TRAYS == 0:
-        yield [(schema.station_boot, _boot(line, tray))]
-    if tray % SHIFT_TRAYS == 0:
-        shift = _dated(began_us, numbers[0] * 64 + _SHIFT) | {
-            "operator": operator(tray // SHIFT_TRAYS),
-            "role": "operator",
-            "peer_uid": 1000,
-            "peer_user": "worker",
-        }
-        yield [(schema.shift_started, shift)]
-    if tray % SHIFT_TRAYS == SHIFT_TRAYS - 1:
-        shift_id = _key_of(line, tray, SHIFT_TRAYS, _SHIFT)
-        ended: Row = {"shift_id": shift_id, "station": STATION, "utc_us": began_us}
-        yield [(schema.shift_ended, ended | {"reason": "ended"})]
-    if -numbers[0] % LOT < TRAY:
-        name = lot_name(numbers[0] + -numbers[0] % LOT)
-        row = _dated(began_us, numbers[0] * 64 + _LOT)
-        yield [(schema.lot, row | {"name": name, "operator": operator(tray // SHIFT_TRAYS)})]
-
-
-def _contents() -> Iterator[tuple[sa.Table, Row]]:
-    station: Row = {"station": STATION}
-    for package in PACKAGES:
-        yield schema.package, station | {"sha256": package.sha256, "name": package.name}
-        for file in package.files:
-            row = station | {"package_sha256": package.sha256, "path": file.path}
-            row |= {"sha256": file.sha256, "length_bytes": file.length_bytes}
-            yield schema.package_file, row
-    for recipe in RECIPES.values():
-        row = station | {"sha256": recipe.sha256, "name": recipe.name}
-        yield schema.recipe, row | {"revision": recipe.revision, "text": recipe.text}
-    for sha256, text in PLANS.values():
-        yield schema.plan, station | {"sha256": sha256, "json": text}
-
-
-def _boot(line: Line, tray: int) -> Row:
-    return _dated(line.tray_us(tray), line.numbers(tray)[0] * 64 + _BOOT) | {
-        "software_version": SOFTWARE,
-        "lock_sha256": digest(SOFTWARE),
-        "python": "3.11.9",
-        "kernel": "6.1.0-18-amd64",
-        "libusb": "1.0.26",
-        "slot_map": "{}",
-    }
-
-
-def _dated(utc_us: int, number: int) -> Row:
-    return {"id": key(utc_us, number), "station": STATION, "utc_us": utc_us}
-
-
-def _key_of(line: Line, tray: int, each: int, what: int) -> str:
-    """Of what began with the last tray that was the first of so many."""
-    first = tray - tray % each
-    return key(line.tray_us(first), first * TRAY * 64 + what)
-
-
-def operator(shift: int) -> str:
-    return OPERATORS[shift % len(OPERATORS)]
-
-
-def lot_name(number: int) -> str:
-    return f"L{number // LOT:06}"

@@ -26,7 +26,8 @@ from station.store import schema
 from station.store.database import sqlite_url
 from station.store.revision import create_if_missing
 from station.store.rows import Row, checkpoint_row
-from tests.bench.records.attempts import Attempt, Rows, around, links_of
+from tests.bench.records.around import Rows, around
+from tests.bench.records.attempts import Attempt, links_of
 from tests.bench.records.line import STATION, Line
 
 BLOCK_TRAYS = 64
