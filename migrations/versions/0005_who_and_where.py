@@ -107,6 +107,7 @@ _INDEXES = (
     ("unit_event", ("unit_id",)),
     ("campaign", ("station", "utc_us")),
     ("campaign_event", ("campaign_id",)),
+    ("attempt_opened", ("slot",)),
 )
 
 

@@ -211,6 +211,7 @@ attempt_opened = _table(
     sa.Column("lot", Words),
     sa.Column("purpose", Words),
     sa.Index(None, "unit_id"),
+    sa.Index(None, "slot"),
     sa.Index(None, "slot", "started_utc_us"),
     sa.Index(None, "operator", "started_utc_us"),
     sa.Index(None, "package_sha256", "package_name"),

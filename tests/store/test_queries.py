@@ -124,6 +124,14 @@ def test_no_table_of_attempts_is_read_whole(url: str, conditions: list[records.C
         assert not [step for step in steps if "SCAN" in step], steps
 
 
+@pytest.mark.sqlite
+def test_the_last_attempts_of_a_slot_are_found_without_sorting_them_all(url: str) -> None:
+    of_slot = [queries._opened.c.station == "line-1", queries._opened.c.slot == "A1"]
+    for conditions in (of_slot, of_slot[1:]):
+        steps = plan(url, records.newest(conditions, 1))
+        assert not [step for step in steps if "SCAN" in step or "ORDER BY" in step], steps
+
+
 def test_a_unit_is_found_by_every_name_it_ever_had(url: str) -> None:
     flashed(url, attempt())
     renamed = attempt(unit=replace(UNIT, serial="NEW-SERIAL"), started_utc_us=NOON_US + 1)

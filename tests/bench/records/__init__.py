@@ -1,0 +1,1 @@
+"""How the record answers when it is large; see `__main__`."""

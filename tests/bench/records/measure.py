@@ -1,0 +1,93 @@
+"""Making the record, and each question in turn."""
+
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from station.store.backup import backup
+from station.store.database import sqlite_url
+from station.store.queries import find_attempts
+from station.store.verify import verify
+from tests.bench.records.asks import asks
+from tests.bench.records.closing import closings
+from tests.bench.records.figures import Figure, Spent, percentiles, timed
+from tests.bench.records.line import Line
+from tests.bench.records.load import load
+
+UNITS = 300
+HISTORY_MS = 20
+VERIFY_ROWS_S = 50_000
+
+
+def measure(folder: Path, line: Line, processes: int) -> Iterator[Figure]:
+    path = folder / f"{line.attempts}-{line.images}.sqlite"
+    yield Figure("attempts", line.attempts, "")
+    load_avg = os.getloadavg()[0]
+    yield Figure("others at work", load_avg, "", note=f"processes on {os.cpu_count()} cores")
+    if not path.exists():
+        yield from made(path, line, processes)
+    yield Figure("file", path.stat().st_size / 1e6, "MB")
+    yield Figure("file, an attempt", path.stat().st_size / line.attempts, "B")
+    url = sqlite_url(path)
+    yield from histories(url, line)
+    for what, goal_s, ask in asks(url, line):
+        found, spent = timed(ask)
+        yield Figure(what, spent.wall_s, "s", goal_s, spent.cpu_s, note=f"{found} rows")
+    yield from closings(url, line)
+    yield from verified(url)
+    yield from copied(path)
+
+
+def made(path: Path, line: Line, processes: int) -> Iterator[Figure]:
+    """The file has its name once it is whole."""
+    draft = path.with_suffix(".part")
+    draft.unlink(missing_ok=True)
+    rows, spent = timed(lambda: load(draft, line, processes))
+    draft.rename(path)
+    yield Figure("rows", rows, "")
+    yield Figure("made", rows / spent.wall_s, "rows/s")
+
+
+def histories(url: str, line: Line) -> Iterator[Figure]:
+    """A new connection each, as a command has it."""
+    drawn = random.Random(1)
+    numbers = [drawn.randrange(line.attempts) for _ in range(UNITS)]
+    for kind in ("imei", "serial", "chip_serial"):
+        spent: list[Spent] = []
+        for number in numbers:
+            name = {kind.partition("_")[0]: getattr(line.module(number), kind)}
+            found, one = timed(partial(find_attempts, url, **name))
+            assert line.attempt_id(number) in {record.opened.attempt_id for record in found}
+            spent.append(one)
+        yield from percentiles(f"history by {kind}", spent, HISTORY_MS)
+
+
+def verified(url: str) -> Iterator[Figure]:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+        rows, spent, peak_mb = alone.submit(_verified, url).result()
+    rate, cpu_rate = rows / spent.wall_s, rows / spent.cpu_s
+    yield Figure("verify", rate, "rows/s", VERIFY_ROWS_S, cpu_rate, is_rate=True)
+    yield Figure("verify, peak memory", peak_mb, "MB")
+
+
+def _verified(url: str) -> tuple[int, Spent, float]:
+    told, spent = timed(lambda: verify(url))
+    assert told.is_untouched, told.findings
+    return told.rows, spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def copied(path: Path) -> Iterator[Figure]:
+    """Beside the record, as an engine could go on meanwhile; not where the disk has no room."""
+    if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
+        yield Figure("no room for a backup", path.stat().st_size / 1e6, "MB")
+        return
+    copy = path.with_suffix(".copy")
+    _, spent = timed(lambda: backup(sqlite_url(path), copy, chain=False))
+    copy.unlink()
+    yield Figure("online backup", spent.wall_s, "s", cpu=spent.cpu_s)

@@ -1,0 +1,32 @@
+"""The record that `tests.bench.records` measures is one that a station could have written."""
+
+from pathlib import Path
+
+from station.model import Outcome
+from station.store.database import sqlite_url
+from station.store.queries import find_attempts
+from station.store.verify import verify
+from tests.bench.records.line import Line
+from tests.bench.records.load import load
+
+ATTEMPTS = 300
+
+
+def test_made_record_is_whole(tmp_path: Path) -> None:
+    line = Line(ATTEMPTS, images=2)
+    rows = load(tmp_path / "station.db", line, processes=1)
+    url = sqlite_url(tmp_path / "station.db")
+
+    told = verify(url)
+    assert told.findings == []
+    assert told.rows == rows
+
+    records = find_attempts(url)
+    assert [r.opened.attempt_id for r in records] == [line.attempt_id(n) for n in range(ATTEMPTS)]
+    outcomes = {r.closed.outcome for r in records if r.closed}
+    assert outcomes >= {Outcome.PASS, Outcome.FAIL}
+
+    again = next(n for n in range(ATTEMPTS) if not line.is_new(n))
+    module = line.module(again)
+    found = {r.opened.attempt_id for r in find_attempts(url, chip=module.chip_serial)}
+    assert found >= {line.attempt_id(module.number), line.attempt_id(again)}
