@@ -55,6 +55,7 @@ class Wanted(TypedDict, total=False):
     operator: str | None
     lot: str | None
     shift: str | None
+    campaign_id: str | None
 
 
 def find_attempts(

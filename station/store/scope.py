@@ -31,6 +31,7 @@ class Scope:
     operator: str | None = None
     lot: str | None = None
     shift: str | None = None
+    campaign_id: str | None = None
 
     def conditions(self) -> list[Condition]:
         """On rows of `attempt_opened`."""
@@ -41,9 +42,9 @@ class Scope:
             yield _opened.c.started_utc_us >= self.since_utc_us
         if self.until_utc_us is not None:
             yield _opened.c.started_utc_us < self.until_utc_us
-        for column in (_opened.c.station, _opened.c.slot, _opened.c.operator, _opened.c.lot):
-            if (wanted := getattr(self, column.name)) is not None:
-                yield column == wanted
+        for name in ("station", "slot", "operator", "lot", "campaign_id"):
+            if (wanted := getattr(self, name)) is not None:
+                yield _opened.c[name] == wanted
         if self.shift is not None:
             yield _opened.c.shift_id.in_(_shifts(self.shift))
 
