@@ -17,7 +17,7 @@ def counts_since(url: str, station: str, since_utc_us: int) -> Counts:
     """Counts over the station's attempts that began at this time or later and are closed.
 
     A clock that is set back behind this time takes what begins then out of the count; the line has
-    an alarm about it. An attempt that named no unit is of no unit. Raises as
+    an alarm about it. An attempt that named no unit is of no unit; golden units are none. Raises as
     `station.store.queries`.
     """
     with reading(url) as connection:
@@ -52,6 +52,7 @@ def _verdicts(station: str, since_utc_us: int) -> sa.Select[Any]:
             _opened.c.station == station,
             _opened.c.started_utc_us >= since_utc_us,
             unit_id.is_not(None),
+            _opened.c.purpose.is_(None),
         )
     )
 
