@@ -20,6 +20,8 @@ MODULES = {
         ("doctor", "doctor"),
         ("explain", "explain"),
         ("line", "line"),
+        ("shift", "shift"),
+        ("operator", "operator"),
         ("slots", "slots"),
         ("recipe", "recipe"),
         ("package", "package"),
