@@ -47,6 +47,7 @@ from station.errors.device import (
     WrongVersionAfter,
 )
 from station.errors.line import (
+    HeldByEngineer,
     LineError,
     LineStopped,
     NoAccess,
@@ -220,6 +221,7 @@ __all__ = [
     "FromVersionRefused",
     "GeometryMismatch",
     "GoldenFirst",
+    "HeldByEngineer",
     "HistoryTrouble",
     "HubFailed",
     "HubMissing",
