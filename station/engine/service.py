@@ -19,6 +19,7 @@ from station.engine.health import Health
 from station.engine.line import Line
 from station.engine.notary import notary
 from station.engine.notify import Notify
+from station.engine.people import people_of
 from station.engine.ports import PortBoard
 from station.engine.server import serve_socket
 from station.engine.shelf import Shelf
@@ -29,6 +30,7 @@ from station.engine.world import Hands, World
 from station.errors import StationError
 from station.firmware.package_store import PackageStore
 from station.live import LineState, LineView, SlotState
+from station.model import Role
 from station.store.database import sqlite_path
 from station.store.ids import new_id
 from station.store.writer import open_store
@@ -105,6 +107,8 @@ async def make_line(world: World, stop: Stop) -> Line:
     await health.look()
     health.note_jump(clock.since(await world.store.newest_utc_us()))
     line = Line(world, board, feed, health, stop)
+    line.people = await people_of(world.store, settings.station.name)
+    await line.shifts.recall()
     for slot, event in (await world.store.held_slots(settings.station.name)).items():
         place, reason = line.places.get(slot), str(event.detail.get("reason", ""))
         if place is None or place.state is SlotState.DISABLED:
@@ -112,7 +116,7 @@ async def make_line(world: World, stop: Stop) -> Line:
         if event.kind == "taken_out":
             place.take_out(reason)
         else:
-            place.hold(reason)
+            place.hold(reason, by_engineer=event.role == Role.ENGINEER.value)
     await line.guard.recall()
     line.on_fate()
     line.tell_disabled()

@@ -15,7 +15,7 @@ def counts_since(url: str, station: str, since_utc_us: int) -> Counts:
     a first attempt, and what is none, says `station.store.yields`.
 
     A clock that is set back behind this time takes what begins then out of the count; the line has
-    an alarm about it. An attempt that named no unit is of no unit. Raises as
+    an alarm about it. An attempt that named no unit is of no unit; golden units are none. Raises as
     `station.store.queries`.
     """
     with reading(url) as connection:
