@@ -26,14 +26,28 @@ from station.model import (
     EvidenceRef,
     Identifier,
     ImageSent,
+    Lot,
+    Operator,
     Outcome,
+    Shift,
     StationEvent,
     StepRecord,
     Unit,
 )
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
-from station.store import clashes, counts, events, ids, queries, schema, signing, unfinished
+from station.store import (
+    clashes,
+    counts,
+    events,
+    ids,
+    people,
+    queries,
+    schema,
+    shifts,
+    signing,
+    unfinished,
+)
 from station.store.batch import Batch, batch_of
 from station.store.boots import Boot, insert_boot
 from station.store.database import database_errors, writer_engine
@@ -195,6 +209,32 @@ class Store:
         """One transaction of other rows; `work` runs in the writer's thread."""
         return await self._commit(work)
 
+    async def add_operator(self, operator: Operator) -> None:
+        """Commit that a person is registered, or retired."""
+        await self._commit(lambda batch: people.insert_operator(batch, operator))
+
+    async def start_shift(self, shift: Shift) -> None:
+        """Commit it; the shift before it that is still open ends with it."""
+        await self._commit(lambda batch: shifts.insert_start(batch, shift))
+
+    async def end_shift(self, station: str, shift_id: str, utc_us: int, reason: str) -> None:
+        await self._commit(
+            lambda batch: shifts.insert_end(batch, station, shift_id, utc_us, reason)
+        )
+
+    async def arm(self, armed: StationEvent, shift: Shift | None, lot: Lot | None) -> None:
+        """Commit that the line is armed, with the shift that begins by it and the lot, which is
+        new if the station has none of its name."""
+
+        def work(batch: Batch) -> None:
+            if shift is not None:
+                shifts.insert_start(batch, shift)
+            if lot is not None:
+                shifts.insert_lot(batch, lot)
+            batch.insert(schema.station_event, [event_row(armed)])
+
+        await self._commit(work)
+
     async def sign(
         self, station: str, key: PrivateKey, reason: str, known: Checkpoint | None = None
     ) -> Checkpoint | None:
@@ -311,6 +351,15 @@ class Store:
     async def ask(self, question: Callable[[str], T]) -> T:
         """Any other question of `station.store`: it is given the database's URL."""
         return await self._ask(lambda: question(self._url))
+
+    async def operators(self, station: str) -> list[Operator]:
+        return await self._ask(lambda: people.operators(self._url, station))
+
+    async def open_shift(self, station: str) -> Shift | None:
+        return await self._ask(lambda: shifts.open_shift(self._url, station))
+
+    async def golden_outcomes(self, shift_id: str) -> list[tuple[Outcome, str | None]]:
+        return await self._ask(lambda: shifts.golden_outcomes(self._url, shift_id))
 
     async def held_slots(self, station: str) -> dict[str, StationEvent]:
         return await self._ask(lambda: events.held_slots(self._url, station))
