@@ -164,8 +164,20 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftView:
+    """Whose shift it is; `role` where the station knows the person. `waits_for_golden`: nothing
+    else is flashed until a golden unit has passed."""
+
+    operator: str
+    since_utc_us: int
+    role: str | None = None
+    waits_for_golden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LineView:
-    """All that the header shows."""
+    """All that the header shows. `operator` is who armed the line last, or works at it since; None
+    once their shift has ended."""
 
     state: LineState
     operator: str | None = None
@@ -176,6 +188,8 @@ class LineView:
     expected: int = 0
     """How many modules a full tray has; 0 when nobody said."""
     alarms: tuple[Alarm, ...] = ()
+    lot: str | None = None
+    shift: ShiftView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,6 @@ class Under:
     """Under what an attempt is begun, as `AttemptOpened` says it."""
 
     shift_id: str | None = None
-    campaign_id: str | None = None
     lot: str | None = None
 
 

@@ -121,6 +121,23 @@ class AuditSection(Strict):
     every_links: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
 
 
+class GoldenSection(Strict):
+    """Units that are known to be good: they try the line, and are in no count.
+
+    `units`: their IMEIs or serial numbers. `at_shift_start`: nothing else is flashed in a shift
+    until one of them has passed.
+    """
+
+    units: Annotated[tuple[Text, ...], Field(max_length=64)] = ()
+    at_shift_start: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        if self.at_shift_start and not self.units:
+            raise ValueError("at_shift_start needs at least one unit in units")
+        return self
+
+
 class _File(Strict):
     station: StationSection
     database: Annotated[Text, AfterValidator(_database)]
@@ -134,6 +151,7 @@ class _File(Strict):
     tray: TraySection = TraySection()
     line: LineSection = LineSection()
     audit: AuditSection = AuditSection()
+    golden: GoldenSection = GoldenSection()
 
 
 class StationFile(_File):
@@ -176,6 +194,7 @@ class Settings:
     tray: TraySection = field(default_factory=TraySection)
     line: LineSection = field(default_factory=LineSection)
     audit: AuditSection = field(default_factory=AuditSection)
+    golden: GoldenSection = field(default_factory=GoldenSection)
     key: Path = Path("station.key")
     publish: Path | None = None
     hubs: tuple[HubMark, ...] = ()
@@ -245,6 +264,7 @@ def _load(path: Path, read_map: Callable[[Path], SlotMap]) -> Settings:
         tray=read.tray,
         line=read.line,
         audit=read.audit,
+        golden=read.golden,
         key=place(read.audit.key or str(_beside(database, place(read.store)) / "station.key")),
         publish=None if read.audit.publish is None else place(read.audit.publish),
         hubs=mapped.hubs,

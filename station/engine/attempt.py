@@ -240,6 +240,9 @@ class Attempt:
             await self._check_names(session.unit)
             session.recipe = selection.recipe.recipe
             decision, self.resumed = selection.decision, selection.resumed
+            is_begun = self.order.after is not None or self.resumed is not None
+            if not is_begun and self.order.chosen is None:  # at night nobody could put one in
+                self.world.golden.check(selection.unit, self.world.settings.golden.units)
             if self.has_changed:  # nothing that was written before is trusted
                 decision = Decision.FLASH
             detail = {"recipe": selection.recipe.recipe.name, "decision": decision.value}
@@ -341,7 +344,7 @@ class Attempt:
         return failure
 
     def _opened(self) -> AttemptOpened:
-        session = self.session
+        session, under = self.session, self.world.under
         recipe, plan = self.recipe, session.plan
         return AttemptOpened(
             attempt_id=self.journal.attempt_id,
@@ -361,7 +364,16 @@ class Attempt:
             plan_json=None if plan is None else plan.to_json(),
             boot_id=self.world.boot_id,
             campaign_id=None if self.order.chosen is None else self.order.chosen.campaign_id,
+            shift_id=under.shift_id,
+            lot=under.lot,
+            purpose=self._purpose(),
         )
+
+    def _purpose(self) -> str | None:
+        """Of a golden unit that cannot be asked any more, what it was before."""
+        before = self.order.after
+        known = None if before is None else before.record.opened.purpose
+        return self.world.purpose(self.session.unit) or known
 
     async def _close(self, outcome: Outcome, failure: Failure | None) -> None:
         await self.session.close()

@@ -11,6 +11,7 @@ from station.engine.campaigns import Campaigns
 from station.engine.life import Input
 from station.engine.lift import lift_line, lift_slot
 from station.engine.line import Armed, Line
+from station.engine.people import Asker
 from station.engine.place import Place
 from station.engine.server import Peer
 from station.engine.views import recipe_view
@@ -25,8 +26,8 @@ from station.errors import (
     StoreError,
     UsageError,
 )
-from station.live import LineState
-from station.model import StationEvent, Unit
+from station.live import LineState, SlotState
+from station.model import EVIDENCE_PRUNED, Lot, Person, Role, StationEvent, Unit
 from station.selection import check_label, sku_of
 from station.store.ids import new_id
 from station.store.unit_events import QUARANTINED, RELEASED, Judgement
@@ -42,12 +43,17 @@ from station.wire import (
     Follow,
     Hold,
     Lift,
+    OperatorAdd,
+    OperatorRetire,
+    Prune,
     Quarantine,
     RecipeChoice,
     Recipes,
     Release,
     ReleaseUnit,
     Retry,
+    ShiftEnd,
+    ShiftStart,
     Status,
     Stop,
     Watch,
@@ -93,9 +99,8 @@ class Desk:
                 await self._note(command, peer, slot=slot, detail={"now": int(now)})
             case Hold(slot=slot, reason=reason):
                 await self._hold(command, peer, self._place(slot), reason)
-            case Release(slot=slot):
-                self._place(slot).release()
-                await self._note(command, peer, slot=slot)
+            case Release():
+                await self._release(command, peer)
             case Lift():
                 await self._lift(command, peer)
             case Quarantine() | ReleaseUnit():
@@ -109,6 +114,12 @@ class Desk:
                 return await self._recipes()
             case Status():
                 return self._status()
+            case ShiftStart() | ShiftEnd():
+                await self._change_shift(command, peer)
+            case OperatorAdd() | OperatorRetire():
+                await self._change_people(command, peer)
+            case Prune():
+                await self._record(command, peer, kind=EVIDENCE_PRUNED, detail=command.facts())
             case HandsCommand():
                 await self._use_hands(command)
             case CampaignPlan():
@@ -132,16 +143,14 @@ class Desk:
         self._refuse_if_stopping()
         if self._arming.locked():
             raise NotNow("the line is being armed already")
+        person = line.people.worker(command.operator)
         async with self._arming:
             self.campaigns.check_free()
             before = line.state
             line.go(LineState.ARMING)
             try:
-                armed = await self._check(command)
-                detail = _run(command)
-                detail["counted_since_utc_us"] = armed.since_utc_us
-                detail["label"] = command.label or ""
-                await self._record(command, peer, kind="armed", detail=detail)
+                armed = await self._check(command, person)
+                await self._record_armed(command, peer, person, armed)
             except BaseException:
                 self._go_unless_stopping(before)
                 raise
@@ -150,11 +159,27 @@ class Desk:
                 line.world.shelf.keep(armed.recipes)
             line.arm(armed)
 
+    async def _record_armed(self, command: Arm, peer: Peer, person: Person, armed: Armed) -> None:
+        """With the shift that begins by it, and the lot; all or nothing."""
+        line, detail = self.line, _run(command)
+        detail["counted_since_utc_us"] = armed.since_utc_us
+        detail["label"] = command.label or ""
+        event = self._event(peer, "armed", person, detail=detail)
+        lot = None
+        if armed.lot is not None:
+            lot = Lot(new_id(), event.station, event.utc_us, armed.lot, person.name)
+        async with line.shifts.changing:
+            shift = line.shifts.due(person, peer)
+            await line.world.store.arm(event, shift, lot)
+            if shift is not None:
+                line.shifts.begun(shift)
+        self._tell(command, event)
+
     def _go_unless_stopping(self, state: LineState) -> None:
         if self.line.state is not LineState.STOPPING:
             self.line.go(state)
 
-    async def _check(self, command: Arm) -> Armed:
+    async def _check(self, command: Arm, person: Person) -> Armed:
         line = self.line
         expect = line.expected(command.expect)
         strangers = (expect - line.places.keys()) if isinstance(expect, frozenset) else ()
@@ -172,19 +197,20 @@ class Desk:
             await line.world.shelf.prepare(recipe)
         return Armed(
             recipes=chosen,
-            operator=command.operator,
-            since_utc_us=await self._counted_since(command),
+            operator=person.name,
+            since_utc_us=await self._counted_since(command, person),
             label=command.label,
+            lot=command.lot,
             target=command.target,
             expect=expect,
         )
 
-    async def _counted_since(self, command: Arm) -> int:
+    async def _counted_since(self, command: Arm, person: Person) -> int:
         """A pause, or an engine started anew, is not the end of a run."""
         now_us = self.line.world.clock()
         station = self.line.world.settings.station.name
         last = await self.line.world.store.last_event(station, "armed")
-        if last is None or now_us - last.utc_us > SAME_RUN_US or last.actor != command.operator:
+        if last is None or now_us - last.utc_us > SAME_RUN_US or last.actor != person.name:
             return now_us
         if any(last.detail.get(name) != value for name, value in _run(command).items()):
             return now_us
@@ -198,6 +224,41 @@ class Desk:
         self.line.go(LineState.DISARMED)
         await self._note(command, peer, kind="disarmed")
         self.line.health.signer.shift_ended()
+
+    # --- people ------------------------------------------------------------------------------
+
+    async def _change_shift(self, command: ShiftStart | ShiftEnd, peer: Peer) -> None:
+        """On record before it counts."""
+        line = self.line
+        self._refuse_if_stopping()
+        if self._arming.locked():
+            raise NotNow("the line is being armed; wait until it is")
+        if isinstance(command, ShiftStart):
+            await line.shifts.start(self._starter(command), peer)
+        else:
+            await line.shifts.end()
+            line.health.signer.shift_ended()
+            if line.state is LineState.ARMED:
+                line.go(LineState.DISARMED)
+                await self._note(command, peer, kind="disarmed", detail={"because": "shift_end"})
+        line.shift_changed()
+        whose = "nobody" if line.shifts.now is None else line.shifts.now.operator
+        line.feed.log(f"{command.do} by {command.by or peer.user}: on shift is {whose}")
+
+    def _starter(self, command: ShiftStart) -> Person:
+        people = self.line.people
+        match command:
+            case ShiftStart(operator=str(name), badge=None):
+                return people.worker(name)
+            case ShiftStart(operator=None, badge=str(badge)):
+                return people.worker(people.with_badge(badge).name)
+            case _:
+                raise UsageError("a shift is started by a name or by a badge")
+
+    async def _change_people(self, command: OperatorAdd | OperatorRetire, peer: Peer) -> None:
+        world, asker = self.line.world, Asker(peer.uid, peer.user)
+        await self.line.people.change(command, world.store, asker, world.clock())
+        self.line.feed.log(f"{command.do} by {command.by or peer.user}: {command.name}")
 
     def _refuse_if_stopping(self) -> None:
         if self.line.state is LineState.STOPPING:
@@ -252,7 +313,21 @@ class Desk:
             place.release()
             raise
 
+    async def _release(self, command: Release, peer: Peer) -> None:
+        """What an engineer holds, an engineer releases."""
+        place, people = self._place(command.slot), self.line.people
+        if people.is_checked and place.state is SlotState.HELD:
+            held = await self.line.world.store.held_slots(self.line.world.settings.station.name)
+            event = held.get(command.slot)
+            if event is not None and event.role == Role.ENGINEER.value:
+                people.engineer(command.by, command.reason)
+        place.release()
+        told: dict[str, str | int] = {} if command.reason is None else {"reason": command.reason}
+        await self._note(command, peer, slot=command.slot, detail=told)
+
     async def _lift(self, command: Lift, peer: Peer) -> None:
+        self.line.people.engineer(command.by, command.reason)
+
         async def record(kind: str) -> None:
             detail: dict[str, str | int] = {"reason": command.reason}
             await self._record(command, peer, kind=kind, slot=command.slot, detail=detail)
@@ -328,23 +403,38 @@ class Desk:
         detail: dict[str, str | int] | None = None,
     ) -> None:
         """Who asked for it. Raises StoreError."""
-        kind = kind or command.do
         actor = command.operator if isinstance(command, Arm) else command.by
-        await self.line.world.store.add_event(
-            StationEvent(
-                event_id=new_id(),
-                station=self.line.world.settings.station.name,
-                utc_us=self.line.world.clock(),
-                kind=kind,
-                actor=actor,
-                peer_uid=peer.uid,
-                peer_user=peer.user,
-                slot=slot,
-                detail=detail or {},
-            )
+        person = None if actor is None else self.line.people.named(actor)
+        event = self._event(peer, kind or command.do, person, slot=slot, detail=detail)
+        await self.line.world.store.add_event(event)
+        self._tell(command, event)
+
+    def _event(
+        self,
+        peer: Peer,
+        kind: str,
+        person: Person | None,
+        *,
+        slot: str | None = None,
+        detail: dict[str, str | int] | None = None,
+    ) -> StationEvent:
+        role = None if person is None or person.role is None else person.role.value
+        return StationEvent(
+            event_id=new_id(),
+            station=self.line.world.settings.station.name,
+            utc_us=self.line.world.clock(),
+            kind=kind,
+            actor=None if person is None else person.name,
+            peer_uid=peer.uid,
+            peer_user=peer.user,
+            slot=slot,
+            detail=detail or {},
+            role=role,
         )
-        what = _told(command)
-        self.line.feed.log(f"{kind} by {actor or peer.user}{what}", slot=slot)
+
+    def _tell(self, command: Command, event: StationEvent) -> None:
+        who = event.actor or event.peer_user
+        self.line.feed.log(f"{event.kind} by {who}{_told(command)}", slot=event.slot)
 
 
 def _told(command: Command) -> str:
@@ -361,7 +451,7 @@ def _told(command: Command) -> str:
 def _run(command: Arm) -> dict[str, str | int]:
     """What makes two armings the same run, as it is recorded."""
     recipes = ", ".join(f"{choice.name} {choice.sha256}" for choice in command.recipes)
-    return {"recipes": recipes, "target": command.target or 0}
+    return {"recipes": recipes, "target": command.target or 0, "lot": command.lot or ""}
 
 
 def _check_label(chosen: tuple[LoadedRecipe, ...], label: str | None) -> None:

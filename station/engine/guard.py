@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from station.engine.again import last_of_each
 from station.engine.fate import Breaker, HubFailure, Streak
+from station.engine.golden import has_passed
 from station.engine.world import World
 from station.errors import LineStopped
-from station.model import AttemptRecord, Fact, StationEvent
+from station.model import GOLDEN, AttemptRecord, Fact, StationEvent
 
 
 @dataclass(slots=True)
@@ -20,6 +21,8 @@ class Guard:
     world: World
     breaker: Breaker | None = field(init=False)
     due: deque[StationEvent] = field(default_factory=deque)
+    golden_failed: str | None = None
+    """Why a golden unit stopped the line."""
     _streaks: dict[str, Streak] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -35,12 +38,22 @@ class Guard:
     def stopped(self) -> LineStopped | None:
         """Why the line starts nothing."""
         tripped = None if self.breaker is None else self.breaker.tripped
-        return None if tripped is None else LineStopped(tripped)
+        why = self.golden_failed or tripped
+        return None if why is None else LineStopped(why)
+
+    def lift(self, reason: str, by: str) -> None:
+        """Begin anew. Raises UsageError without a reason or a name."""
+        if self.breaker is not None:
+            self.breaker.lift(reason, by)
+        self.golden_failed = None
 
     # --- verdicts ----------------------------------------------------------------------------
 
     def note(self, slot: str, record: AttemptRecord) -> str | None:
         """The verdict on a unit is committed. Why its slot is to be taken out; None: it is not."""
+        if record.opened.purpose == GOLDEN:
+            self._try_line(slot, record)
+            return None
         self._judge_line(record)
         streak, closed = self._streaks.get(slot), record.closed
         if streak is None or closed is None:
@@ -57,13 +70,29 @@ class Guard:
 
     def _judge_line(self, record: AttemptRecord) -> None:
         closed = record.closed
-        if self.breaker is None or closed is None:
+        if self.breaker is None or closed is None or record.opened.purpose is not None:
             return
         before = self.breaker.tripped
         code = None if closed.failure is None else closed.failure.code
         self.breaker.note(closed.outcome, code, closed.unit)
         if before is None and self.breaker.tripped is not None:
             self._record_later("breaker_tripped", {"cause": self.breaker.tripped})
+
+    def _try_line(self, slot: str, record: AttemptRecord) -> None:
+        """A golden unit that does not pass stops the line; one that does lets it begin."""
+        closed = record.closed
+        code = None if closed is None or closed.failure is None else closed.failure.code
+        passed = None if closed is None else has_passed(closed.outcome, code)
+        if passed is None:
+            return
+        wanted = self.world.settings.golden.at_shift_start
+        self.world.golden.judge(record.opened.shift_id, passed=passed, is_wanted=wanted)
+        if closed is None or closed.failure is None or self.golden_failed is not None:
+            return
+        failure = closed.failure
+        words = f"{failure.outcome.value} {failure.code} {failure.headline}"
+        self.golden_failed = f"a golden unit did not pass in slot {slot}: {words}"
+        self._record_later("breaker_tripped", {"cause": self.golden_failed, "golden": 1})
 
     def note_hub(self, failure: HubFailure) -> None:
         """A hub failed; the line says so, the record too."""
@@ -108,13 +137,17 @@ class Guard:
     async def recall(self) -> None:
         """What an earlier engine knew of the line: stopped and not lifted, or the verdicts since.
         Raises StationError."""
-        if self.breaker is None:
-            return
         store, station = self.world.store, self.world.settings.station.name
         tripped = await store.last_event(station, "breaker_tripped")
         lifted = await store.last_event(station, "breaker_lifted")
         if tripped is not None and (lifted is None or tripped.event_id > lifted.event_id):
-            self.breaker.tripped = str(tripped.detail.get("cause", "the line was stopped"))
+            cause = str(tripped.detail.get("cause", "the line was stopped"))
+            if tripped.detail.get("golden"):
+                self.golden_failed = cause
+            elif self.breaker is not None:
+                self.breaker.tripped = cause
+            return
+        if self.breaker is None:
             return
         since_us = 0 if lifted is None else lifted.utc_us
         most = self.breaker.window * self.world.settings.line.attempts

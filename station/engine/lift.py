@@ -22,12 +22,11 @@ async def lift_slot(place: Place, record: Record) -> None:
 
 async def lift_line(line: Line, command: Lift, record: Record) -> None:
     """Go on after a stop, or after a hub failed. Raises NotNow, StoreError: nothing is lifted."""
-    breaker = line.guard.breaker
     if line.guard.stopped is None and not line.board.hubs.standing:
         raise NotNow("there is nothing to lift: the line is not stopped, no hub has failed")
-    if breaker is not None and breaker.tripped is not None:
+    if line.guard.stopped is not None:
         await record("breaker_lifted")
-        breaker.lift(command.reason, command.by)
+        line.guard.lift(command.reason, command.by)
     if line.board.hubs.standing:
         await record("hub_lifted")
         line.board.hubs.lift()

@@ -14,15 +14,18 @@ from station.engine.floor import Floor
 from station.engine.guard import Guard
 from station.engine.health import LOOK_S, Health
 from station.engine.life import Input
+from station.engine.people import People
 from station.engine.place import Place
 from station.engine.ports import PortBoard
 from station.engine.rollcall import RollCall
+from station.engine.shift import Shifts
 from station.engine.slot_log import SlotLog
 from station.engine.stop import Stop
 from station.engine.views import recipe_view
 from station.engine.ward import for_ever
-from station.engine.world import World
+from station.engine.world import Order, World
 from station.errors import (
+    GoldenFirst,
     HubFailed,
     LineStopped,
     NotArmed,
@@ -32,8 +35,8 @@ from station.errors import (
     TrayShort,
     UnmappedPort,
 )
-from station.live import BUSY, Alarm, Counts, LineState, LineView, SlotState
-from station.model import AttemptRecord, Event
+from station.live import BUSY, Alarm, Counts, LineState, LineView, ShiftView, SlotState
+from station.model import GOLDEN, AttemptRecord, Event
 
 _EMPTY = frozenset({SlotState.EMPTY, SlotState.NO_USB})
 
@@ -46,6 +49,7 @@ class Armed:
     operator: str
     since_utc_us: int
     label: str | None = None
+    lot: str | None = None
     target: int | None = None
     expect: frozenset[str] | int = 0
     campaign: str | None = None
@@ -68,6 +72,8 @@ class Line:
     floor: Floor = field(init=False)
     guard: Guard = field(init=False)
     slot_log: SlotLog = field(init=False)
+    people: People = field(init=False)
+    shifts: Shifts = field(init=False)
     places: Mapping[str, Place] = field(init=False)
     state: LineState = LineState.DISARMED
     armed: Armed | None = None
@@ -80,6 +86,8 @@ class Line:
         self.world = replace(self.world, tell=self._hear)
         self.guard = Guard(self.world)
         self.slot_log = SlotLog(self.world.store, settings.station.name, self.world.clock)
+        self.people = People(settings.station.name)
+        self.shifts = Shifts(self.world)
         self.floor = Floor(self.world, self.feed, self._obstacle(), self._ended, self.slot_log.note)
         self.places = {
             slot.name: Place(self.floor, self.board[slot.name]) for slot in settings.slots
@@ -113,8 +121,24 @@ class Line:
         settings = self.world.settings
         if armed.rules is not None:
             settings = replace(settings, line=armed.rules)
-        operator = armed.operator
-        return replace(self.world, settings=settings, recipes=armed.recipes, operator=operator)
+        return replace(
+            self.world,
+            settings=settings,
+            recipes=armed.recipes,
+            operator=armed.operator,
+            under=self.shifts.under(armed.lot),
+        )
+
+    def shift_changed(self) -> None:
+        """What begins from now on is begun in this shift, by whose it is; a campaign stays whose
+        it was."""
+        shift = self.shifts.now
+        if self.armed is not None and shift is not None:
+            if self.armed.campaign is None:
+                self.armed = replace(self.armed, operator=shift.operator)
+            self.floor.world = self.world_for(self.armed)
+        self.show()
+        self.floor.stir()
 
     def go(self, state: LineState) -> None:
         """To this state; what follows from it for the slots follows."""
@@ -155,17 +179,26 @@ class Line:
             state=self.state,
             counts=self.feed.line.counts,
             expected=expect if isinstance(expect, int) else len(expect),
+            shift=self._shift_view(),
             alarms=tuple(sorted(self._alarms.values(), key=lambda alarm: alarm.since_utc_us)),
         )
         if self.armed is not None:
             view = replace(
                 view,
-                operator=self.armed.operator,
+                operator=None if self.shifts.now is None else self.armed.operator,
                 recipes=tuple(map(recipe_view, self.armed.recipes)),
                 label=self.armed.label,
+                lot=self.armed.lot,
                 target=self.armed.target,
             )
         self.feed.show_line(view)
+
+    def _shift_view(self) -> ShiftView | None:
+        shift = self.shifts.now
+        if shift is None:
+            return None
+        role = None if shift.role is None else shift.role.value
+        return ShiftView(shift.operator, shift.utc_us, role, self.world.golden.is_due)
 
     # --- tasks -------------------------------------------------------------------------------
 
@@ -234,6 +267,17 @@ class Line:
             self.places[slot].take_out(reason)
             self.feed.log(f"taken out of the line: {reason}", slot=slot, good=False)
         self.on_fate()
+        if record.opened.purpose == GOLDEN and not self.world.golden.is_due:
+            self._go_on_after_golden()
+
+    def _go_on_after_golden(self) -> None:
+        """Modules that were refused for want of a golden unit are flashed now."""
+        if not self.floor.may_start:
+            return
+        for place in self.places.values():
+            failure = place.view.failure
+            if place.state is SlotState.DONE and failure and failure.code == GoldenFirst.code:
+                place.retry(Order("arrival", self.floor.label))
 
     def _recorded(self, record: AttemptRecord) -> None:
         """A result that had to wait is on record: from now on it counts like any other."""
@@ -243,10 +287,13 @@ class Line:
             self._ended(record.opened.slot, record)
 
     def on_fate(self) -> None:
-        """The line was stopped, or lifted; a hub failed, or is back."""
+        """The line was stopped, or lifted; a hub failed, or is back; a golden unit is due, or has
+        passed."""
         stopped, hubs = self.guard.stopped, self.board.hubs.standing
         self.alarm(LineStopped, None if stopped is None else stopped.cause)
         self.alarm(HubFailed, "; ".join(hub.cause for hub in hubs) or None)
+        waits = self.world.golden.is_due and self.state is LineState.ARMED
+        self.alarm(GoldenFirst, "nothing else is flashed in this shift" if waits else None)
         self._admit()
 
     async def _share_fate(self) -> None:

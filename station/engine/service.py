@@ -19,6 +19,7 @@ from station.engine.health import Health
 from station.engine.line import Line
 from station.engine.notary import notary
 from station.engine.notify import Notify
+from station.engine.people import people_of
 from station.engine.ports import PortBoard
 from station.engine.server import serve_socket
 from station.engine.shelf import Shelf
@@ -105,6 +106,8 @@ async def make_line(world: World, stop: Stop) -> Line:
     await health.look()
     health.note_jump(clock.since(await world.store.newest_utc_us()))
     line = Line(world, board, feed, health, stop)
+    line.people = await people_of(world.store, settings.station.name)
+    await line.shifts.recall()
     for slot, event in (await world.store.held_slots(settings.station.name)).items():
         place, reason = line.places.get(slot), str(event.detail.get("reason", ""))
         if place is None or place.state is SlotState.DISABLED:

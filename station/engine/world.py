@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from station.config import Families, LoadedRecipe, Settings
 from station.engine.claims import Claims
+from station.engine.golden import Golden, purpose
 from station.engine.shelf import Shelf
-from station.model import AttemptRecord, DeviceInfo, Event, Fact, StationEvent, Unit
+from station.model import AttemptRecord, DeviceInfo, Event, Fact, StationEvent, Under, Unit
 from station.store.ids import new_id
 from station.store.writer import Store, now_utc_us
 from station.transport.base import Backend, Power
@@ -30,6 +31,8 @@ class World:
     power: Power | None = None
     """Switches the power of slots; None where nothing can."""
     claims: Claims = field(default_factory=Claims)
+    golden: Golden = field(default_factory=Golden)
+    under: Under = field(default_factory=Under)
     clock: Callable[[], int] = now_utc_us
     boot_id: str | None = None
     """This start of the engine, once it is on record."""
@@ -46,6 +49,10 @@ class World:
             slot=slot,
             detail=detail or {},
         )
+
+    def purpose(self, unit: Unit) -> str | None:
+        """Why an attempt on this unit does not count; None: it does."""
+        return purpose(unit, self.settings.golden.units)
 
     def show(self, event: Event) -> None:
         """Tell whoever watches. Eyes that are shut must not cost a module."""

@@ -63,3 +63,14 @@ class VersionUnknown(RecipeError):
     code = "R308"
     headline = "VERSION?"
     remedy = "Put the module aside for the line engineer: its version cannot be compared."
+
+
+class GoldenFirst(RecipeError):
+    """Also the alarm of a line that waits for it."""
+
+    code = "R310"
+    headline = "GOLDEN UNIT FIRST"
+    remedy = (
+        "Put a golden unit into a slot. Once it has passed, the modules that wait are flashed; "
+        "nothing was written to them."
+    )

@@ -15,6 +15,10 @@ from station.errors import UsageError
 
 MAX_COMMAND_BYTES = 64 << 10
 
+_MAX_INT = 2**63 - 1
+
+_PRUNED = ("older_than_days", "before_utc_us", "files", "bytes")
+
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]+$"
 _SHA256 = r"^[0-9a-f]{64}$"
 _NOT_LIKE = {
@@ -52,7 +56,8 @@ class RecipeChoice(BaseModel):
 class Arm(_Command):
     """Flash what arrives from now on, by these recipes only.
 
-    `label`: the SKU that is printed on the modules, as in `station flash --sku`.
+    `operator`: a name, or the badge of somebody who is registered. `label`: the SKU that is printed
+    on the modules, as in `station flash --sku`. `lot`: the customer's order that they are for.
     `expect`: slot names, a number of modules, "all", or "none"; left out: as in the settings.
     """
 
@@ -60,6 +65,7 @@ class Arm(_Command):
     recipes: Annotated[tuple[RecipeChoice, ...], Field(min_length=1, max_length=64, strict=False)]
     operator: Name
     label: Name | None = None
+    lot: Name | None = None
     target: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     expect: (
         Annotated[tuple[SlotName, ...], Field(max_length=256, strict=False)]
@@ -101,8 +107,11 @@ class Hold(_Command):
 
 
 class Release(_Command):
+    """What an engineer holds only an engineer releases, with a reason."""
+
     do: Literal["release"] = "release"
     slot: SlotName
+    reason: Reason | None = None
 
 
 class Lift(_Command):
@@ -131,6 +140,52 @@ class ReleaseUnit(_Command):
     by: Name
     reason: Reason
     unit: Name
+
+
+class ShiftStart(_Command):
+    """Who works at the line from now on, by name or by badge; the shift before it ends."""
+
+    do: Literal["shift_start"] = "shift_start"
+    operator: Name | None = None
+    badge: Name | None = None
+
+
+class ShiftEnd(_Command):
+    """Nobody works at the line any more: it is disarmed, too."""
+
+    do: Literal["shift_end"] = "shift_end"
+
+
+class OperatorAdd(_Command):
+    """Register a person. `badge`: the code on it, of which a digest is kept."""
+
+    do: Literal["operator_add"] = "operator_add"
+    name: Name
+    role: Literal["operator", "engineer", "auditor"]
+    badge: Name | None = None
+    reason: Reason
+
+
+class OperatorRetire(_Command):
+    """The person does not work here any more; name and badge may be given again."""
+
+    do: Literal["operator_retire"] = "operator_retire"
+    name: Name
+    reason: Reason
+
+
+class Prune(_Command):
+    """Evidence is about to be deleted: `files` of attempts that ended before `before_utc_us`."""
+
+    do: Literal["prune"] = "prune"
+    older_than_days: Annotated[int, Field(ge=1, le=1_000_000)]
+    before_utc_us: Annotated[int, Field(ge=0, le=_MAX_INT)]
+    files: Annotated[int, Field(ge=1, le=_MAX_INT)]
+    bytes: Annotated[int, Field(ge=0, le=_MAX_INT)]
+
+    def facts(self) -> dict[str, str | int]:
+        """As they go on record."""
+        return {name: getattr(self, name) for name in _PRUNED}
 
 
 class Clear(_Command):
@@ -209,6 +264,7 @@ class CampaignAbort(_Command):
 Command = (
     Arm | Disarm | Retry | Abort | Hold | Release | Lift | Quarantine | ReleaseUnit | Clear | Stop
     | Recipes | Status | Watch | Follow | Hands | CampaignPlan | CampaignRun | CampaignAbort
+    | ShiftStart | ShiftEnd | OperatorAdd | OperatorRetire | Prune
 )  # fmt: skip
 
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="do")])

@@ -12,6 +12,7 @@ from station.config import find_config, load_settings
 from station.config.settings import (
     DEFAULT_PLACES,
     BreakerSection,
+    GoldenSection,
     LineSection,
     StationFile,
     TraySection,
@@ -212,6 +213,35 @@ def test_when_the_line_stops(tmp_path: Path, text: str, expected: LineSection) -
 )
 def test_a_line_that_cannot_stop_so(tmp_path: Path, text: str, problem: str) -> None:
     assert problems(tmp_path, f"{GOOD}line: {text}\n") == [problem]
+
+
+def test_golden_units_are_named_or_there_are_none(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, GOOD)).golden == GoldenSection()
+    text = f'{GOOD}golden: {{units: ["864266050000011", MPA1], at_shift_start: true}}\n'
+    golden = load_settings(write(tmp_path, text)).golden
+    assert golden == GoldenSection(units=("864266050000011", "MPA1"), at_shift_start=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "{at_shift_start: true}",
+            "8: key 'golden': at_shift_start needs at least one unit in units",
+        ),
+        ("{units: MPA1}", "8: key 'golden.units': must be a list such as [a, b]"),
+        ('{units: [""]}', "8: key 'golden.units[0]': must be printable text"),
+        ("{units: [MPA1], first: true}", "8: key 'golden.first': is not known here"),
+    ],
+)
+def test_golden_units_of_another_kind(tmp_path: Path, text: str, problem: str) -> None:
+    (said,) = problems(tmp_path, f"{GOOD}golden: {text}\n")
+    assert said.startswith(problem)
+
+
+def test_an_imei_as_a_number_is_refused(tmp_path: Path) -> None:
+    (said,) = problems(tmp_path, f"{GOOD}golden: {{units: [864266050000011]}}\n")
+    assert said.startswith("8: key 'golden.units[0]':")
 
 
 def slots(number: int) -> str:

@@ -18,12 +18,17 @@ from station.wire import (
     Hands,
     Hold,
     Lift,
+    OperatorAdd,
+    OperatorRetire,
+    Prune,
     Quarantine,
     RecipeChoice,
     Recipes,
     Release,
     ReleaseUnit,
     Retry,
+    ShiftEnd,
+    ShiftStart,
     Status,
     Stop,
     Watch,
@@ -57,6 +62,11 @@ COMMANDS: list[tuple[Command, bytes]] = [
         b'{"do":"arm","recipes":[{"name":"r1","sha256":"' + SHA.encode() + b'"}],"operator":"ann",'
         b'"expect":"all"}\n',
     ),
+    (
+        Arm(recipes=(CHOICE,), operator="ann", lot="PO-77"),
+        b'{"do":"arm","recipes":[{"name":"r1","sha256":"' + SHA.encode() + b'"}],"operator":"ann",'
+        b'"lot":"PO-77"}\n',
+    ),
     (Disarm(), b'{"do":"disarm"}\n'),
     (
         Quarantine(by="eva", reason="two labels", unit="864266050000011"),
@@ -65,6 +75,26 @@ COMMANDS: list[tuple[Command, bytes]] = [
     (
         ReleaseUnit(by="eva", reason="a repair", unit="1f0a2b3c"),
         b'{"by":"eva","do":"release_unit","reason":"a repair","unit":"1f0a2b3c"}\n',
+    ),
+    (ShiftStart(operator="maria"), b'{"do":"shift_start","operator":"maria"}\n'),
+    (ShiftStart(badge="W-1"), b'{"do":"shift_start","badge":"W-1"}\n'),
+    (ShiftEnd(by="maria"), b'{"by":"maria","do":"shift_end"}\n'),
+    (
+        OperatorAdd(name="jan", role="engineer", badge="E-1", reason="new", by="eva"),
+        b'{"by":"eva","do":"operator_add","name":"jan","role":"engineer","badge":"E-1",'
+        b'"reason":"new"}\n',
+    ),
+    (
+        OperatorRetire(name="jan", reason="left"),
+        b'{"do":"operator_retire","name":"jan","reason":"left"}\n',
+    ),
+    (
+        Prune(older_than_days=90, before_utc_us=5, files=2, bytes=4096),
+        b'{"do":"prune","older_than_days":90,"before_utc_us":5,"files":2,"bytes":4096}\n',
+    ),
+    (
+        Release(slot="A3", by="eva", reason="mended"),
+        b'{"by":"eva","do":"release","slot":"A3","reason":"mended"}\n',
     ),
     (Retry(id="7", by="maria", slot="A3"), b'{"id":"7","by":"maria","do":"retry","slot":"A3"}\n'),
     (
@@ -135,6 +165,19 @@ def arm(**changes: Any) -> bytes:  # noqa: ANN401 - whatever a peer may send
         (b'{"do":"status","by":"\\ud800"}', "command: the line: Invalid JSON"),
         (b'{"do":"status","id":"' + b"x" * 65 + b'"}', "command: status.id: String should have"),
         (b'{"do":"hands","action":"kick"}', "command: hands.action: Input should be 'plug'"),
+        (b'{"do":"shift_start","operator":""}', "command: shift_start.operator: String should"),
+        (b'{"do":"operator_add","name":"a","reason":"r"}', "command: operator_add.role: Field"),
+        (
+            b'{"do":"operator_add","name":"a","reason":"r","role":"boss"}',
+            "command: operator_add.role: Input should be 'operator'",
+        ),
+        (b'{"do":"operator_retire","name":"a"}', "command: operator_retire.reason: Field"),
+        (
+            b'{"do":"prune","older_than_days":1,"before_utc_us":9223372036854775808,"files":1,'
+            b'"bytes":1}',
+            "command: prune.before_utc_us: Input should be less",
+        ),
+        (arm(lot="a\nb"), "command: arm.lot: has characters"),
         (arm(recipes=[]), "command: arm.recipes: Tuple should have at least 1"),
         (arm(recipes=[{"name": "r1", "sha256": "AB"}]), "command: arm.recipes.0.sha256: must have"),
         (arm(operator=""), "command: arm.operator: String should have"),

@@ -15,6 +15,7 @@ from station.live import (
     LineView,
     LogLine,
     RecipeView,
+    ShiftView,
     SlotState,
     SlotView,
     StepView,
@@ -74,6 +75,8 @@ ARMED = LineView(
     counts=Counts(3, 4, 2),
     expected=8,
     alarms=(Alarm("L610", "UNKNOWN PORT", "c", "r", 9),),
+    lot="PO-77",
+    shift=ShiftView("maria", 4, "operator", waits_for_golden=True),
 )
 
 MESSAGES: list[tuple[Message, bytes]] = [
@@ -98,7 +101,8 @@ MESSAGES: list[tuple[Message, bytes]] = [
         b'"revision":3,"sha256":"ab","sku":["EFAR"],"version":"V2","package":"p"}],'
         b'"label":"tray","target":50,"counts":{"good":3,"first":4,"first_pass":2},"expected":8,'
         b'"alarms":[{"code":"L610","headline":"UNKNOWN PORT","cause":"c","remedy":"r",'
-        b'"since_utc_us":9}]},"slots":[{"slot":"A1","state":"no_usb","since_utc_us":1,'
+        b'"since_utc_us":9}],"lot":"PO-77","shift":{"operator":"maria","since_utc_us":4,'
+        b'"role":"operator","waits_for_golden":true}},"slots":[{"slot":"A1","state":"no_usb","since_utc_us":1,'
         b'"port_path":null,"usb_id":null,"imei":null,"serial":null,"chip_serial":null,'
         b'"model":null,"sku":null,"firmware_before":null,"firmware":null,"recipe":null,'
         b'"version":null,'
@@ -124,7 +128,8 @@ MESSAGES: list[tuple[Message, bytes]] = [
     (
         LineChanged(3, LineView(LineState.DISARMED)),
         b'{"seq":3,"line":{"state":"disarmed","operator":null,"recipes":[],"label":null,'
-        b'"target":null,"counts":{"good":0,"first":0,"first_pass":0},"expected":0,"alarms":[]},'
+        b'"target":null,"counts":{"good":0,"first":0,"first_pass":0},"expected":0,"alarms":[],'
+        b'"lot":null,"shift":null},'
         b'"type":"line"}\n',
     ),
     (

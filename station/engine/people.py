@@ -1,0 +1,157 @@
+"""Who may do what on this station. While it knows no engineer, nobody is asked for a name it knows.
+
+A name is what somebody says, a badge what they hold; who is at the socket's other end is recorded
+beside them.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import trio
+
+from station.errors import LastEngineer, NameTaken, NotAllowed, NotRegistered, UsageError
+from station.model import Operator, Person, Role
+from station.store.ids import new_id
+from station.store.writer import Store
+from station.wire import OperatorAdd, OperatorRetire
+
+WORKERS = (Role.OPERATOR, Role.ENGINEER)
+
+
+def badge_sha256(station: str, badge: str) -> str:
+    """What is kept of a badge: on another station the same badge is another number."""
+    return hashlib.sha256(f"{station}\0{badge}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The user who asks for a change, as the kernel says."""
+
+    uid: int | None
+    user: str | None
+
+
+@dataclass(slots=True)
+class People:
+    """Those who are registered, by name; changed by `note` when it is on record."""
+
+    station: str
+    _active: dict[str, Operator] = field(default_factory=dict)
+    _changing: trio.Lock = field(default_factory=trio.Lock)
+
+    @property
+    def is_checked(self) -> bool:
+        """From the first engineer on."""
+        return any(one.role is Role.ENGINEER for one in self._active.values())
+
+    def note(self, operator: Operator) -> None:
+        """This is on record now."""
+        if operator.is_active:
+            self._active[_key(operator.name)] = operator
+        else:
+            self._active.pop(_key(operator.name), None)
+
+    # --- who ---------------------------------------------------------------------------------
+
+    def named(self, said: str) -> Person:
+        """Who that is, by badge or name; somebody unknown is who they say."""
+        found = self._with_badge(said) or self._active.get(_key(said))
+        return Person(said) if found is None else Person(found.name, found.role)
+
+    def with_badge(self, badge: str) -> Person:
+        """Raises NotRegistered for a badge that nobody has."""
+        found = self._with_badge(badge)
+        if found is None:
+            raise NotRegistered("nobody at this station has that badge")
+        return Person(found.name, found.role)
+
+    def worker(self, said: str) -> Person:
+        """An operator or engineer, to work at the line. Raises NotRegistered, NotAllowed."""
+        return self._with_role(self.named(said), WORKERS)
+
+    def engineer(self, said: str | None, reason: str | None) -> Person | None:
+        """Who does what only an engineer may, with a reason. None: nobody was named, and nobody has
+        to be. Raises NotRegistered, NotAllowed, UsageError."""
+        if said is None:
+            if self.is_checked:
+                raise NotAllowed("this wants an engineer, and nobody is named")
+            return None
+        person = self._with_role(self.named(said), (Role.ENGINEER,))
+        if self.is_checked and not (reason or "").strip():
+            raise UsageError("this wants a reason: it goes on record with the engineer's name")
+        return person
+
+    def _with_role(self, person: Person, wanted: tuple[Role, ...]) -> Person:
+        if not self.is_checked or person.role in wanted:
+            return person
+        if person.role is None:
+            raise NotRegistered(f"nobody who works at this station is called {person.name}")
+        words = " or ".join(f"an {role.value}" for role in wanted)
+        raise NotAllowed(f"{person.name} is an {person.role.value}; this wants {words}")
+
+    def _with_badge(self, badge: str) -> Operator | None:
+        digest = badge_sha256(self.station, badge)
+        return next((one for one in self._active.values() if one.badge_sha256 == digest), None)
+
+    # --- who comes and goes ------------------------------------------------------------------
+
+    async def change(
+        self, command: OperatorAdd | OperatorRetire, store: Store, asker: Asker, now_us: int
+    ) -> None:
+        """Register a person, or let one go: once it is on record, it counts.
+
+        Raises NameTaken, LastEngineer, StoreError, and as `engineer`.
+        """
+        async with self._changing:
+            by = self.engineer(command.by, command.reason)
+            if isinstance(command, OperatorAdd):
+                name, role, badge = self._joining(command)
+            else:
+                name, role, badge = self._leaving(command.name)
+            changed = Operator(
+                operator_id=new_id(),
+                station=self.station,
+                utc_us=now_us,
+                name=name,
+                role=role,
+                badge_sha256=badge,
+                is_active=isinstance(command, OperatorAdd),
+                actor=None if by is None else by.name,
+                peer_uid=asker.uid,
+                peer_user=asker.user,
+                reason=command.reason,
+            )
+            await store.add_operator(changed)
+            self.note(changed)
+
+    def _joining(self, command: OperatorAdd) -> tuple[str, Role, str | None]:
+        name, badge = command.name, command.badge
+        if _key(name) in self._active or self._with_badge(name) is not None:
+            raise NameTaken(f"somebody at this station goes by {name} already")
+        if badge is None:
+            return name, Role(command.role), None
+        if self._with_badge(badge) is not None or _key(badge) in {*self._active, _key(name)}:
+            raise NameTaken("somebody at this station has that badge, or goes by it, already")
+        return name, Role(command.role), badge_sha256(self.station, badge)
+
+    def _leaving(self, name: str) -> tuple[str, Role, str | None]:
+        found = self._active.get(_key(name))
+        if found is None:
+            raise NotRegistered(f"nobody who works at this station is called {name}")
+        others = [one.role for one in self._active.values() if one is not found]
+        if others and found.role is Role.ENGINEER and Role.ENGINEER not in others:
+            raise LastEngineer(f"{found.name} is the only engineer: nobody could register another")
+        return found.name, found.role, found.badge_sha256
+
+
+def _key(name: str) -> str:
+    """Maria and maria are one person."""
+    return name.strip().casefold()
+
+
+async def people_of(store: Store, station: str) -> People:
+    """As the record has them. Raises StoreError."""
+    people = People(station)
+    for operator in await store.operators(station):
+        people.note(operator)
+    return people

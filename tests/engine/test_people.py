@@ -1,0 +1,168 @@
+"""Who may do what: before anybody is registered nobody is asked, from the first engineer on all."""
+
+from pathlib import Path
+
+import pytest
+
+from station.engine.people import Asker, People, badge_sha256, people_of
+from station.errors import (
+    LastEngineer,
+    NameTaken,
+    NotAllowed,
+    NotRegistered,
+    StationError,
+    UsageError,
+)
+from station.model import EVIDENCE_PRUNED, Person, Role
+from station.store.database import sqlite_url
+from station.store.events import find_events
+from station.store.revision import create_if_missing
+from station.store.writer import Store, open_store
+from station.wire import Disarm, Hold, Lift, OperatorAdd, OperatorRetire, Prune, Release
+from tests.engine.line import Running, running
+from tests.engine.tray import make_line
+
+ASKER = Asker(1000, "line")
+WHY = "starts today"
+
+
+async def add(
+    people: People,
+    store: Store,
+    name: str,
+    role: str = "operator",
+    *,
+    badge: str | None = None,
+    by: str | None = None,
+) -> None:
+    parts = {"name": name, "role": role, "badge": badge, "reason": WHY, "by": by}
+    await people.change(OperatorAdd.model_validate(parts), store, ASKER, 1)
+
+
+@pytest.mark.trio
+async def test_names_are_checked_from_the_first_engineer_on(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "station.db")
+    create_if_missing(url)
+    async with open_store(url) as store:
+        people = await people_of(store, "line-1")
+        assert people.worker("anybody") == Person("anybody")
+        assert people.engineer(None, None) is None
+        await add(people, store, "maria", badge="W-1")
+        assert people.worker("anybody") == Person("anybody")
+        assert people.worker("W-1") == Person("maria", Role.OPERATOR)
+        await add(people, store, "eva", "engineer")
+        await add(people, store, "otto", "auditor", by="Eva")
+        for known in (people, await people_of(store, "line-1")):
+            assert known.worker("MARIA") == Person("maria", Role.OPERATOR)
+            assert known.worker("eva") == known.engineer("eva", WHY) == Person("eva", Role.ENGINEER)
+            with pytest.raises(NotRegistered, match="anybody"):
+                known.worker("anybody")
+            with pytest.raises(NotAllowed, match="otto is an auditor"):
+                known.worker("otto")
+            with pytest.raises(NotAllowed, match="maria is an operator"):
+                known.engineer("maria", WHY)
+            with pytest.raises(NotAllowed, match="nobody is named"):
+                known.engineer(None, WHY)
+            with pytest.raises(UsageError, match="reason"):
+                known.engineer("eva", " ")
+            with pytest.raises(NotRegistered):
+                known.with_badge("W-2")
+        (row,) = [one for one in await store.operators("line-1") if one.name == "maria"]
+    assert row.badge_sha256 == badge_sha256("line-1", "W-1") != badge_sha256("line-2", "W-1")
+    assert (row.peer_uid, row.peer_user, row.reason) == (1000, "line", WHY)
+
+
+@pytest.mark.trio
+async def test_who_joins_and_leaves(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "station.db")
+    create_if_missing(url)
+    async with open_store(url) as store:
+        people = await people_of(store, "line-1")
+        await add(people, store, "eva", "engineer", badge="E-1")
+
+        async def refused(error: type[StationError], name: str, **parts: str) -> None:
+            with pytest.raises(error):
+                await add(people, store, name, **{"by": "eva", **parts})
+
+        await refused(NotRegistered, "maria", by="root")
+        await refused(NameTaken, "EVA")
+        await refused(NameTaken, "E-1")
+        await refused(NameTaken, "maria", badge="E-1")
+        await refused(NameTaken, "maria", badge="eva")
+        await refused(NameTaken, "maria", badge="maria")
+        await add(people, store, "maria", badge="W-1", by="E-1")
+
+        async def retire(name: str) -> None:
+            command = OperatorRetire(name=name, reason="left", by="eva")
+            await people.change(command, store, ASKER, 2)
+
+        with pytest.raises(LastEngineer):
+            await retire("eva")
+        with pytest.raises(NotRegistered):
+            await retire("nobody")
+        await retire("maria")
+        with pytest.raises(NotRegistered):
+            people.worker("W-1")
+        await add(people, store, "jan", badge="W-1", by="eva")
+        await retire("jan")
+        await retire("eva")
+        assert not people.is_checked
+        assert [one.actor for one in await store.operators("line-1")][-1] == "eva"
+
+
+async def register(run: Running) -> None:
+    for name, role in (("eva", "engineer"), ("maria", "operator"), ("otto", "auditor")):
+        parts = {"name": name, "role": role, "reason": WHY, "by": "eva", "badge": f"B-{name}"}
+        await run.ask(OperatorAdd.model_validate(parts))
+
+
+@pytest.mark.trio
+async def test_on_the_line_each_does_what_their_role_may(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path, slots=2)
+    async with running(bench) as run:
+        await register(run)
+        for who, error in (("jan", NotRegistered), ("otto", NotAllowed), ("B-otto", NotAllowed)):
+            with pytest.raises(error):
+                await run.arm(operator=who)
+        await run.arm(operator="B-maria")
+        assert run.line.feed.line.operator == "maria"
+        await run.ask(Disarm(by="maria"))
+        await run.ask(Hold(slot="A1", reason="bent pin", by="eva"))
+        await run.ask(Hold(slot="A2", reason="dust", by="maria"))
+        with pytest.raises(NotAllowed):
+            await run.ask(Release(slot="A1", by="maria", reason="it is well"))
+        with pytest.raises(NotAllowed):
+            await run.ask(Release(slot="A1"))
+        with pytest.raises(UsageError, match="reason"):
+            await run.ask(Release(slot="A1", by="eva"))
+        await run.ask(Release(slot="A2"))
+        await run.ask(Release(slot="A1", by="eva", reason="straightened"))
+        with pytest.raises(NotAllowed):
+            await run.ask(Lift(by="maria", reason="mended"))
+        url = run.line.world.settings.database
+    told = [(event.kind, event.actor, event.role) for event in find_events(url)]
+    assert told[:3] == [
+        ("armed", "maria", "operator"),
+        ("disarmed", "maria", "operator"),
+        ("hold", "eva", "engineer"),
+    ]
+    assert told[-1] == ("release", "eva", "engineer")
+
+
+@pytest.mark.trio
+async def test_what_a_command_deletes_the_engine_puts_on_record(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path)
+    async with running(bench) as run:
+        await run.ask(Prune(by="root", older_than_days=90, before_utc_us=5, files=2, bytes=4096))
+        (event,) = find_events(run.line.world.settings.database)
+    assert (event.kind, event.actor, event.peer_user) == (EVIDENCE_PRUNED, "root", "maria")
+    assert event.detail == {
+        "older_than_days": 90,
+        "before_utc_us": 5,
+        "files": 2,
+        "bytes": 4096,
+    }
