@@ -21,6 +21,8 @@ MODULES = {
         ("explain", "explain"),
         ("line", "line"),
         ("campaign", "campaign"),
+        ("shift", "shift"),
+        ("operator", "operator"),
         ("slots", "slots"),
         ("recipe", "recipe"),
         ("package", "package"),

@@ -1,20 +1,22 @@
-"""`station evidence prune`: old transcripts and dumps are deleted, their rows stay. An engine may
-run."""
+"""`station evidence prune`: old transcripts and dumps are deleted, their rows stay. An engine that
+runs puts it on record."""
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 
-import trio
-
+from station.commands.append import append
 from station.commands.exits import show
 from station.commands.options import user_name
 from station.config import Settings
+from station.engine.people import people_of
 from station.evidence.cabinet import Cabinet
 from station.model import EVIDENCE_PRUNED, AttemptClosed, EvidenceRef, StationEvent
 from station.store.events import find_events
 from station.store.ids import new_id
 from station.store.kept import evidence_before
-from station.store.writer import now_utc_us, open_store
+from station.store.writer import Store, now_utc_us
+from station.wire import Prune
 
 DAY_US = 86_400_000_000
 MAX_DAYS = 36_500
@@ -37,7 +39,14 @@ def prune(settings: Settings, days: int, *, dry_run: bool) -> None:
     elif dry_run:
         show(f"would delete {amount}")
     else:
-        trio.run(_record, settings, _event(settings, days, before_utc_us, found))
+        command = Prune(
+            by=user_name(),
+            older_than_days=days,
+            before_utc_us=before_utc_us,
+            files=len(found),
+            bytes=_bytes(found),
+        )
+        append(settings, command, partial(_record_alone, settings, command))
         for ref in found:
             if _is_old(cabinet, ref, before_utc_us):  # still: an engine may have kept it just now
                 cabinet.remove(ref)
@@ -59,29 +68,21 @@ def pruned(settings: Settings, closed: AttemptClosed) -> StationEvent | None:
     return None
 
 
-def _event(
-    settings: Settings, days: int, before_utc_us: int, found: list[EvidenceRef]
-) -> StationEvent:
-    return StationEvent(
+async def _record_alone(settings: Settings, command: Prune, store: Store) -> None:
+    people = await people_of(store, settings.station.name)
+    person = people.named(user_name())
+    event = StationEvent(
         event_id=new_id(),
         station=settings.station.name,
         utc_us=now_utc_us(),
         kind=EVIDENCE_PRUNED,
-        actor=user_name(),
+        actor=person.name,
         peer_uid=os.getuid(),
         peer_user=user_name(),
-        detail={
-            "older_than_days": days,
-            "before_utc_us": before_utc_us,
-            "files": len(found),
-            "bytes": _bytes(found),
-        },
+        detail=command.facts(),
+        role=None if person.role is None else person.role.value,
     )
-
-
-async def _record(settings: Settings, event: StationEvent) -> None:
-    async with open_store(settings.database) as store:
-        await store.add_event(event)
+    await store.add_event(event)
 
 
 def _amount(found: list[EvidenceRef]) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from station.commands.append import tell
 from station.commands.call import Call, Refused, call
 from station.commands.exits import Exit, leave, put, say, show
 from station.commands.line_table import print_status
@@ -64,6 +65,7 @@ class Arming:
     recipes: tuple[str, ...] = ()
     operator: str | None = None
     label: str | None = None
+    lot: str | None = None
     target: int | None = None
     expect: str | None = None
 
@@ -75,10 +77,7 @@ def engine_of(settings: Settings) -> Iterator[Call]:
         with call(settings.socket) as engine:
             yield engine
     except Refused as refused:
-        refusal = refused.refusal
-        say(plain(f"{refusal.code} {refusal.headline}: {refusal.cause}"))
-        say(plain(f"  -> {refusal.remedy}"))
-        leave(Exit.VERDICT)
+        tell(refused)
 
 
 def do(
@@ -129,6 +128,7 @@ def arm(settings: Settings, arming: Arming) -> None:
             recipes=[{"name": recipe.name, "sha256": recipe.sha256} for recipe in chosen],
             operator=arming.operator or user_name(),
             label=arming.label,
+            lot=arming.lot,
             target=arming.target,
             expect=expect,
         )
@@ -169,11 +169,16 @@ def status(settings: Settings, *, as_json: bool) -> None:
     """The line and its slots, once."""
     with engine_of(settings) as engine:
         answer = engine.ask(Status())
-    line, slots = _read(_LINE, answer.get("line")), _read(_SLOTS, answer.get("slots"))
+    line, slots = line_of(answer), _read(_SLOTS, answer.get("slots"))
     if as_json:
         show(json.dumps(answer))
     else:
         print_status(line, slots)
+
+
+def line_of(answer: dict[str, Any]) -> LineView:
+    """The line in the answer to Status. Raises OtherProtocol."""
+    return _read(_LINE, answer.get("line"))
 
 
 def watch(settings: Settings) -> None:

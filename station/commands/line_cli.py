@@ -27,6 +27,7 @@ def _arm(
         str | None, typer.Option(help="Who works. Default: the user of the operating system.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="SKU label of the modules.")] = None,
+    lot: Annotated[str | None, typer.Option(help="The customer's order they are for.")] = None,
     target: Annotated[int | None, typer.Option(help="How many good units are wanted.")] = None,
     expect: Annotated[
         str | None,
@@ -39,7 +40,7 @@ def _arm(
 ) -> None:
     """Flash what arrives from now on, by these recipes only."""
     with station_errors():
-        chosen = line.Arming(tuple(recipe or ()), operator, label, target, expect)
+        chosen = line.Arming(tuple(recipe or ()), operator, label, lot, target, expect)
         line.arm(settings_of(config), chosen)
 
 
@@ -98,10 +99,15 @@ def _hold(
 
 
 @app.command("release")
-def _release(slot: Slot, by: By = None, config: Config = None) -> None:
+def _release(
+    slot: Slot,
+    reason: Annotated[str | None, typer.Option(help="Why; needed if an engineer holds it.")] = None,
+    by: By = None,
+    config: Config = None,
+) -> None:
     """Take a slot that was held back into the line."""
     with station_errors():
-        line.do(settings_of(config), "release", by=by, slot=slot)
+        line.do(settings_of(config), "release", by=by, slot=slot, reason=reason)
 
 
 @app.command("lift")

@@ -12,6 +12,8 @@ from station.live import LineState, LineView, SlotView
 def print_status(line: LineView, slots: tuple[SlotView, ...]) -> None:
     """What the line does, what is wrong with it, and each slot in the order of the settings."""
     show(plain(line_words(line)))
+    if line.shift is not None and line.state is not LineState.ARMED:
+        show(plain(f"on shift: {line.shift.operator}"))
     for alarm in line.alarms:
         show(plain(f"{alarm.code} {alarm.headline}: {alarm.cause} -> {alarm.remedy}"))
     table = Table("slot", "state", "verdict", "code", "unit", "step")
@@ -48,6 +50,7 @@ def line_words(line: LineView) -> str:
     words += " by" if line.state is LineState.ARMED else ", last armed by"
     recipes = ", ".join(f"{r.name} {r.revision} ({r.version})" for r in line.recipes)
     label = "" if line.label is None else f", SKU {line.label}"
+    label += "" if line.lot is None else f", lot {line.lot}"
     target = "" if line.target is None else f"/{line.target}"
     counts = line.counts
     return (

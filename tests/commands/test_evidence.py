@@ -14,7 +14,7 @@ from station.commands.exits import Exit
 from station.commands.explain import explain
 from station.config import Settings, load_settings
 from station.engine.lock import own
-from station.errors import DiskTrouble, EvidenceDamaged
+from station.errors import DiskTrouble, EngineRunning, EvidenceDamaged
 from station.evidence.cabinet import Cabinet
 from station.evidence.dump import Dump
 from station.model import EvidenceRef, StationEvent
@@ -147,10 +147,11 @@ def test_a_name_that_is_none_touches_no_file(tmp_path: Path, forged: EvidenceRef
     assert victim.exists()
 
 
-def test_it_goes_while_an_engine_runs(settings: Settings) -> None:
-    with own(sqlite_path(settings.database), ()):
+def test_nothing_goes_while_something_else_writes_that_cannot_be_asked(settings: Settings) -> None:
+    with own(sqlite_path(settings.database), ()), pytest.raises(EngineRunning):
         prune(settings, 29, dry_run=False)
-    assert not is_kept(settings, OLD)
+    assert is_kept(settings, OLD)
+    assert events(settings) == []
 
 
 def test_files_of_another_station_on_the_same_record_stay(settings: Settings) -> None:
