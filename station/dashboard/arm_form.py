@@ -17,7 +17,12 @@ Expected = tuple[str, ...] | int | Literal["all", "none"] | None
 
 
 def arm_of(
-    recipes: tuple[RecipeChoice, ...], operator: str, label: str, target: str, expect: str
+    recipes: tuple[RecipeChoice, ...],
+    operator: str,
+    label: str,
+    lot: str,
+    target: str,
+    expect: str,
 ) -> Arm:
     """The command. Raises UsageError naming the field and what may stand there."""
     if not recipes:
@@ -28,6 +33,7 @@ def arm_of(
         recipes=recipes,
         operator=_name("operator", operator),
         label=_name(SKU_FIELD, label) if label.strip() else None,
+        lot=_name("lot", lot) if lot.strip() else None,
         target=_target(target.strip()),
         expect=_expect(expect.strip()),
     )

@@ -35,8 +35,8 @@ class _Offer:
 
 
 _OFFER = TypeAdapter(_Offer)
-_FIELDS = ("operator", "label", "target", "modules")
-_OTHER_ROWS = 11
+_FIELDS = ("operator", "label", "lot", "target", "modules")
+_OTHER_ROWS = 12
 """All but the list, the version, its facts, what is said and NO DATA."""
 _NO_DATA_ROWS = 3
 _LARGE_ROWS = 6
@@ -96,7 +96,9 @@ class ArmScreen(StationScreen):
             yield from self._field("operator", "operator", "scan or type")
             yield from self._field("label", SKU_FIELD, "none")
         with Horizontal(classes="fields"):
+            yield from self._field("lot", "lot", "none")
             yield from self._field("target", "target", "no target")
+        with Horizontal(classes="fields"):
             yield from self._field("modules", "modules", "as in the settings")
         arm = Button("Arm the line (Enter)", id="arm", compact=True)
         arm.active_effect_duration = 0  # else it is deaf for a moment after each press
@@ -111,8 +113,9 @@ class ArmScreen(StationScreen):
     def on_mount(self) -> None:
         self.set_class(self.station.palette.plain, "plain")
         line = self.station.picture.line
-        if line is not None and line.operator:
-            self.query_one("#operator", Input).value = line.operator
+        if line is not None:
+            known = line.operator if line.shift is None else line.shift.operator
+            self.query_one("#operator", Input).value = known or ""
         self.query_one(RecipeList).focus()
         self._draw()
 

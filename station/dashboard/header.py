@@ -181,18 +181,21 @@ _LEAST_NAME = 8
 
 
 def _facts(line: LineView, width: int) -> str:
-    """Operator, done of target, first-pass yield, tray, SKU; the last are left out first, and no
-    name is so long that it takes the numbers' place."""
+    """Operator, done of target, first-pass yield, tray, SKU, lot; the last are left out first, and
+    no name is so long that it takes the numbers' place."""
     counts = line.counts
     facts = [f"{counts.good}/{line.target} good" if line.target else f"{counts.good} good"]
     if counts.first:
         facts.append(f"first pass {counts.first_pass * 100 // counts.first} % of {counts.first}")
     room = width - sum(cell_len(_GAP + fact) for fact in facts)
-    facts.insert(0, cut(line.operator or "no operator", max(room, _LEAST_NAME)))
+    who = line.operator if line.shift is None else line.shift.operator
+    facts.insert(0, cut(who or "no operator", max(room, _LEAST_NAME)))
     if line.expected:
         facts.append(f"tray of {line.expected}")
     if line.label:
         facts.append(f"SKU {line.label}")
+    if line.lot:
+        facts.append(f"lot {line.lot}")
     while len(facts) > 1 and cell_len(_GAP.join(facts)) > width:
         facts.pop()
     return _GAP.join(facts)

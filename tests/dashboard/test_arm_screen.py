@@ -135,10 +135,10 @@ def test_a_long_list_hides_neither_a_refusal_nor_the_form(tmp_path: Path, gone: 
     async def main() -> None:
         reply = offering(many, refused)
         async with staged(ArmScreen(), tmp_path, (80, 24), reply=reply) as stage:
-            await stage.until("recipe-0", "2 more ▼", "makes")
+            await stage.until("recipe-0", "3 more ▼", "makes")
             assert "▲" not in stage.text
             await stage.press("space", *["down"] * 8)
-            await stage.until("2 more ▲", "recipe-8")
+            await stage.until("3 more ▲", "recipe-8")
             stage.screen.query_one("#arm", Button).focus()
             await stage.press("enter")
             await stage.until("L699", "OTHER SKU", "modules with", "Choose another recipe.")
@@ -146,7 +146,15 @@ def test_a_long_list_hides_neither_a_refusal_nor_the_form(tmp_path: Path, gone: 
                 await stage.say_nothing_for(60_000_000)
                 await stage.until("Trying again")
             await stage.until("recipe-8", EC25.version, "L699", "Choose another recipe.")
-            for word in ("operator", "SKU on label", "target", "modules", "Arm the line", "Esc"):
+            for word in (
+                "operator",
+                "SKU on label",
+                "lot",
+                "target",
+                "modules",
+                "Arm the line",
+                "Esc",
+            ):
                 assert word in stage.text
             check_golden(stage.show.app, f"80x24-arm-refused{'-no-data' * gone}")
 
@@ -205,7 +213,8 @@ def test_one_recipe_and_a_known_operator_need_one_key(tmp_path: Path) -> None:
 
 def test_everything_by_keyboard(play: Play) -> None:
     async def script(stage: Stage) -> None:
-        keys = ["down", "space", "enter", *"jan", "enter", *"PO-77", "enter", *"250", "enter"]
+        keys = ["down", "space", "enter", *"jan", "enter", *"EC25-EFA", "enter"]
+        keys += [*"PO-77", "enter", *"250", "enter"]
         await stage.press(*keys, *"A1", "space", *"A2", "enter")
         assert focus(stage) == "arm"
         await stage.press("enter")
@@ -214,7 +223,8 @@ def test_everything_by_keyboard(play: Play) -> None:
             Arm(
                 recipes=(EC25_CHOICE, RM500Q_CHOICE),
                 operator="jan",
-                label="PO-77",
+                label="EC25-EFA",
+                lot="PO-77",
                 target=250,
                 expect=("A1", "A2"),
             )
@@ -362,7 +372,7 @@ def test_escape_changes_nothing(play: Play) -> None:
     ],
 )
 def test_modules_are_a_word_a_number_or_slots(text: str, expected: object) -> None:
-    assert arm_of((EC25_CHOICE,), "jan", "", "", text).expect == expected
+    assert arm_of((EC25_CHOICE,), "jan", "", "", "", text).expect == expected
 
 
 @pytest.mark.parametrize(
@@ -370,23 +380,23 @@ def test_modules_are_a_word_a_number_or_slots(text: str, expected: object) -> No
 )
 def test_modules_that_cannot_be(text: str) -> None:
     with pytest.raises(UsageError, match="modules"):
-        arm_of((EC25_CHOICE,), "jan", "", "", text)
+        arm_of((EC25_CHOICE,), "jan", "", "", "", text)
 
 
 def test_nothing_chosen_is_no_order() -> None:
     with pytest.raises(UsageError, match="recipes"):
-        arm_of((), "jan", "", "", "")
+        arm_of((), "jan", "", "", "", "")
 
 
-@given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=80), st.text(max_size=80))
+@given(*(st.text(max_size=80) for _ in range(5)))
 def test_whatever_is_entered_is_an_order_the_engine_reads_or_an_error_in_words(
-    operator: str, label: str, target: str, expect: str
+    operator: str, label: str, lot: str, target: str, expect: str
 ) -> None:
     try:
-        command = arm_of((EC25_CHOICE,), operator, label, target, expect)
+        command = arm_of((EC25_CHOICE,), operator, label, lot, target, expect)
     except UsageError as error:
         place = error.cause.split(":")[0]
     else:
         assert parse_command(command_line(command)) == command
         place = "operator"
-    assert place in ("operator", "SKU on label", "target", "modules")
+    assert place in ("operator", "SKU on label", "lot", "target", "modules")

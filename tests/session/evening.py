@@ -81,7 +81,7 @@ def the_line_is_armed_by_keys(line: Line) -> None:
     screen.step("Enter")
     screen.type(OPERATOR)
     line.save("arm", screen.see(OPERATOR, within_s=SOON_S))
-    for _ in ("label", "target", "modules", "the button", "armed"):
+    for _ in ("label", "lot", "target", "modules", "the button", "armed"):
         screen.step("Enter")
     armed = LINE_FACES[LineState.ARMED][1]
     firmware = version[1] if version else ""
