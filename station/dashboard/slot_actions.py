@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from station.dashboard.confirm import ConfirmScreen, LiftScreen, ReasonScreen
 from station.dashboard.face import shown, verdict
 from station.dashboard.words import outcome_word
-from station.errors import SlotOut
+from station.errors import HeldByEngineer, SlotOut
 from station.live import SlotState, SlotView
 from station.wire import Abort, Hold, Lift, Release, Retry
 
@@ -60,12 +60,14 @@ def _is_written(view: SlotView) -> bool:
 
 async def hold_or_release(station: StationApp, slot: str) -> None:
     """Keep the slot out of the line, with a reason; or let it in again: what the station took out
-    with a name and a reason."""
+    or an engineer holds, with a name and a reason."""
     view = station.picture.slots.get(slot)
-    if view is not None and view.failure is not None and view.failure.code == SlotOut.code:
+    why = None if view is None or view.failure is None else view.failure.code
+    if why in (SlotOut.code, HeldByEngineer.code):
         told = await station.push_screen_wait(LiftScreen(f"Let slot {slot} in again?"))
         if told is not None:
-            await station.command(Lift(by=told[0], reason=told[1], slot=slot))
+            let_in = Lift if why == SlotOut.code else Release
+            await station.command(let_in(by=told[0], reason=told[1], slot=slot))
         return
     if view is not None and view.state is SlotState.HELD:
         await station.command(Release(slot=slot))

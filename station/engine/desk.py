@@ -7,11 +7,11 @@ import trio
 from pydantic_core import to_jsonable_python
 
 from station.config import LoadedRecipe, load_recipes
+from station.engine import staff
 from station.engine.campaigns import Campaigns
 from station.engine.life import Input
 from station.engine.lift import lift_line, lift_slot
 from station.engine.line import Armed, Line
-from station.engine.people import Asker
 from station.engine.place import Place
 from station.engine.server import Peer
 from station.engine.views import recipe_view
@@ -26,7 +26,7 @@ from station.errors import (
     StoreError,
     UsageError,
 )
-from station.live import LineState, SlotState
+from station.live import LineState
 from station.model import EVIDENCE_PRUNED, Lot, Person, Role, StationEvent, Unit
 from station.selection import check_label, sku_of
 from station.store.ids import new_id
@@ -117,7 +117,7 @@ class Desk:
             case ShiftStart() | ShiftEnd():
                 await self._change_shift(command, peer)
             case OperatorAdd() | OperatorRetire():
-                await self._change_people(command, peer)
+                await staff.change_people(self.line, command, peer)
             case Prune():
                 await self._record(command, peer, kind=EVIDENCE_PRUNED, detail=command.facts())
             case HandsCommand():
@@ -225,40 +225,14 @@ class Desk:
         await self._note(command, peer, kind="disarmed")
         self.line.health.signer.shift_ended()
 
-    # --- people ------------------------------------------------------------------------------
-
     async def _change_shift(self, command: ShiftStart | ShiftEnd, peer: Peer) -> None:
-        """On record before it counts."""
-        line = self.line
         self._refuse_if_stopping()
         if self._arming.locked():
             raise NotNow("the line is being armed; wait until it is")
         if isinstance(command, ShiftStart):
-            await line.shifts.start(self._starter(command), peer)
-        else:
-            await line.shifts.end()
-            line.health.signer.shift_ended()
-            if line.state is LineState.ARMED:
-                line.go(LineState.DISARMED)
-                await self._note(command, peer, kind="disarmed", detail={"because": "shift_end"})
-        line.shift_changed()
-        whose = "nobody" if line.shifts.now is None else line.shifts.now.operator
-        line.feed.log(f"{command.do} by {command.by or peer.user}: on shift is {whose}")
-
-    def _starter(self, command: ShiftStart) -> Person:
-        people = self.line.people
-        match command:
-            case ShiftStart(operator=str(name), badge=None):
-                return people.worker(name)
-            case ShiftStart(operator=None, badge=str(badge)):
-                return people.worker(people.with_badge(badge).name)
-            case _:
-                raise UsageError("a shift is started by a name or by a badge")
-
-    async def _change_people(self, command: OperatorAdd | OperatorRetire, peer: Peer) -> None:
-        world, asker = self.line.world, Asker(peer.uid, peer.user)
-        await self.line.people.change(command, world.store, asker, world.clock())
-        self.line.feed.log(f"{command.do} by {command.by or peer.user}: {command.name}")
+            await staff.start_shift(self.line, command, peer)
+        elif await staff.end_shift(self.line, command, peer):
+            await self._note(command, peer, kind="disarmed", detail={"because": "shift_end"})
 
     def _refuse_if_stopping(self) -> None:
         if self.line.state is LineState.STOPPING:
@@ -306,7 +280,8 @@ class Desk:
 
     async def _hold(self, command: Hold, peer: Peer, place: Place, reason: str) -> None:
         """A hold that is not on record would be forgotten by the next engine."""
-        place.hold(reason)
+        by = None if command.by is None else self.line.people.named(command.by)
+        place.hold(reason, by_engineer=by is not None and by.role is Role.ENGINEER)
         try:
             await self._record(command, peer, slot=command.slot, detail={"reason": reason})
         except StoreError:
@@ -314,13 +289,8 @@ class Desk:
             raise
 
     async def _release(self, command: Release, peer: Peer) -> None:
-        """What an engineer holds, an engineer releases."""
-        place, people = self._place(command.slot), self.line.people
-        if people.is_checked and place.state is SlotState.HELD:
-            held = await self.line.world.store.held_slots(self.line.world.settings.station.name)
-            event = held.get(command.slot)
-            if event is not None and event.role == Role.ENGINEER.value:
-                people.engineer(command.by, command.reason)
+        place = self._place(command.slot)
+        staff.check_release(self.line, command, place)
         place.release()
         told: dict[str, str | int] = {} if command.reason is None else {"reason": command.reason}
         await self._note(command, peer, slot=command.slot, detail=told)

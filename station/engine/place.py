@@ -19,6 +19,7 @@ from station.errors import (
     Bug,
     CampaignRuns,
     DuplicateUnit,
+    HeldByEngineer,
     NotArmed,
     NotFlashed,
     NotNow,
@@ -127,9 +128,9 @@ class Place:
         self._abort_wanted = self._attempt is None  # it begins in this very moment
         self._doing.cancel(reason="a person aborted the attempt")
 
-    def hold(self, reason: str) -> None:
+    def hold(self, reason: str, *, by_engineer: bool = False) -> None:
         """Keep the slot out of the line. Raises NotNow while an attempt runs."""
-        self._keep_out(SlotHeld(reason))
+        self._keep_out(HeldByEngineer(reason) if by_engineer else SlotHeld(reason))
 
     def take_out(self, reason: str) -> None:
         """The same by the station itself: it is lifted, not released."""
@@ -143,6 +144,10 @@ class Place:
     @property
     def is_taken_out(self) -> bool:
         return self.state is SlotState.HELD and isinstance(self._held, SlotOut)
+
+    @property
+    def is_held_by_engineer(self) -> bool:
+        return self.state is SlotState.HELD and isinstance(self._held, HeldByEngineer)
 
     def release(self) -> None:
         """End a person's hold. Raises SlotOut for a slot that the station took out, NotNow."""

@@ -30,6 +30,7 @@ from station.engine.world import Hands, World
 from station.errors import StationError
 from station.firmware.package_store import PackageStore
 from station.live import LineState, LineView, SlotState
+from station.model import Role
 from station.store.database import sqlite_path
 from station.store.ids import new_id
 from station.store.writer import open_store
@@ -115,7 +116,7 @@ async def make_line(world: World, stop: Stop) -> Line:
         if event.kind == "taken_out":
             place.take_out(reason)
         else:
-            place.hold(reason)
+            place.hold(reason, by_engineer=event.role == Role.ENGINEER.value)
     await line.guard.recall()
     line.on_fate()
     line.tell_disabled()

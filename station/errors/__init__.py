@@ -48,6 +48,7 @@ from station.errors.device import (
 )
 from station.errors.line import (
     CampaignRuns,
+    HeldByEngineer,
     LineError,
     LineStopped,
     NoAccess,
@@ -224,6 +225,7 @@ __all__ = [
     "FromVersionRefused",
     "GeometryMismatch",
     "GoldenFirst",
+    "HeldByEngineer",
     "HistoryTrouble",
     "HubFailed",
     "HubMissing",

@@ -119,6 +119,14 @@ class SheetNotWritten(LineError):
     blame = Blame.STATION
 
 
+class HeldByEngineer(SlotHeld):
+    code = "L614"
+    remedy = (
+        "Use another slot; a line engineer releases this one when it is mended, with a name and a "
+        "reason (key O)."
+    )
+
+
 class LineStopped(LineError):
     code = "L630"
     headline = "LINE STOPPED"

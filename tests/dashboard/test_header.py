@@ -14,7 +14,7 @@ from station.dashboard.header import (
 )
 from station.dashboard.palette import COLOUR, PLAIN, Kind
 from station.errors import LineStopped
-from station.live import Alarm, Counts, LineState, LineView
+from station.live import Alarm, Counts, LineState, LineView, ShiftView
 from tests.dashboard.stage import EC25
 
 LINE = LineView(
@@ -88,3 +88,11 @@ def test_a_stop_is_red_where_a_missing_module_is_not() -> None:
 
 
 _MISSING = Alarm("L609", "MODULE MISSING", "2 of 32 are not on USB.", "Reseat them.", 0)
+
+
+def test_who_is_on_shift_is_shown_and_the_lot_where_there_is_room() -> None:
+    line = replace(LINE, shift=ShiftView("jan", 1), lot="PO-77")
+    assert "jan" in shown(line, 120, 5)
+    assert "maria" not in shown(line, 120, 5)
+    assert "lot PO-77" in shown(line, 160, 5)
+    assert "no operator" in shown(replace(LINE, operator=None), 120, 5)

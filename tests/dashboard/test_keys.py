@@ -17,7 +17,7 @@ from station.dashboard.history_screen import HistoryScreen
 from station.dashboard.log_screen import LogScreen
 from station.dashboard.notice import NoticeScreen
 from station.dashboard.slot_screen import SlotScreen
-from station.errors import LineStopped, NoEngine, SlotOut
+from station.errors import HeldByEngineer, LineStopped, NoEngine, SlotOut
 from station.live import Alarm
 from station.model import Failure
 from station.wire import (
@@ -212,6 +212,20 @@ def test_a_slot_that_the_station_took_out_is_lifted_not_released(tmp_path: Path)
         await show.press("o", *"eva", "tab", *"new pins", "enter")
         await show.until(lambda: bool(served.told()))
         assert served.told() == [Lift(by="eva", reason="new pins", slot="C7")]
+
+    on(tmp_path, test, served)
+
+
+def test_what_an_engineer_holds_is_released_with_a_name_and_a_reason(tmp_path: Path) -> None:
+    held = Failure.of(HeldByEngineer("bent pin"))
+    views = [replace(v, failure=held) if v.slot == "C7" else v for v in STATES]
+    served = ScriptedEngine(rows(8, STATES), LINE, tuple(views))
+
+    async def test(show: Show) -> None:
+        await select(show, "C7")
+        await show.press("o", *"eva", "tab", *"new pins", "enter")
+        await show.until(lambda: bool(served.told()))
+        assert served.told() == [Release(by="eva", reason="new pins", slot="C7")]
 
     on(tmp_path, test, served)
 

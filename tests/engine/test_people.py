@@ -6,6 +6,7 @@ import pytest
 
 from station.engine.people import Asker, People, badge_sha256, people_of
 from station.errors import (
+    HeldByEngineer,
     LastEngineer,
     NameTaken,
     NotAllowed,
@@ -139,6 +140,7 @@ async def test_on_the_line_each_does_what_their_role_may(
             await run.ask(Release(slot="A1", by="eva"))
         await run.ask(Release(slot="A2"))
         await run.ask(Release(slot="A1", by="eva", reason="straightened"))
+        await run.ask(Hold(slot="A1", reason="bent again", by="eva"))
         with pytest.raises(NotAllowed):
             await run.ask(Lift(by="maria", reason="mended"))
         url = run.line.world.settings.database
@@ -148,7 +150,12 @@ async def test_on_the_line_each_does_what_their_role_may(
         ("disarmed", "maria", "operator"),
         ("hold", "eva", "engineer"),
     ]
-    assert told[-1] == ("release", "eva", "engineer")
+    assert told[-2:] == [("release", "eva", "engineer"), ("hold", "eva", "engineer")]
+    async with running(bench) as run:
+        assert run["A1"].failure is not None
+        assert run["A1"].failure.code == HeldByEngineer.code
+        with pytest.raises(NotAllowed):
+            await run.ask(Release(slot="A1", by="maria", reason="it is well"))
 
 
 @pytest.mark.trio

@@ -1,0 +1,57 @@
+"""The desk's business with people: whose shift it is, who works here, who may release what."""
+
+from station.engine.line import Line
+from station.engine.people import Asker
+from station.engine.place import Place
+from station.engine.server import Peer
+from station.errors import UsageError
+from station.live import LineState
+from station.model import Person
+from station.wire import OperatorAdd, OperatorRetire, Release, ShiftEnd, ShiftStart
+
+
+async def start_shift(line: Line, command: ShiftStart, peer: Peer) -> None:
+    """On record before it counts. Raises NotRegistered, NotAllowed, UsageError, StoreError."""
+    await line.shifts.start(_starter(line, command), peer)
+    _shift_changed(line, command, peer)
+
+
+async def end_shift(line: Line, command: ShiftEnd, peer: Peer) -> bool:
+    """On record before it counts, and signed soon. Whether the line was disarmed by it: nothing is
+    flashed in nobody's shift. Raises NoShift, StoreError."""
+    await line.shifts.end()
+    line.health.signer.shift_ended()
+    was_armed = line.state is LineState.ARMED
+    if was_armed:
+        line.go(LineState.DISARMED)
+    _shift_changed(line, command, peer)
+    return was_armed
+
+
+def _starter(line: Line, command: ShiftStart) -> Person:
+    match command:
+        case ShiftStart(operator=str(name), badge=None):
+            return line.people.worker(name)
+        case ShiftStart(operator=None, badge=str(badge)):
+            return line.people.worker(line.people.with_badge(badge).name)
+        case _:
+            raise UsageError("a shift is started by a name or by a badge")
+
+
+def _shift_changed(line: Line, command: ShiftStart | ShiftEnd, peer: Peer) -> None:
+    line.shift_changed()
+    whose = "nobody" if line.shifts.now is None else line.shifts.now.operator
+    line.feed.log(f"{command.do} by {command.by or peer.user}: on shift is {whose}")
+
+
+async def change_people(line: Line, command: OperatorAdd | OperatorRetire, peer: Peer) -> None:
+    """Raises as `People.change`."""
+    world, asker = line.world, Asker(peer.uid, peer.user)
+    await line.people.change(command, world.store, asker, world.clock())
+    line.feed.log(f"{command.do} by {command.by or peer.user}: {command.name}")
+
+
+def check_release(line: Line, command: Release, place: Place) -> None:
+    """What an engineer holds, an engineer releases, with a reason. Raises as `People.engineer`."""
+    if place.is_held_by_engineer:
+        line.people.engineer(command.by, command.reason)
