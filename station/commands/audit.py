@@ -212,6 +212,7 @@ def event_line(event: StationEvent) -> str:
             "actor": event.actor,
             "peer_uid": event.peer_uid,
             "peer_user": event.peer_user,
+            "role": event.role,
             "slot": event.slot,
             "detail": event.detail,
         }
