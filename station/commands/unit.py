@@ -6,28 +6,27 @@ The engine writes it, if one runs; else the command does, holding the engine's l
 import json
 import os
 from datetime import UTC, datetime
+from functools import partial
 
-import trio
 from rich.table import Table
 from rich.text import Text
 
+from station.commands.append import append
 from station.commands.exits import say, show
-from station.commands.line import command_of, engine_of
+from station.commands.line import command_of
 from station.commands.options import user_name
 from station.commands.reporter import print_table
 from station.config import Settings
-from station.engine.lock import own
-from station.errors import NoEngine
-from station.store.database import sqlite_path
+from station.engine.people import Asker, judgement, people_of
 from station.store.unit_events import (
     QUARANTINED,
     RELEASED,
-    Judgement,
     UnitEvent,
     find_quarantined,
     names_of_unit,
 )
-from station.store.writer import now_utc_us, open_store
+from station.store.writer import Store, now_utc_us
+from station.wire import Quarantine, ReleaseUnit
 
 _COMMANDS = {QUARANTINED: "quarantine", RELEASED: "release_unit"}
 
@@ -35,28 +34,16 @@ _COMMANDS = {QUARANTINED: "quarantine", RELEASED: "release_unit"}
 def judge(settings: Settings, kind: str, name: str, *, by: str, reason: str) -> None:
     """Put a unit in quarantine, or release it, and say so. Raises UsageError, StationError."""
     command = command_of(_COMMANDS[kind], unit=name, by=by, reason=reason)
-    try:
-        with engine_of(settings) as engine:
-            engine.ask(command)
-    except NoEngine:
-        said = Judgement(
-            name=name.strip(),
-            kind=kind,
-            station=settings.station.name,
-            utc_us=now_utc_us(),
-            actor=by.strip(),
-            reason=reason.strip(),
-            peer_uid=os.getuid(),
-            peer_user=user_name(),
-        )
-        with own(sqlite_path(settings.database), ()):
-            trio.run(_record, settings, said)
-    say(f"unit {name.strip()}: {kind}, and on record")
+    if not isinstance(command, Quarantine | ReleaseUnit):
+        raise TypeError(kind)
+    append(settings, command, partial(_judge_alone, settings, command))
+    say(f"unit {command.unit}: {kind}, and on record")
 
 
-async def _record(settings: Settings, said: Judgement) -> None:
-    async with open_store(settings.database) as store:
-        await store.judge_unit(said)
+async def _judge_alone(settings: Settings, command: Quarantine | ReleaseUnit, store: Store) -> None:
+    people = await people_of(store, settings.station.name)
+    asker = Asker(os.getuid(), user_name())
+    await store.judge_unit(judgement(people, command, asker, now_utc_us()))
 
 
 def show_quarantined(settings: Settings, *, as_json: bool) -> None:

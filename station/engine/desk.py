@@ -12,6 +12,7 @@ from station.engine.campaigns import Campaigns
 from station.engine.life import Input
 from station.engine.lift import lift_line, lift_slot
 from station.engine.line import Armed, Line
+from station.engine.people import Asker, judgement
 from station.engine.place import Place
 from station.engine.server import Peer
 from station.engine.views import recipe_view
@@ -30,7 +31,6 @@ from station.live import LineState
 from station.model import EVIDENCE_PRUNED, Lot, Person, Role, StationEvent, Unit
 from station.selection import check_label, sku_of
 from station.store.ids import new_id
-from station.store.unit_events import QUARANTINED, RELEASED, Judgement
 from station.wire import (
     Abort,
     Arm,
@@ -309,19 +309,10 @@ class Desk:
 
     async def _judge(self, command: Quarantine | ReleaseUnit, peer: Peer) -> None:
         """A decision that is not on record is none."""
-        kind = QUARANTINED if isinstance(command, Quarantine) else RELEASED
-        said = Judgement(
-            name=command.unit,
-            kind=kind,
-            station=self.line.world.settings.station.name,
-            utc_us=self.line.world.clock(),
-            actor=command.by,
-            reason=command.reason,
-            peer_uid=peer.uid,
-            peer_user=peer.user,
-        )
-        await self.line.world.store.judge_unit(said)
-        self.line.feed.log(f"unit {command.unit} {kind} by {command.by}: {command.reason}")
+        world, asker = self.line.world, Asker(peer.uid, peer.user)
+        said = judgement(self.line.people, command, asker, world.clock())
+        await world.store.judge_unit(said)
+        self.line.feed.log(f"unit {said.name} {said.kind} by {said.actor}: {said.reason}")
 
     def _place(self, slot: str) -> Place:
         place = self.line.places.get(slot)

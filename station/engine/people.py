@@ -12,8 +12,9 @@ import trio
 from station.errors import LastEngineer, NameTaken, NotAllowed, NotRegistered, UsageError
 from station.model import Operator, Person, Role
 from station.store.ids import new_id
+from station.store.unit_events import QUARANTINED, RELEASED, Judgement
 from station.store.writer import Store
-from station.wire import OperatorAdd, OperatorRetire
+from station.wire import OperatorAdd, OperatorRetire, Quarantine, ReleaseUnit
 
 WORKERS = (Role.OPERATOR, Role.ENGINEER)
 
@@ -142,6 +143,28 @@ class People:
         if others and found.role is Role.ENGINEER and Role.ENGINEER not in others:
             raise LastEngineer(f"{found.name} is the only engineer: nobody could register another")
         return found.name, found.role, found.badge_sha256
+
+
+def judgement(
+    people: People, command: Quarantine | ReleaseUnit, asker: Asker, now_us: int
+) -> Judgement:
+    """What a person says of a unit: whoever works here may have it put aside, an engineer lets it
+    out again. Raises as `People.worker` and `People.engineer`."""
+    if isinstance(command, Quarantine):
+        person, kind = people.worker(command.by), QUARANTINED
+    else:
+        person, kind = people.engineer(command.by, command.reason) or Person(command.by), RELEASED
+    return Judgement(
+        name=command.unit,
+        kind=kind,
+        station=people.station,
+        utc_us=now_us,
+        actor=person.name,
+        reason=command.reason,
+        role=None if person.role is None else person.role.value,
+        peer_uid=asker.uid,
+        peer_user=asker.user,
+    )
 
 
 def _key(name: str) -> str:

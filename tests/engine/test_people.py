@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from station.engine.people import Asker, People, badge_sha256, people_of
+from station.engine.people import Asker, People, badge_sha256, judgement, people_of
 from station.errors import (
     HeldByEngineer,
     LastEngineer,
@@ -14,12 +14,22 @@ from station.errors import (
     StationError,
     UsageError,
 )
-from station.model import EVIDENCE_PRUNED, Person, Role
+from station.model import EVIDENCE_PRUNED, Operator, Person, Role
 from station.store.database import sqlite_url
 from station.store.events import find_events
 from station.store.revision import create_if_missing
 from station.store.writer import Store, open_store
-from station.wire import Disarm, Hold, Lift, OperatorAdd, OperatorRetire, Prune, Release
+from station.wire import (
+    Disarm,
+    Hold,
+    Lift,
+    OperatorAdd,
+    OperatorRetire,
+    Prune,
+    Quarantine,
+    Release,
+    ReleaseUnit,
+)
 from tests.engine.line import Running, running
 from tests.engine.tray import make_line
 
@@ -173,3 +183,23 @@ async def test_what_a_command_deletes_the_engine_puts_on_record(
         "files": 2,
         "bytes": 4096,
     }
+
+
+def test_whoever_works_here_puts_a_unit_aside_and_an_engineer_lets_it_out() -> None:
+    people = People("line-1")
+    aside = Quarantine(unit="1f0a2b3c", by="maria", reason="two labels")
+    out = ReleaseUnit(unit="1f0a2b3c", by="maria", reason="a repair")
+    assert judgement(people, out, ASKER, 1).actor == "maria"
+    for name, role in (("eva", Role.ENGINEER), ("maria", Role.OPERATOR)):
+        people.note(Operator("id", "line-1", 1, name, role, None, True, None, None, None, WHY))
+    said = judgement(people, aside, ASKER, 1)
+    assert (said.kind, said.actor, said.role, said.peer_uid) == (
+        "quarantined",
+        "maria",
+        "operator",
+        1000,
+    )
+    with pytest.raises(NotAllowed):
+        judgement(people, out, ASKER, 1)
+    said = judgement(people, out.model_copy(update={"by": "Eva"}), ASKER, 1)
+    assert (said.kind, said.actor, said.role) == ("released", "eva", "engineer")
