@@ -60,6 +60,7 @@ def test_lines_oldest_first_with_every_key(config: Path) -> None:
         "actor": "maria",
         "peer_uid": 1000,
         "peer_user": "worker",
+        "role": None,
         "slot": "A1",
         "detail": {"reason": "the cable is loose, é"},
     }
