@@ -130,9 +130,10 @@ class Line:
         )
 
     def shift_changed(self) -> None:
-        """What begins from now on is begun in this shift, by whose it is."""
+        """What begins from now on is begun in this shift, by whose it is; a campaign stays whose
+        it was."""
         shift = self.shifts.now
-        if self.armed is not None and shift is not None:
+        if self.armed is not None and shift is not None and self.armed.campaign is None:
             self.armed = replace(self.armed, operator=shift.operator)
             self.floor.world = self.world_for(self.armed)
         self.show()
