@@ -114,7 +114,7 @@ def status(settings: Settings, campaign_id: str | None, *, as_json: bool) -> Non
 
 def status_json(sheet: Sheet) -> dict[str, Any]:
     """The sheet for programs."""
-    story = sheet.story
+    story, yielded = sheet.story, sheet.story.yielded
     return {
         "campaign_id": story.begun.campaign_id,
         "campaign": story.begun.name,
@@ -127,10 +127,10 @@ def status_json(sheet: Sheet) -> dict[str, Any]:
         "why": "" if story.over is None else str(story.over.detail.get("why", "")),
         "resumed": sheet.resumed,
         "totals": dict(sheet.totals),
-        "first_pass": {"good": sheet.first_pass.good, "of": sheet.first_pass.of},
-        "final": {"good": sheet.final.good, "of": sheet.final.of},
+        "first_pass": {"good": yielded.first_pass, "of": yielded.first},
+        "final": {"good": yielded.final_good, "of": yielded.units},
         "attempts": sheet.attempts,
-        "station_loss": sheet.station_loss,
+        "station_loss": yielded.station_loss,
         "slots": [
             {"slot": c.slot, "word": c.word, "why": c.why, "unit": c.name, "out": c.is_out}
             for c in sheet.cells

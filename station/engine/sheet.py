@@ -1,9 +1,4 @@
-"""What a campaign came to, as the morning asks for it: figures, the rack slot by slot. Pure.
-
-First-pass yield: of the units whose first attempt judged them (PASS or FAIL), the share whose first
-one was PASS. Final yield: of the units that were judged at all, the share whose last attempt is
-PASS. ERROR and INTERRUPTED are the station's loss and in neither, nor are refusals and NO_CHANGE.
-"""
+"""What a campaign came to, as the morning asks for it: figures, the rack slot by slot. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,9 +7,6 @@ from station.model import AttemptRecord, Outcome
 from station.store.campaigns import CampaignSlot, CampaignStory, Decided
 
 SLOWEST = 5
-
-_JUDGED = frozenset({Outcome.PASS, Outcome.FAIL})
-_LOST = frozenset({Outcome.ERROR, Outcome.INTERRUPTED})
 
 _TOLD = {
     Decided.EMPTY: "EMPTY",
@@ -41,19 +33,6 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    good: int
-    of: int
-
-    def __str__(self) -> str:
-        return f"{self.good} of {self.of}" + (f", {self._percent} %" if self.of else "")
-
-    @property
-    def _percent(self) -> str:
-        return f"{self.good * 1000 // self.of / 10:g}"
-
-
-@dataclass(frozen=True, slots=True)
 class SlowStep:
     """The longest time a step took, where, and how long it takes on average."""
 
@@ -68,10 +47,6 @@ class Sheet:
     story: CampaignStory
     rows: tuple[tuple[Cell, ...], ...]
     """The rack as it stands."""
-    first_pass: Share
-    final: Share
-    station_loss: int
-    """Attempts that ended by the station's trouble."""
     attempts: int
     units: int
     """Units with an attempt."""
@@ -123,13 +98,9 @@ def sheet_of(story: CampaignStory, rows: Sequence[Sequence[str]]) -> Sheet:
     others = tuple(cell for name, cell in cells.items() if name not in placed)
     rack = [tuple(cells[name] for name in row if name in cells) for row in rows]
     attempts = list(story.attempts.values())
-    first = [record for some in attempts if (record := _first(some)) is not None]
     return Sheet(
         story=story,
         rows=tuple(row for row in (*rack, others) if row),
-        first_pass=Share(sum(_is(record, Outcome.PASS) for record in first), len(first)),
-        final=_final(attempts),
-        station_loss=sum(_outcome(r) in _LOST for some in attempts for r in some),
         attempts=sum(map(len, attempts)),
         units=len(attempts),
         out=out,
@@ -137,25 +108,8 @@ def sheet_of(story: CampaignStory, rows: Sequence[Sequence[str]]) -> Sheet:
     )
 
 
-def _first(attempts: Sequence[AttemptRecord]) -> AttemptRecord | None:
-    """The first one that was not lost, if it judged the unit."""
-    for record in attempts:
-        if _outcome(record) not in _LOST:
-            return record if _outcome(record) in _JUDGED else None
-    return None
-
-
-def _final(attempts: Iterable[Sequence[AttemptRecord]]) -> Share:
-    judged = [some for some in attempts if any(_outcome(record) in _JUDGED for record in some)]
-    return Share(sum(_is(some[-1], Outcome.PASS) for some in judged), len(judged))
-
-
 def _outcome(record: AttemptRecord) -> Outcome | None:
     return None if record.closed is None else record.closed.outcome
-
-
-def _is(record: AttemptRecord, outcome: Outcome) -> bool:
-    return _outcome(record) is outcome
 
 
 # --- slots ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from html import escape
 
 from station.engine.feed import plain
 from station.engine.sheet import Cell, Sheet
+from station.store.yields import Rate
 
 LISTED = 8
 """Rows of a list on the page."""
@@ -24,15 +25,16 @@ def facts_of(sheet: Sheet) -> list[tuple[str, str]]:
     ended = sheet.ended_utc_us
     resumed = f", gone on with after {_times(sheet.resumed)}" if sheet.resumed else ""
     seq, digest = sheet.story.head
-    spent = f"{sheet.attempts} on {sheet.units} units, {sheet.station_loss} lost by the station"
+    yielded = sheet.story.yielded
+    spent = f"{sheet.attempts} on {sheet.units} units, {yielded.station_loss} lost by the station"
     return [
         ("campaign", f"{begun.name}, {begun.campaign_id}"),
         ("station", begun.station),
         ("started", f"{clock(begun.utc_us)} by {begun.actor or begun.peer_user or 'unknown'}"),
         ("ended", ("-" if ended is None else clock(ended)) + f", {sheet.ending}{resumed}"),
         ("slots", ", ".join(f"{count} {word}" for word, count in sheet.totals) or "none"),
-        ("first-pass yield", str(sheet.first_pass)),
-        ("final yield", str(sheet.final)),
+        ("first-pass yield", _share(yielded.first_pass_yield)),
+        ("final yield", _share(yielded.final_yield)),
         ("attempts", spent),
         ("policy", f"sha256 {begun.policy_sha256}"),
         ("record", f"link {seq}, {digest}"),
@@ -43,6 +45,10 @@ def clock(utc_us: int) -> str:
     """By the clock on the station's wall."""
     local = datetime.fromtimestamp(utc_us / 1_000_000).astimezone()
     return f"{local:%Y-%m-%d %H:%M:%S %z}"
+
+
+def _share(rate: Rate) -> str:
+    return f"{rate.part} of {rate.whole}" + (f", {rate}" if rate.whole else "")
 
 
 def _times(count: int) -> str:

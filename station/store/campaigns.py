@@ -18,7 +18,9 @@ from station.store import schema
 from station.store.batch import Batch, head
 from station.store.reading import reading
 from station.store.records import records
+from station.store.scope import Scope
 from station.store.units import known_units
+from station.store.yields import Yield, yield_of
 
 _campaign = schema.campaign
 _slot = schema.campaign_slot
@@ -106,6 +108,7 @@ class CampaignStory:
     events: tuple[CampaignEvent, ...]
     attempts: Mapping[str, tuple[AttemptRecord, ...]]
     head: tuple[int, str]
+    yielded: Yield
 
     @property
     def over(self) -> CampaignEvent | None:
@@ -212,6 +215,7 @@ def _story(url: str, condition: sa.ColumnElement[bool]) -> CampaignStory | None:
             tuple(map(_event_of, events)),
             {slot: tuple(some) for slot, some in attempts.items()},
             (seq, digest.hex()),
+            yield_of(connection, Scope(campaign_id=same)),
         )
 
 

@@ -17,7 +17,7 @@ shifts and recipes add up to those of all, whatever they were asked with. Units 
 tried in two slots is a unit of both. Earlier is what was begun earlier, whatever the clock said.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
@@ -119,10 +119,21 @@ def yields(url: str, scope: Scope, by: By = By.ALL) -> Iterator[Yield]:
     with reading(url) as connection:
         shifts = _shifts(connection) if by is By.SHIFT else {}
         for row in connection.execute(question(scope, by)).mappings():
-            numbers = [int(row[name] or 0) for name in _NUMBERS]
+            numbers = _numbers(row)
             if any(numbers):
                 group = row["group"]
                 yield Yield(_shown(group, by), shifts.get(group), *numbers)
+
+
+def yield_of(connection: sa.Connection, scope: Scope) -> Yield:
+    """The one of all these attempts."""
+    return Yield(
+        By.ALL.value, None, *_numbers(connection.execute(question(scope)).mappings().one())
+    )
+
+
+def _numbers(row: Mapping[Any, Any]) -> list[int]:
+    return [int(row[name] or 0) for name in _NUMBERS]
 
 
 def question(scope: Scope, by: By = By.ALL) -> sa.Select[Any]:

@@ -101,9 +101,9 @@ async def test_a_rack_of_returns_is_done_in_the_morning_though_the_station_died_
     good = {slot for slot, word in told.items() if word == "PASS"}
     assert good == set(told) - {"A5", "A7", "A9", "A20", *at_target}
     assert dict(sheet.totals)["PASS"] == 25
-    assert str(sheet.final) == "25 of 26, 96.1 %"
-    assert sheet.first_pass.of == 26
-    assert sheet.station_loss == len(cut_off)
+    assert str(sheet.story.yielded.final_yield) == "96.1 %"
+    assert sheet.story.yielded.first == 26
+    assert sheet.story.yielded.station_loss == len(cut_off)
     assert [slot for slot, _ in sheet.out] == ["A7"]
     assert sheet.resumed == 1
     for slot, before in untouched.items():
@@ -456,4 +456,4 @@ async def test_an_empty_rack_is_done_at_once(tmp_path: Path, tray_clock: object)
         sheet = await until_over(run, bench)
     assert words(sheet) == {"A1": "EMPTY", "A2": "EMPTY"}
     assert sheet.ending == "done"
-    assert str(sheet.final) == "0 of 0"
+    assert sheet.story.yielded.units == 0
