@@ -18,6 +18,10 @@ Lot = Annotated[str | None, typer.Option(help="Begun for this lot.")]
 Shift = Annotated[
     str | None, typer.Option(help="`last`, or the id of a shift or its first characters.")
 ]
+OutcomeName = Annotated[
+    str | None, typer.Option("--outcome", help="PASS, NO_CHANGE, FAIL, BLOCKED, ERROR, ABORTED, …")
+]
+Code = Annotated[str | None, typer.Option(help="Of the failure, e.g. D206.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON line per row on stdout.")]
 Package = Annotated[
     str | None, typer.Option(help="Name or sha256 of a package, or 8 digits of it at least.")

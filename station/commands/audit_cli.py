@@ -7,7 +7,7 @@ import typer
 
 from station.commands import audit, audit_ask_cli, audit_export_cli, audit_seal, audit_slots
 from station.commands.answers import form_of
-from station.commands.audit_ask_cli import Lot, Operator, Shift, Slot
+from station.commands.audit_ask_cli import Code, Lot, Operator, OutcomeName, Shift, Slot
 from station.commands.exits import leave, station_errors
 from station.commands.options import Config, Csv, Json, Since, Until, settings_of
 
@@ -32,10 +32,8 @@ def _audit_find(
     operator: Operator = None,
     lot: Lot = None,
     shift: Shift = None,
-    outcome: Annotated[
-        str | None, typer.Option(help="PASS, NO_CHANGE, FAIL, BLOCKED, ERROR, ABORTED, …")
-    ] = None,
-    code: Annotated[str | None, typer.Option(help="Of the failure, e.g. D206.")] = None,
+    outcome: OutcomeName = None,
+    code: Code = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from pathlib import Path
 
 from station import __version__
@@ -30,8 +31,9 @@ def export(settings: Settings, question: Question, out: Path) -> None:
     if out.exists():
         raise UsageError(f"{out} is there already, and no file is replaced")
     key = load_key(settings.key)
-    asked = {name: value for name, value in asdict(question).items() if value is not None}
-    with exporting(settings.database, **asked) as found:
+    wanted = {name: value for name, value in asdict(question).items() if value is not None}
+    asked = {n: value.value if isinstance(value, Enum) else value for n, value in wanted.items()}
+    with exporting(settings.database, **wanted) as found:
 
         def about(attempts: int, still_open: int, files: tuple[File, File]) -> Manifest:
             return _manifest(settings, asked, found, attempts, still_open, files)

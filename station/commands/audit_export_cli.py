@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from station.commands import audit, audit_export
+from station.commands.audit_ask_cli import Code, Lot, Operator, OutcomeName, Shift, Slot
 from station.commands.exits import leave, station_errors
-from station.commands.options import Config, Since, settings_of
+from station.commands.options import Config, Since, Until, settings_of
 
 
 def export_bundle(
@@ -22,8 +23,14 @@ def export_bundle(
         str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
     ] = None,
     package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
-    slot: Annotated[str | None, typer.Option()] = None,
+    slot: Slot = None,
+    operator: Operator = None,
+    lot: Lot = None,
+    shift: Shift = None,
+    outcome: OutcomeName = None,
+    code: Code = None,
     since: Since = None,
+    until: Until = None,
     config: Config = None,
 ) -> None:
     """Write what `find` would answer into one signed file for an auditor elsewhere."""
@@ -35,8 +42,14 @@ def export_bundle(
             chip=chip,
             firmware=firmware,
             package=package,
-            slot=slot,
+            outcome=audit.outcome_of(outcome),
+            code=code,
             since_utc_us=audit.since_utc_us(since),
+            until_utc_us=audit.until_utc_us(until),
+            slot=slot,
+            operator=operator,
+            lot=lot,
+            shift=shift,
         )
         audit.check(question)
         audit_export.export(settings_of(config), question, out)

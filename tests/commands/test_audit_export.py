@@ -49,6 +49,17 @@ def test_the_bundle_holds_what_find_tells(settings: Settings, tmp_path: Path) ->
     assert manifest["heads"][0]["station"] == settings.station.name
 
 
+def test_all_that_find_can_be_asked(settings: Settings, tmp_path: Path) -> None:
+    """Two of the attempts, one of which failed."""
+    config = ("--config", settings.path)
+    asked = ("--outcome", "FAIL", "--code", "p112", "--until", "2100-01-01", "--slot", "A1")
+    made = station("audit", "export", "--out", "a.zip", *asked, *config, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert ": 1 attempts, outcome FAIL, code p112, until 2100-01-01" in made.stdout
+    none = station("audit", "export", "--out", "b.zip", "--lot", "L-1", *config, cwd=tmp_path)
+    assert ": 0 attempts, lot L-1" in none.stdout
+
+
 def test_an_auditor_checks_it_without_anything_of_the_station(
     settings: Settings, tmp_path: Path
 ) -> None:
