@@ -26,12 +26,13 @@ SHORT_BYTES = 8
 
 Value = str | int | None
 
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 def row_digest(table: str, row: Mapping[str, Value]) -> bytes:
     """SHA-256 of one row. Raises TypeError for a value that no row of the record holds."""
     told = {name: _plain(value) for name, value in row.items() if value is not None}
-    text = json.dumps([table, told], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).digest()
+    return hashlib.sha256(_json([table, told]).encode("ascii")).digest()
 
 
 def _plain(value: object) -> str | int:
