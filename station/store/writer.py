@@ -1,4 +1,5 @@
-"""The one writer. Each call is one transaction in one thread hop and returns after COMMIT.
+"""The one writer. Each call is one transaction in one thread hop and returns after COMMIT; only
+verdicts that wait at the same time share one (`station.store.together`).
 
 Frozen model objects go in, nothing of SQLAlchemy comes out. A call that has begun is never cut
 by cancellation: trio waits for the thread, so a commit happens wholly or not at all; a call
@@ -65,6 +66,7 @@ from station.store.revision import check
 from station.store.rows import event_row, evidence_row, image_row, step_row
 from station.store.settle import insert_missing
 from station.store.slot_states import SlotChange, insert_slot_changes
+from station.store.together import Together
 from station.store.unit_events import Judgement, UnitEvent, judge
 from station.store.waiting import Settled, Waiting
 
@@ -127,6 +129,7 @@ class Store:
         self._limiter = limiter
         self._clock = clock
         self._readers = trio.CapacityLimiter(_READERS)
+        self._together = Together(self._commit_blocking)
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -153,14 +156,18 @@ class Store:
         await self._commit(lambda b: insert_names(b, attempt_id, names, seen_utc_us=seen_us))
 
     async def close_attempt(self, closed: AttemptClosed, steps: Sequence[StepRecord] = ()) -> None:
-        """Commit the verdict and the steps not yet added; only then may it be shown."""
+        """Commit the verdict and the steps not yet added; only then may it be shown. Those that
+        end at the same time are committed together."""
 
         def work(batch: Batch) -> None:
             batch.insert(schema.step, [step_row(closed.attempt_id, step) for step in steps])
             insert_verdict(batch, closed)
 
+        own = self._together.add(work)
         with trio.CancelScope(shield=True):
-            await self._commit(work)
+            await trio.to_thread.run_sync(
+                self._together.commit_blocking, own, limiter=self._limiter
+            )
 
     async def close_interrupted(
         self,
@@ -374,11 +381,11 @@ class Store:
             raise
 
     async def _commit(self, work: Callable[[Batch], T]) -> T:
-        def transaction_blocking() -> T:
-            with self._writing() as batch:
-                return work(batch)
+        return await trio.to_thread.run_sync(self._commit_blocking, work, limiter=self._limiter)
 
-        return await trio.to_thread.run_sync(transaction_blocking, limiter=self._limiter)
+    def _commit_blocking(self, work: Callable[[Batch], T]) -> T:
+        with self._writing() as batch:
+            return work(batch)
 
     @contextmanager
     def _writing(self) -> Iterator[Batch]:
