@@ -14,6 +14,7 @@ from station.model import (
     AttemptOpened,
     Mode,
     Outcome,
+    PackageRef,
     PortPath,
     Unit,
     VerifyKind,
@@ -97,6 +98,7 @@ class Before:
                 trigger="arrival",
                 started_utc_us=now_us,
                 unit=unit,
+                package=PackageRef("shipped", "ab" * 32),
             )
         )
         await self.store.close_attempt(
