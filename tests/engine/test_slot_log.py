@@ -84,7 +84,7 @@ async def test_many_changes_are_one_transaction_a_second(autojump_clock: object)
         for _ in range(30):
             for state in (S.SETTLING, S.IDENTIFYING, S.EMPTY):
                 log.note("A1", state)
-            await trio.sleep(0.1)
+            await trio.sleep(0.1)  # the mock clock's time, as below
         await trio.sleep(2 * PACE_S)
         nursery.cancel_scope.cancel()
     assert len(counting.batches) <= 5
