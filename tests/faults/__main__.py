@@ -1,7 +1,8 @@
 """`python -m tests.faults`: the table as it is, or a campaign of random rounds.
 
 python -m tests.faults --table                     write the table anew
-python -m tests.faults --attempts 100000 --seed 7  a long run, a process for each processor
+python -m tests.faults --attempts 100000 --seed 7  a long run, a process for each processor; how far
+                                                   it is, every 5,000 attempts
 python -m tests.faults --round 1234567             one round again, as a failing run names it
 """
 
@@ -21,6 +22,7 @@ from tests.holding import Broken
 from tests.memory import in_memory
 
 SPREAD = 1_000_003
+SAY_EVERY = 5_000
 WAVE = 16
 """So many rounds are handed out before the attempts are counted, whatever the number of processes:
 equal seeds are equal campaigns."""
@@ -48,6 +50,7 @@ def main() -> int:
 def run(play: Play, rounds: Iterable[int], attempts: int) -> int:
     """Rounds of one tray each until there were so many attempts, or no round is left."""
     left, totals, began_s = iter(rounds), Totals(), time.monotonic()
+    told = 0
     while totals.attempts < attempts and (wave := list(itertools.islice(left, WAVE))):
         try:
             for played in play(wave):
@@ -55,6 +58,9 @@ def run(play: Play, rounds: Iterable[int], attempts: int) -> int:
         except Broken as broken:
             say(f"BROKEN: {broken}")
             return 1
+        if totals.attempts // SAY_EVERY > told:
+            told = totals.attempts // SAY_EVERY
+            say(f"{totals.attempts} attempts, {time.monotonic() - began_s:.0f} s, up to {wave[-1]}")
     say(f"{totals.attempts} attempts in {totals.rounds} trays, {totals.deaths} deaths of the")
     say(f"station, {time.monotonic() - began_s:.0f} s: all held")
     say("outcomes: " + ", ".join(f"{k} {v}" for k, v in totals.outcomes.most_common()))
