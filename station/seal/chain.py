@@ -28,10 +28,14 @@ Value = str | int | None
 
 _json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
+_PLAIN = {int, str}
+
 
 def row_digest(table: str, row: Mapping[str, Value]) -> bytes:
     """SHA-256 of one row. Raises TypeError for a value that no row of the record holds."""
-    told = {name: _plain(value) for name, value in row.items() if value is not None}
+    told = {name: value for name, value in row.items() if value is not None}
+    if not _PLAIN.issuperset(map(type, told.values())):
+        told = {name: _plain(value) for name, value in told.items()}
     return hashlib.sha256(_json([table, told]).encode("ascii")).digest()
 
 
@@ -46,7 +50,7 @@ def _plain(value: object) -> str | int:
 def link(previous: bytes, station: str, seq: int, digests: Iterable[bytes]) -> bytes:
     """The link of the rows with these digests, the `seq`th of this station, from 1 on."""
     rows = sorted(digests)
-    told = json.dumps([FORMAT, station, seq, len(rows)], separators=(",", ":"))
+    told = _json([FORMAT, station, seq, len(rows)])
     return hashlib.sha256(previous + told.encode("ascii") + b"".join(rows)).digest()
 
 

@@ -193,44 +193,40 @@ class _Check:
         rows: Iterable[Mapping[str, object]],
         stations: Mapping[str, str],
     ) -> None:
-        name, key = table.name, [column.name for column in table.primary_key]
-        names_station = "station" in table.c
+        name, names_station = table.name, "station" in table.c
         for row in rows:
             self._rows += 1
-            what = f"{name} {' '.join(str(row[part])[:_SHOWN] for part in key)}"
             told = row["station"] if names_station else stations.get(str(row["attempt_id"]))
             seq = row["seq"]
             if not isinstance(told, str) or not isinstance(seq, int) or seq < 1:
-                self._find(str(told or ""), 0, what, "it is in no link of the chain")
-                continue
-            try:
-                digest = chain.row_digest(name, row)  # type: ignore[arg-type]  # it looks itself
-            except TypeError as error:
-                self._find(told, seq, what, str(error))
-                continue
-            self._add(told, seq, digest, what)
+                self._find(str(told or ""), 0, _what(table, row), "it is in no link of the chain")
+            elif why := self._why_not(told, seq, name, row):
+                self._find(told, seq, _what(table, row), why)
 
-    def _add(self, station: str, seq: int, digest: bytes, what: str) -> None:
+    def _why_not(self, station: str, seq: int, table: str, row: Mapping[str, object]) -> str | None:
+        """Put the row to its link; or what speaks against that."""
+        try:
+            digest = chain.row_digest(table, row)  # type: ignore[arg-type]  # it looks itself
+        except TypeError as error:
+            return str(error)
         link = self._links.get(station, seq)
         if link is None:
-            self._find(station, seq, what, f"there is no link {seq} in the chain")
-            return
+            return f"there is no link {seq} in the chain"
         if self._is_seen(station, seq):
-            self._find(station, seq, what, "it was added to its link later")
-            return
+            return "it was added to its link later"
         pending = self._pending.get((station, seq))
         if pending is None:
             pending = self._pending[station, seq] = _Pending(chain.split(link.row_digests))
         short = digest[: chain.SHORT_BYTES]
         if short not in pending.left:
             pending.strange += 1
-            self._find(station, seq, what, "it is not what was written")
-            return
+            return "it is not what was written"
         pending.left.remove(short)
         pending.digests.append(digest)
         if not pending.left:
             self._judge(station, seq, link, pending.digests)
             del self._pending[station, seq]
+        return None
 
     def _judge(self, station: str, seq: int, link: "_Link", digests: Sequence[bytes]) -> None:
         """All rows of a link are known, by the beginnings of their digests."""
@@ -299,6 +295,11 @@ class _Check:
         else:
             last, _ = self._links.heads.get(station, (0, b""))
             self._find(station, last + 1, what, f"the record ends at link {last}")
+
+
+def _what(table: sa.Table, row: Mapping[str, object]) -> str:
+    key = " ".join(str(row[part.name])[:_SHOWN] for part in table.primary_key)
+    return f"{table.name} {key}"
 
 
 def _printable(text: str) -> str:

@@ -1,5 +1,7 @@
 """The record that `tests.bench.records` measures is one that a station could have written."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from station.model import Outcome
@@ -20,6 +22,8 @@ def test_made_record_is_whole(tmp_path: Path) -> None:
     told = verify(url)
     assert told.findings == []
     assert told.rows == rows
+    with closing(sqlite3.connect(tmp_path / "station.db")) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
     records = find_attempts(url)
     assert [r.opened.attempt_id for r in records] == [line.attempt_id(n) for n in range(ATTEMPTS)]

@@ -2,15 +2,16 @@
 station has them; only fast.
 
 Other processes make and digest the rows of some trays each; this one puts links on the chain and
-writes. Many links go into one transaction, and nothing waits for the disk. The rows say by which
-link they were sealed, which a process knows without those before: `attempts.links_of`.
+writes. Many links go into one transaction, nothing waits for the disk, and what would refuse a
+wrong row is out of the way meanwhile. The rows say by which link they were sealed, which a process
+knows without those before: `attempts.links_of`.
 """
 
 import sqlite3
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import zip_longest
@@ -143,14 +144,25 @@ def load(path: Path, line: Line, processes: int) -> int:
             "synchronous=OFF",
             "locking_mode=EXCLUSIVE",
             "cache_size=-1000000",
-            "foreign_keys=ON",
-            "recursive_triggers=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
-        for block in _blocks(line, processes):
-            writer.write(connection, block, line)
+        with _without_triggers(connection):
+            for block in _blocks(line, processes):
+                writer.write(connection, block, line)
         connection.execute("PRAGMA journal_mode=WAL")
     return writer.rows
+
+
+@contextmanager
+def _without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
+    """They ask before each row whether it is there already; all come back, in their order."""
+    told = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY rowid"
+    triggers = connection.execute(told).fetchall()
+    for name, _ in triggers:
+        connection.execute(f"DROP TRIGGER {name}")
+    yield
+    for _, sql in triggers:
+        connection.execute(sql)
 
 
 class _Writer:
