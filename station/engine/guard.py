@@ -21,8 +21,8 @@ class Guard:
     world: World
     breaker: Breaker | None = field(init=False)
     due: deque[StationEvent] = field(default_factory=deque)
-    golden_failed: str | None = None
-    """Why a golden unit stopped the line."""
+    held: str | None = None
+    """Why a golden unit, or the limits of a campaign, stopped the line."""
     _streaks: dict[str, Streak] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,14 +38,14 @@ class Guard:
     def stopped(self) -> LineStopped | None:
         """Why the line starts nothing."""
         tripped = None if self.breaker is None else self.breaker.tripped
-        why = self.golden_failed or tripped
+        why = self.held or tripped
         return None if why is None else LineStopped(why)
 
     def lift(self, reason: str, by: str) -> None:
         """Begin anew. Raises UsageError without a reason or a name."""
         if self.breaker is not None:
             self.breaker.lift(reason, by)
-        self.golden_failed = None
+        self.held = None
 
     # --- verdicts ----------------------------------------------------------------------------
 
@@ -87,12 +87,12 @@ class Guard:
             return
         wanted = self.world.settings.golden.at_shift_start
         self.world.golden.judge(record.opened.shift_id, passed=passed, is_wanted=wanted)
-        if closed is None or closed.failure is None or self.golden_failed is not None:
+        if closed is None or closed.failure is None or self.held is not None:
             return
         failure = closed.failure
         words = f"{failure.outcome.value} {failure.code} {failure.headline}"
-        self.golden_failed = f"a golden unit did not pass in slot {slot}: {words}"
-        self._record_later("breaker_tripped", {"cause": self.golden_failed, "golden": 1})
+        self.held = f"a golden unit did not pass in slot {slot}: {words}"
+        self._record_later("breaker_tripped", {"cause": self.held, "golden": 1})
 
     def note_hub(self, failure: HubFailure) -> None:
         """A hub failed; the line says so, the record too."""
@@ -117,11 +117,11 @@ class Guard:
         try:
             yield
         finally:
-            if own is None:
-                self.breaker = None if limits.tripped is None else limits
-            else:
+            self.breaker = own
+            if own is not None:
                 own.tripped = own.tripped or limits.tripped
-                self.breaker = own
+            else:
+                self.held = self.held or limits.tripped
 
     # --- the record --------------------------------------------------------------------------
 
@@ -141,11 +141,7 @@ class Guard:
         tripped = await store.last_event(station, "breaker_tripped")
         lifted = await store.last_event(station, "breaker_lifted")
         if tripped is not None and (lifted is None or tripped.event_id > lifted.event_id):
-            cause = str(tripped.detail.get("cause", "the line was stopped"))
-            if tripped.detail.get("golden"):
-                self.golden_failed = cause
-            elif self.breaker is not None:
-                self.breaker.tripped = cause
+            self.held = str(tripped.detail.get("cause", "the line was stopped"))
             return
         if self.breaker is None:
             return

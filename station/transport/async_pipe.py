@@ -6,9 +6,9 @@ libusb knows no other way: to read the image's file and to give the interface ba
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 import trio
 
@@ -20,6 +20,8 @@ from station.transport.claim import Claim
 from station.transport.usb_burst import OutLane
 from station.transport.usb_events import EventPump, Opened
 from station.transport.usb_flight import Flight, Memory, Status, status_error
+
+T = TypeVar("T")
 
 _LOOK_S = 0.001
 """What a read without patience waits: the module is asked only while a transfer is there."""
@@ -97,12 +99,12 @@ class AsyncPipe:
         return self._max_packet_bytes
 
     async def read(self, max_bytes: int, timeout_s: float) -> bytes:
-        async with self._alone("read", self._claim.bulk_in):
-            return await self._in.read(max_bytes, timeout_s)
+        read = partial(self._in.read, max_bytes, timeout_s)
+        return await self._alone("read", self._claim.bulk_in, read)
 
     async def write(self, data: bytes, *, zlp: bool, timeout_s: float) -> None:
-        async with self._alone("write", self._claim.bulk_out):
-            await self._out.send(data, zlp=zlp, timeout_s=timeout_s)
+        send = partial(self._out.send, data, zlp=zlp, timeout_s=timeout_s)
+        await self._alone("write", self._claim.bulk_out, send)
 
     async def write_span(
         self,
@@ -116,24 +118,27 @@ class AsyncPipe:
         sent: Callable[[bytes], object] | None,
     ) -> None:
         check_span(length_bytes, chunk_bytes)
+        told = None if sent is None else _Told(sent)
+        burst = partial(
+            self._out.burst,
+            chunk_bytes,
+            zlp=zlp,
+            timeout_s=timeout_s,
+            taken=None if told is None else told.taken,
+        )
         piece_bytes = max(1, SPAN_BYTES // chunk_bytes) * chunk_bytes
         end = offset_bytes + length_bytes
-        told = None if sent is None else _Told(sent)
-        async with (
-            self._alone("write", self._claim.bulk_out),
-            self._out.burst(
-                chunk_bytes,
-                zlp=zlp,
-                timeout_s=timeout_s,
-                taken=None if told is None else told.taken,
-            ),
-        ):
-            for begin in range(offset_bytes, end, piece_bytes):
-                wanted_bytes = min(piece_bytes, end - begin)
-                own = await self._own(source, begin, wanted_bytes)
-                if told is not None:
-                    told.expect(own, wanted_bytes)
-                await self._out.feed(own.ljust(wanted_bytes, b"\0"))
+
+        async def send() -> None:
+            async with burst():
+                for begin in range(offset_bytes, end, piece_bytes):
+                    wanted_bytes = min(piece_bytes, end - begin)
+                    own = await self._own(source, begin, wanted_bytes)
+                    if told is not None:
+                        told.expect(own, wanted_bytes)
+                    await self._out.feed(own.ljust(wanted_bytes, b"\0"))
+
+        await self._alone("write", self._claim.bulk_out, send)
 
     async def aclose(self) -> None:
         if self._closed:
@@ -155,14 +160,13 @@ class AsyncPipe:
         read = partial(read_exact, source, begin, own_bytes)
         return await trio.to_thread.run_sync(read, limiter=self._limiter, abandon_on_cancel=True)
 
-    @asynccontextmanager
-    async def _alone(self, doing: str, endpoint: Endpoint) -> AsyncIterator[None]:
+    async def _alone(self, doing: str, endpoint: Endpoint, work: Callable[[], Awaitable[T]]) -> T:
         if self._in_use:
             raise trio.BusyResourceError(f"two tasks use the pipe {self._place} at once")
         self._check_open(doing)
         self._in_use = True
         try:
-            yield
+            return await work()
         except UsbError as error:
             self._check_open(doing)  # it was recalled because another task closed the pipe
             if isinstance(error, UsbStall):

@@ -65,6 +65,8 @@ class DeviceLocks:
 
     async def released(self, device: Hashable, doing: str) -> None:
         """Wait until the device may be asked. Raises UsbBroken after SETTLE_S."""
+        if not self.is_taken(device):  # as nearly always, and this is asked for every read
+            return
         with trio.move_on_after(SETTLE_S):
             while self.is_taken(device):
                 await self._lot.park()

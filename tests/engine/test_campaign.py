@@ -310,7 +310,6 @@ async def test_a_night_of_bad_units_trips_the_line_s_own_breaker(
         groups={"first": 5},
     )  # fmt: skip
     async with engine(bench) as run:
-        own = run.line.guard.breaker
         await run.ask(RUN)
         sheet = await until_over(run, bench)
         assert words(sheet)["A4"] == "NOT BEGUN"
@@ -318,9 +317,12 @@ async def test_a_night_of_bad_units_trips_the_line_s_own_breaker(
         assert run["A1"].state is S.DONE, "its slot stays in"
         with pytest.raises(LineStopped):
             await run.ask(RUN)
+        assert run.line.guard.breaker is None, "the demo's line has none"
+    async with engine(bench) as run:
+        with pytest.raises(LineStopped, match="3 units failed in a row"):
+            await run.ask(RUN)
         await run.ask(Lift(by="eva", reason="another box of modules"))
         assert run.line.guard.stopped is None
-        assert own is None, "the demo's line has none"
 
 
 async def test_the_next_group_waits_for_a_good_one(tmp_path: Path, tray_clock: object) -> None:
