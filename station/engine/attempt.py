@@ -183,8 +183,8 @@ class Attempt:
     async def _run(self) -> None:
         try:
             ending: Outcome | StationError = await self._work()
-        except trio.Cancelled:
-            await self._end(Aborted("a person stopped the station"))
+        except trio.Cancelled as cancelled:
+            await self._end(Aborted(cancelled.reason or "a person stopped the station"))
             raise
         except StationError as error:
             ending = error

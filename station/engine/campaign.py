@@ -102,9 +102,10 @@ class Night:
     async def _unfinished(self, group: list[CampaignSlot]) -> list[CampaignSlot]:
         """Those without a verdict that are not at work; an attempt that was cut off is none, if it
         may be repeated."""
-        attempts = await self._attempts()
-        due = [slot for slot in group if self._is_due(attempts.get(slot.slot, ()))]
-        return [slot for slot in due if slot.slot not in self._running]
+        story = await self.story()
+        left = {event.detail["slot"] for event in story.events if event.kind == "left"}
+        due = [slot for slot in group if self._is_due(story.attempts.get(slot.slot, ()))]
+        return [slot for slot in due if slot.slot not in self._running | left]
 
     def _is_due(self, attempts: Sequence[AttemptRecord]) -> bool:
         if not attempts:
@@ -165,9 +166,12 @@ class Night:
         return Order("campaign", resumes=resumes, chosen=chosen)
 
     async def _look_back(self, name: str) -> None:
-        """A slot in which attempt after attempt fails is taken out of the line."""
+        """A slot in which attempt after attempt fails is taken out of the line; one that a person
+        took out of the campaign's hands is left to them."""
         place, limit = self.line.places[name], self.policy.breaker.on_a_slot
         attempts = (await self._attempts()).get(name, ())
+        if self.line.state is not LineState.STOPPING and _is_aborted(attempts):
+            await self.note("left", {"slot": name, "why": "a person aborted the attempt"})
         if not place.is_taken_out:
             if limit is None or _failed_in_a_row(attempts) < limit:
                 return
@@ -240,6 +244,11 @@ def event_of(
 
 def _is_bad(outcome: Outcome) -> bool:
     return outcome in (Outcome.FAIL, Outcome.ERROR)
+
+
+def _is_aborted(attempts: Sequence[AttemptRecord]) -> bool:
+    closed = attempts[-1].closed if attempts else None
+    return closed is not None and closed.outcome is Outcome.ABORTED
 
 
 def _failed_in_a_row(attempts: Sequence[AttemptRecord]) -> int:

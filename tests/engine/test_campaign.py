@@ -28,7 +28,7 @@ from station.store.campaigns import newest_story
 from station.store.events import find_events
 from station.store.verify import verify
 from station.store.writer import Store
-from station.wire import CampaignAbort, CampaignPlan, Disarm, Hold, Lift
+from station.wire import Abort, CampaignAbort, CampaignPlan, Disarm, Hold, Lift
 from tests.engine.nights import (
     NIGHT_S,
     RUN,
@@ -378,6 +378,29 @@ async def test_a_gentle_stop_of_the_engine_is_a_pause(tmp_path: Path, tray_clock
     assert words(sheet) == {"A1": "PASS", "A2": "PASS"}
     assert [len(some) for some in sheet.story.attempts.values()] == [1, 1]
     assert kinds(sheet.story).count("resumed") == 1
+
+
+async def test_what_a_person_aborted_is_left_to_them_over_a_restart(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_rack(tmp_path, 2)
+    plug_all(bench)
+    write_policy(tmp_path, units=ANY, limits={"at_once": 1})
+    async with engine(bench) as run:
+        await run.ask(RUN)
+        await run.until_step("A1", "identify")
+        await run.ask(Abort(by="eva", slot="A1"))
+        await run.until_step("A2", "program")
+        await run.line.drain()
+    async with engine(bench) as run:
+        await run.until(lambda: run.desk.campaigns.night is not None)
+        sheet = await until_over(run, bench)
+    assert words(sheet) == {"A1": "ABORTED", "A2": "PASS"}
+    [aborted] = sheet.story.attempts["A1"]
+    assert aborted.closed is not None
+    assert aborted.closed.failure is not None
+    assert aborted.closed.failure.cause == "a person aborted the attempt"
+    assert kinds(sheet.story).count("left") == 1
 
 
 async def test_after_the_stop_time_it_is_only_reported(tmp_path: Path, tray_clock: object) -> None:
