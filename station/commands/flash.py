@@ -15,6 +15,7 @@ from station.engine.evidence import close_interrupted
 from station.engine.lock import own
 from station.engine.notary import notary
 from station.engine.once import Tally, flash_once
+from station.engine.people import people_of
 from station.engine.shelf import Shelf
 from station.engine.stop import Stop, obey_signals
 from station.engine.world import Order, World
@@ -39,6 +40,8 @@ class FlashRequest:
     wait_s: float = 0.0
     json: bool = False
     trigger: str = "flash"
+    operator: str | None = None
+    """Who says so, by name or badge; None: the user."""
 
 
 class Flashed(NamedTuple):
@@ -65,7 +68,8 @@ def run_flash(
     clock: trio.abc.Clock | None = None,
     started: Callable[[], None] = lambda: None,
 ) -> Flashed:
-    """Flash once and report. Raises StationError for what keeps the tray from starting.
+    """Flash once and report. Raises StationError for what keeps the tray from starting, somebody
+    who may not work here among it.
 
     `started` is called when the engine's clock runs.
     """
@@ -134,6 +138,7 @@ async def _flash(
         ):
             nursery.start_soon(obey_signals, stop)
             nursery.start_soon(_narrate, stop)
+            people = await people_of(store, settings.station.name)
             world = World(
                 settings=settings,
                 families=families,
@@ -141,7 +146,7 @@ async def _flash(
                 backend=backend,
                 store=store,
                 shelf=shelf,
-                operator=user_name(),
+                operator=people.worker(request.operator or user_name()).name,
                 tell=reporter.tell,
                 power=backend.power(),
             )

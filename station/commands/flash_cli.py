@@ -32,6 +32,9 @@ def _flash(
             help="Seconds to wait until all selected slots are occupied.", min=0, max=86400
         ),
     ] = 0.0,
+    operator: Annotated[
+        str | None, typer.Option(help="Who flashes, by name or badge; the user if left out.")
+    ] = None,
     json: Json = False,
     config: Config = None,
 ) -> None:
@@ -54,5 +57,6 @@ def _flash(
             tray_label=tray[0] if tray else None,
             wait_s=wait,
             json=json,
+            operator=operator,
         )
         leave(flash.run_flash(located(settings_of(config)), request, LibusbBackend()).code)

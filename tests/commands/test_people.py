@@ -42,6 +42,12 @@ def test_without_an_engine(config: Path) -> None:
         "nobody is registered: names are not checked\n",
     )
     assert run(config, *EVA, "--badge", "E-1") == (0, "eva is registered\n")
+    code, said = run(config, "flash", "--once", "--operator", "jan")
+    assert (code, "L640 UNKNOWN PERSON" in said) == (1, True)
+    assert rows(sqlite_url(database), "SELECT * FROM attempt_opened") == []
+    code, said = run(config, "flash", "--once", "--operator", "E-1")
+    assert (code, "NO USB" in said) == (1, True)
+    assert rows(sqlite_url(database), "SELECT operator FROM attempt_opened") == [("eva",)]
     assert "E-1" not in str(rows(sqlite_url(database), "SELECT * FROM operator"))
     code, said = run(config, *EVA, "--by", "eva")
     assert (code, "L642 TAKEN ALREADY" in said) == (1, True)
