@@ -16,6 +16,7 @@ from station.protocols.dialogue import (
     Receive,
     Send,
     SendSpan,
+    Sent,
 )
 from station.transport.base import Pipe
 
@@ -97,11 +98,11 @@ async def _send_span(span: SendSpan, pipe: Pipe, tape: Tape) -> None:
 class _Taken:
     """How much the wire took, told on to whoever counts for himself."""
 
-    told: Callable[[bytes], object] | None
+    told: Sent | None
     taken_bytes: int = 0
     chunks: int = 0
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: bytes | memoryview) -> None:
         self.taken_bytes += len(data)
         self.chunks += 1
         if self.told is not None:

@@ -12,6 +12,9 @@ from typing import Protocol, TypeVar
 
 from station.errors import FileChanged
 
+Sent = Callable[[bytes | memoryview], object]
+"""Hears, in order, the image's own bytes that the wire took."""
+
 RECEIVE_BYTES = 16384
 """Default room for one read; a multiple of every bulk packet size, so no transfer overflows."""
 
@@ -78,7 +81,7 @@ class SendSpan:
     chunk_bytes: int
     zlp: bool = False
     timeout_s: float = 15.0
-    sent: Callable[[bytes], object] | None = None
+    sent: Sent | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class _Sent:
         self.length_bytes = 0
         self.hasher = hashlib.sha256()
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: bytes | memoryview) -> None:
         self.length_bytes += len(data)
         self.hasher.update(data)
 

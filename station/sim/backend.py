@@ -4,14 +4,14 @@ Time is `trio.current_time()`, so a test runs it under pytest-trio's `autojump_c
 under `station.sim.clock.ScaledClock`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
 
 from station.errors import Disconnected, NoBulkPair, Timeout, UsbBusy, UsbClosed
 from station.model import DeviceInfo, Endpoint, PortPath
-from station.protocols.dialogue import Source, read_exact
+from station.protocols.dialogue import Sent, Source, read_exact
 from station.sim.port import Module, SimPort
 from station.sim.power import SimPower
 from station.transport.base import check_read, check_span
@@ -205,7 +205,7 @@ class SimPipe:
         chunk_bytes: int,
         zlp: bool,
         timeout_s: float,
-        sent: Callable[[bytes], object] | None,
+        sent: Sent | None,
     ) -> None:
         check_span(length_bytes, chunk_bytes)
         end = offset_bytes + length_bytes

@@ -14,7 +14,7 @@ import trio
 
 from station.errors import Timeout, UsbClosed, UsbError, UsbStall
 from station.model import Endpoint
-from station.protocols.dialogue import BytesSource, Source, read_exact
+from station.protocols.dialogue import BytesSource, Sent, Source, read_exact
 from station.transport.base import SPAN_BYTES, check_read, check_span
 from station.transport.claim import Claim
 from station.transport.usb_burst import OutLane
@@ -115,7 +115,7 @@ class AsyncPipe:
         chunk_bytes: int,
         zlp: bool,
         timeout_s: float,
-        sent: Callable[[bytes], object] | None,
+        sent: Sent | None,
     ) -> None:
         check_span(length_bytes, chunk_bytes)
         told = None if sent is None else _Told(sent)
@@ -187,14 +187,14 @@ class AsyncPipe:
 class _Told:
     """Tells `sent` the image's own bytes of what was taken; padding is none."""
 
-    def __init__(self, sent: Callable[[bytes], object]) -> None:
+    def __init__(self, sent: Sent) -> None:
         self._sent = sent
-        self._pieces: deque[tuple[bytes, int]] = deque()
+        self._pieces: deque[tuple[memoryview, int]] = deque()
         self._at = 0
 
     def expect(self, own: bytes, length_bytes: int) -> None:
         """The next piece, with how long it is when padded."""
-        self._pieces.append((own, length_bytes))
+        self._pieces.append((memoryview(own), length_bytes))
 
     def taken(self, count: int) -> None:
         while count:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from station.model import DeviceInfo
 from station.places import PortPath
-from station.protocols.dialogue import Source
+from station.protocols.dialogue import Sent, Source
 
 SPAN_BYTES = 1 << 20
 """How much of an image is read at once; what goes to the wire in one trip, at most."""
@@ -60,7 +60,7 @@ class Pipe(Protocol):
         chunk_bytes: int,
         zlp: bool,
         timeout_s: float,
-        sent: Callable[[bytes], object] | None,
+        sent: Sent | None,
     ) -> None:
         """Payload in transfers of `chunk_bytes`; see `station.protocols.dialogue.SendSpan`.
 

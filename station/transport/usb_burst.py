@@ -42,7 +42,7 @@ _COMPLETED = int(Status.COMPLETED)
 
 
 class _Block:
-    """Data that was fed, and where it begins among all of it."""
+    """Data that was fed, and how much of it has left."""
 
     __slots__ = ("address", "data", "length_bytes", "next")
 
@@ -85,7 +85,8 @@ class OutLane:
         self._locked = pump.locks.taken
         self._recall = Recall(pump, opened.device)
         self._chunk_bytes = 1
-        self._zlp = False
+        self._is_one_part = True
+        self._zlp = self._zlp_of_chunk = False
         self._timeout_s = 0.0
         self._sent: Callable[[int], object] | None = None
         self._taken = 0
@@ -177,6 +178,8 @@ class OutLane:
         self._is_stopped = self._is_torn = False
         self._obstacle = self._failure = None
         part_bytes = min(self._most_bytes, self._chunk_bytes)
+        self._is_one_part = part_bytes == self._chunk_bytes
+        self._zlp_of_chunk = self._needs_zlp(chunk_bytes)
         depth = max(2, min(IN_FLIGHT, IN_FLIGHT_BYTES // part_bytes))
         while len(self._slots) < depth:
             self._slots.append(self._slot())
@@ -231,19 +234,12 @@ class OutLane:
     def _launch(self, slot: _Slot) -> bool:
         block = self._blocks[0]
         begin = block.next
-        chunk_end = begin - begin % self._chunk_bytes + self._chunk_bytes
-        if chunk_end > block.length_bytes:
-            chunk_end = block.length_bytes
-        end = begin + self._most_bytes
-        if end > chunk_end:
-            end = chunk_end
-        length_bytes = end - begin
-        zlp = (
-            self._zlp
-            and end == chunk_end
-            and length_bytes > 0
-            and length_bytes % self._max_packet_bytes == 0
-        )
+        end = begin + self._chunk_bytes
+        if self._is_one_part and end <= block.length_bytes:  # nearly all of them
+            length_bytes, zlp = self._chunk_bytes, self._zlp_of_chunk
+        else:
+            end, zlp = self._part(block)
+            length_bytes = end - begin
         if self._locked and self._opened.device in self._locked:
             self._obstacle = never_ended(self._doing)
             return False
@@ -262,6 +258,17 @@ class OutLane:
         self._obstacle = None
         self._flying.append(slot)
         return True
+
+    def _part(self, block: _Block) -> tuple[int, bool]:
+        """Where the next transfer ends, and whether an empty packet goes behind it."""
+        begin = block.next
+        chunk_end = begin - begin % self._chunk_bytes + self._chunk_bytes
+        chunk_end = min(chunk_end, block.length_bytes)
+        end = min(begin + self._most_bytes, chunk_end)
+        return end, end == chunk_end and self._needs_zlp(end - begin)
+
+    def _needs_zlp(self, length_bytes: int) -> bool:
+        return self._zlp and length_bytes > 0 and length_bytes % self._max_packet_bytes == 0
 
     def _landed(self, slot: _Slot) -> None:
         slot.has_landed = True

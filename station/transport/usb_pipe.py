@@ -22,7 +22,7 @@ import usb.core
 
 from station.errors import Timeout, UsbClosed
 from station.model import Endpoint
-from station.protocols.dialogue import Source, read_exact
+from station.protocols.dialogue import Sent, Source, read_exact
 from station.transport.base import SPAN_BYTES, check_read, check_span
 from station.transport.claim import Claim
 from station.transport.usb_errors import usb_error
@@ -82,7 +82,7 @@ class LibusbPipe:
         chunk_bytes: int,
         zlp: bool,
         timeout_s: float,
-        sent: Callable[[bytes], object] | None,
+        sent: Sent | None,
     ) -> None:
         check_span(length_bytes, chunk_bytes)
         at = offset_bytes
@@ -170,7 +170,7 @@ class LibusbPipe:
         chunk_bytes: int,
         zlp: bool,
         timeout_ms: int,
-        sent: Callable[[bytes], object] | None,
+        sent: Sent | None,
     ) -> int:
         """Chunks from `at` until a span is full or its time is up; returns how far it came.
 

@@ -1,13 +1,13 @@
 """The two bulk endpoints of one claimed interface of an imported device."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import trio
 
 from station.errors import UsbClosed
 from station.model import Endpoint
-from station.protocols.dialogue import Source, read_exact
+from station.protocols.dialogue import Sent, Source, read_exact
 from station.transport.base import check_read, check_span
 from station.transport.usb_control import Setup
 from tests.crash.usbip_device import Device, check
@@ -63,7 +63,7 @@ class UsbipPipe:
         chunk_bytes: int,
         zlp: bool,
         timeout_s: float,
-        sent: Callable[[bytes], object] | None,
+        sent: Sent | None,
     ) -> None:
         check_span(length_bytes, chunk_bytes)
         end = offset_bytes + length_bytes

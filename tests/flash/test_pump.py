@@ -1,6 +1,6 @@
 """The pump: intents become calls on a pipe, USB errors become exceptions in the dialogue."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,6 +16,7 @@ from station.protocols.dialogue import (
     Progress,
     Receive,
     SendSpan,
+    Sent,
     Source,
     receive,
     send,
@@ -51,7 +52,7 @@ class Wire:
         chunk_bytes: int,
         zlp: bool,
         timeout_s: float,
-        sent: Callable[[bytes], object] | None,
+        sent: Sent | None,
     ) -> None:
         self.said.append(("span", offset_bytes, length_bytes, chunk_bytes, zlp))
         if sent is not None:
@@ -64,7 +65,7 @@ class Wire:
 @pytest.mark.trio
 async def test_intents_reach_the_wire_and_answers_come_back() -> None:
     seen: list[object] = []
-    hashed: list[bytes] = []
+    hashed: list[bytes | memoryview] = []
 
     def talk() -> Dialogue[bytes]:
         yield from send(b"hello", zlp=True, timeout_s=2)

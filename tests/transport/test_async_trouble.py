@@ -45,7 +45,9 @@ def bench() -> Bench:
     return Bench()
 
 
-async def span(pipe: Pipe, length_bytes: int, told: list[bytes], timeout_s: float = 5.0) -> None:
+async def span(
+    pipe: Pipe, length_bytes: int, told: list[bytes | memoryview], timeout_s: float = 5.0
+) -> None:
     await pipe.write_span(
         BytesSource("a.bin", bytes(length_bytes)),
         0,
@@ -73,7 +75,7 @@ async def test_a_cancelled_span_is_recalled_and_its_chunks_are_told(bench: Bench
     bench.module.busy_s = 0.05
     bench.wire.recall_s = 0.01
     pipe = await bench.pipe()
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
     with trio.move_on_after(0.12) as scope:
         await span(pipe, 512 * 100, told)
 
@@ -88,7 +90,7 @@ async def test_a_cancelled_span_is_recalled_and_its_chunks_are_told(bench: Bench
 async def test_ends_heard_by_another_thread(bench: Bench) -> None:
     bench.wire.hears_itself = True
     pipe = await bench.pipe()
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
     with trio.fail_after(5):
         await span(pipe, 512 * 100, told)
     await pipe.aclose()
@@ -101,7 +103,7 @@ async def test_ends_heard_by_another_thread(bench: Bench) -> None:
 async def test_little_room_in_the_kernel_makes_it_narrow_not_wrong(bench: Bench) -> None:
     bench.wire.room = 2
     pipe = await bench.pipe()
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
     await span(pipe, 512 * 20, told)
     assert b"".join(told) == bytes(512 * 20)
     await pipe.aclose()
@@ -110,7 +112,7 @@ async def test_little_room_in_the_kernel_makes_it_narrow_not_wrong(bench: Bench)
 @pytest.mark.trio
 async def test_memory_that_neighbours_took_is_waited_for(bench: Bench) -> None:
     pipe = await bench.pipe()
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
     with trio.fail_after(5):
         bench.wire.crowded = 3
         await pipe.write(b"hello", zlp=False, timeout_s=1.0)
@@ -147,7 +149,7 @@ async def test_long_chunks_are_several_transfers_to_the_kernel(bench: Bench, zlp
     bench.fake.plug(bench.port, bench.module)
     pipe = await bench.pipe()
     image = bytes(range(256)) * (4096 * 3 + 2)
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
     await pipe.write_span(
         BytesSource("a.bin", image),
         0,
@@ -208,7 +210,7 @@ async def test_a_stalled_endpoint_is_cleared_once_and_told(bench: Bench) -> None
 async def test_silence_in_a_span_is_a_timeout(bench: Bench) -> None:
     bench.module.busy_s = 3600.0
     pipe = await bench.pipe()
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
     with trio.fail_after(5), pytest.raises(Timeout, match=r"1-4\.2"):
         await span(pipe, 512 * 20, told, timeout_s=0.3)
     assert b"".join(told) == bytes(512)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.trio
 
 async def write_span(pipe: Pipe, source: BytesSource, length_bytes: int, **more: object) -> bytes:
     """All from the start in chunks of 512; returns what `sent` was told."""
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
     await pipe.write_span(
         source,
         0,
@@ -331,7 +331,7 @@ async def test_a_span_is_chunks_with_zeros_after_the_end(world: World, module: L
 
 async def test_a_span_without_zlp_ends_with_its_rest(world: World, module: Loopback) -> None:
     pipe = await world.opened(module)
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
     await pipe.write_span(
         BytesSource("a.bin", b"01" + b"x" * 600 + b"yz"),
         2,
@@ -405,7 +405,7 @@ async def test_an_image_that_got_shorter_stops_the_span(world: World, module: Lo
 async def test_lost_during_a_span(world: World) -> None:
     module = Loopback(leaves_after=5)
     pipe = await world.opened(module)
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
 
     with trio.fail_after(patient(5)), pytest.raises(Disconnected, match=world.place):
         await pipe.write_span(

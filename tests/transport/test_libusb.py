@@ -384,7 +384,7 @@ async def test_a_stalled_endpoint_is_cleared_once_and_told(bench: Bench) -> None
 async def test_a_short_write_is_a_timeout(bench: Bench) -> None:
     pipe = await bench.backend.open(await bench.device(), 0, line_state=False)
     bench.fake.shorten_next_write_bytes = 512
-    told: list[bytes] = []
+    told: list[bytes | memoryview] = []
 
     with pytest.raises(Timeout, match=r"1-4\.2 interface 0: 512 of 1024 bytes were taken"):
         await pipe.write_span(
