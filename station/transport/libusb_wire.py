@@ -25,6 +25,8 @@ import usb.core
 
 _ADD_ZERO_PACKET = 1 << 3
 _INTERRUPTED = -10
+_UNDER_WAY = -1
+"""libusb sets the status of a transfer at its end, just before it calls who waits for that."""
 
 
 class TransferStruct(ctypes.Structure):
@@ -182,7 +184,7 @@ class LibusbWire:
             raise _usb_error(self._library, code)
 
     def transfer(
-        self, handle: object, endpoint_address: int, kind: int, ended: Callable[[], None]
+        self, handle: object, endpoint_address: int, kind: int, ended: Callable[[], None] | None
     ) -> "LibusbTransfer":
         opened: int | None = getattr(handle, "handle").value  # noqa: B009 - pyusb's own, untyped
         return LibusbTransfer(self._library, self._waiting, opened, endpoint_address, kind, ended)
@@ -200,7 +202,7 @@ class LibusbTransfer:
         handle: int | None,
         endpoint_address: int,
         kind: int,
-        ended: Callable[[], None],
+        ended: Callable[[], None] | None,
     ) -> None:
         address = library.libusb_alloc_transfer(0)
         if not address:
@@ -214,17 +216,20 @@ class LibusbTransfer:
         struct.endpoint = endpoint_address
         struct.type = kind
         struct.timeout = 0  # for ever: the deadlines are trio's
-        struct.callback = _ENDED_ADDRESS
+        struct.status = _UNDER_WAY
         self._form = (-1, False)
-        _transfers[address] = ended
+        if ended is not None:
+            struct.callback = _ENDED_ADDRESS
+            _transfers[address] = ended
 
-    # Read twice for every transfer that ends: attrgetter is as quick as can be.
+    # Read for every transfer that ends: attrgetter is as quick as can be.
     status = property(attrgetter("_struct.status"))
     actual_bytes = property(attrgetter("_struct.actual_length"))
 
     def submit(self, address: int, length_bytes: int, *, zlp: bool = False) -> None:
         struct = self._struct
         struct.buffer = address
+        struct.status = _UNDER_WAY
         form = (length_bytes, zlp)
         if form != self._form:  # a burst's are nearly all of one
             self._form = form
@@ -238,7 +243,7 @@ class LibusbTransfer:
         self._cancel(self._address)
 
     def free(self) -> None:
-        del _transfers[self._address]
+        _transfers.pop(self._address, None)
         self._library.libusb_free_transfer(self._address)
 
 

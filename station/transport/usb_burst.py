@@ -1,7 +1,7 @@
 """Data on its way out of one endpoint: several transfers under way, each off again as it lands.
 
-The transfers point into the data itself; nothing is copied. The next one leaves from the
-completion of an earlier one, so that trio's task is woken for every TELL_BYTES only.
+The transfers point into the data itself; nothing is copied. The next ones leave when it is seen
+that earlier ones have ended, so that trio's task is woken for every TELL_BYTES only.
 
 A chunk is one transfer to the module: full packets until a short or an empty one. To the kernel a
 long one is several, all of full packets but the last, which alone may have an empty one behind it.
@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 import trio
 import usb.core
@@ -56,13 +55,12 @@ class _Block:
 class _Slot:
     """A transfer and what it carries; `block` keeps the memory alive."""
 
-    __slots__ = ("block", "has_landed", "length_bytes", "transfer")
+    __slots__ = ("block", "length_bytes", "transfer")
 
-    def __init__(self) -> None:
-        self.transfer: Transfer
+    def __init__(self, transfer: Transfer) -> None:
+        self.transfer = transfer
         self.block: _Block
         self.length_bytes = 0
-        self.has_landed = False
 
 
 class OutLane:
@@ -121,12 +119,14 @@ class OutLane:
         self._check()
         await self._pump.locks.released(self._opened.device, self._doing)
         self._begin(chunk_bytes, zlp, timeout_s, taken)
+        self._pump.lookouts.add(self._land)
         try:
             yield
             await self._until(lambda: not self._blocks and not self._flying)
         finally:
             if self._flying:
                 await self.settle()
+            self._pump.lookouts.discard(self._land)
             self._tell()
             self._blocks.clear()
         self._complain()
@@ -182,14 +182,9 @@ class OutLane:
         self._zlp_of_chunk = self._needs_zlp(chunk_bytes)
         depth = max(2, min(IN_FLIGHT, IN_FLIGHT_BYTES // part_bytes))
         while len(self._slots) < depth:
-            self._slots.append(self._slot())
+            transfer = self._pump.silent_transfer(self._opened, *self._endpoint)
+            self._slots.append(_Slot(transfer))
         self._idle = self._slots[:depth]
-
-    def _slot(self) -> _Slot:
-        slot = _Slot()
-        landed = partial(self._landed, slot)
-        slot.transfer = self._pump.transfer(self._opened, *self._endpoint, landed)
-        return slot
 
     async def _until(self, is_done: Callable[[], bool]) -> None:
         """Or until it was stopped. What found no room goes after a pause if nothing is left that
@@ -250,7 +245,6 @@ class OutLane:
             return False
         slot.block = block
         slot.length_bytes = length_bytes
-        slot.has_landed = False
         block.next = end
         if end >= block.length_bytes:
             self._blocks.popleft()
@@ -270,13 +264,13 @@ class OutLane:
     def _needs_zlp(self, length_bytes: int) -> bool:
         return self._zlp and length_bytes > 0 and length_bytes % self._max_packet_bytes == 0
 
-    def _landed(self, slot: _Slot) -> None:
-        slot.has_landed = True
+    def _land(self) -> None:
+        """Take note of those that have ended, in their order, and send each off again."""
         flying = self._flying
-        while flying and flying[0].has_landed:
+        while flying and (status := flying[0].transfer.status) >= 0:
             first = flying.popleft()
-            transfer, length_bytes = first.transfer, first.length_bytes
-            is_whole = transfer.status == _COMPLETED and transfer.actual_bytes == length_bytes
+            length_bytes = first.length_bytes
+            is_whole = status == _COMPLETED and first.transfer.actual_bytes == length_bytes
             if self._is_torn or not is_whole:
                 self._tear(first)
                 continue

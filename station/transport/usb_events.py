@@ -26,7 +26,7 @@ class Transfer(Protocol):
 
     @property
     def status(self) -> int:
-        """How it ended: a `station.transport.usb_flight.Status`."""
+        """How it ended: a `station.transport.usb_flight.Status`; negative until then."""
         ...
 
     @property
@@ -40,7 +40,7 @@ class Transfer(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Have it end early; nothing if it has ended. The end is told as every end is.
+        """Have it end early; nothing if it has ended. The end is told, or seen, as every end is.
 
         Blocks until the kernel is done with it, so it is called in a thread.
         """
@@ -55,10 +55,10 @@ class Wire(Protocol):
     """Where transfers come from. `handle` is what pyusb's backend opened, opaque."""
 
     def transfer(
-        self, handle: object, endpoint_address: int, kind: int, ended: Callable[[], None]
+        self, handle: object, endpoint_address: int, kind: int, ended: Callable[[], None] | None
     ) -> Transfer:
         """`kind`: 0 control, 2 bulk, 3 interrupt. `ended` is called once for each submission,
-        in whatever thread handles events just then."""
+        in whatever thread handles events just then; None: who made it looks at its status."""
         ...
 
     def fileno(self) -> int:
@@ -115,6 +115,9 @@ class EventPump:
         self._token: trio.lowlevel.TrioToken | None = None
         self._thread = 0
         self.locks = DeviceLocks()
+        self.lookouts: set[Callable[[], None]] = set()
+        """Called whenever events were handled: for many transfers at once that is cheaper than to
+        be called for each. Nobody else may handle events of this wire: see `libusb.py`."""
 
     def start(self) -> None:
         """Before the first transfer of a run; costs next to nothing after that."""
@@ -123,6 +126,10 @@ class EventPump:
             self._token = token
             self._thread = get_ident()
             trio.lowlevel.spawn_system_task(self._run, name="usb events")
+
+    def silent_transfer(self, opened: Opened, endpoint_address: int, kind: int) -> Transfer:
+        """One that calls nobody: its status is for a lookout."""
+        return self._wire.transfer(opened.handle, endpoint_address, kind, None)
 
     def transfer(
         self, opened: Opened, endpoint_address: int, kind: int, landed: Callable[[], None]
@@ -193,6 +200,8 @@ class EventPump:
                     await _in_thread(self._wire.handle_events_blocking)
                 else:
                     self._wire.handle_events()
+                for look in tuple(self.lookouts):
+                    look()
             except usb.core.USBError:
                 # Nothing that can be mended here; whoever waits for a transfer has a deadline.
                 await trio.sleep(_RETRY_S)

@@ -37,8 +37,9 @@ class FakeWire:
     """The wire of `bus`. `alive` counts transfers, `under_way` those that are the kernel's.
 
     `is_stuck`: no transfer goes on or ends any more. `hears_itself`: the kernel's own thread tells
-    of ends, as a thread in a synchronous transfer may. `room`: so many transfers the kernel takes;
-    `crowded`: so often it has no room at all. A recall waits for `lets_go`.
+    of ends, of those that call somebody, as a thread in a synchronous transfer may. `room`: so many
+    transfers the kernel takes; `crowded`: so often it has no room at all. A recall waits for
+    `lets_go`.
     """
 
     def __init__(self, bus: FakePyusb) -> None:
@@ -55,7 +56,7 @@ class FakeWire:
         self.recall_s = 0.0
         self.interrupts: deque[bytes] = deque()
         self.handled_in: set[int] = set()
-        self._ended: deque[FakeTransfer] = deque()
+        self._ended: deque[tuple[FakeTransfer, Status]] = deque()
         self._recalling: list[Seat] = []
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self._bell)
@@ -65,7 +66,7 @@ class FakeWire:
     # --- station.transport.usb_events.Wire ------------------------------------------------------
 
     def transfer(
-        self, handle: object, endpoint_address: int, kind: int, ended: Callable[[], None]
+        self, handle: object, endpoint_address: int, kind: int, ended: Callable[[], None] | None
     ) -> "FakeTransfer":
         assert isinstance(handle, Handle)
         self.alive += 1
@@ -84,7 +85,7 @@ class FakeWire:
         except BlockingIOError:
             return
         while self._ended:
-            self._tell(self._ended.popleft())
+            self._tell(*self._ended.popleft())
 
     # --- the kernel, under the lock of the seat -------------------------------------------------
 
@@ -103,6 +104,7 @@ class FakeWire:
             if number is not None and number not in _STATUS:
                 raise usb.core.USBError(errno.errorcode[number], errno=number)
             transfer.state = "under way"
+            transfer.status = -1
             transfer.actual_bytes = 0
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
@@ -228,19 +230,21 @@ class FakeWire:
         for lane in self._lanes.values():
             if transfer in lane:
                 lane.remove(transfer)
-        transfer.status = status
         transfer.state = "ended"
         self.under_way -= 1
-        if self.hears_itself and threading.current_thread() in self._workers.values():
-            self._tell(transfer)
+        is_heard_here = self.hears_itself and transfer.ended is not None
+        if is_heard_here and threading.current_thread() in self._workers.values():
+            self._tell(transfer, status)
         else:
-            self._ended.append(transfer)
+            self._ended.append((transfer, status))
             os.eventfd_write(self._bell, 1)
 
-    def _tell(self, transfer: "FakeTransfer") -> None:
+    def _tell(self, transfer: "FakeTransfer", status: Status) -> None:
         self.handled_in.add(threading.get_ident())
         transfer.state = "idle"
-        transfer.ended()
+        transfer.status = status
+        if transfer.ended is not None:
+            transfer.ended()
 
 
 @dataclass(eq=False, slots=True)
@@ -251,7 +255,7 @@ class FakeTransfer:
     handle: Handle
     endpoint_address: int
     kind: int
-    ended: Callable[[], None]
+    ended: Callable[[], None] | None
     address: int = 0
     length_bytes: int = 0
     zlp: bool = False
