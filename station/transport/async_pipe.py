@@ -24,20 +24,27 @@ from station.transport.usb_flight import Flight, Memory, Status, status_error
 T = TypeVar("T")
 
 _LOOK_S = 0.001
-"""What a read without patience waits: the module is asked only while a transfer is there."""
+"""What a read without patience waits if no transfer is there yet: the module is asked only while
+one is."""
 _CLEAR_S = 2.0
 """So long a stalled endpoint is waited for to be cleared. The thread goes on; nothing is asked of
 the device meanwhile."""
 
 
 class InLane:
-    """One IN endpoint, bulk or interrupt. Used by one task at a time."""
+    """One IN endpoint, bulk or interrupt. Used by one task at a time.
+
+    A read without patience leaves its transfer to the next one: whether an answer is there yet is
+    asked between the pieces of every image, and costs no recall.
+    """
 
     def __init__(self, pump: EventPump, opened: Opened, endpoint: Endpoint, place: str) -> None:
         self._doing = f"read on {place}"
         self._packet_bytes = endpoint.max_packet_bytes
         self._flight = Flight(pump, opened, endpoint.address, endpoint.transfer, self._doing)
         self._memory = Memory(0)
+        self._is_out = False
+        """A transfer flies, or has landed, that no read has seen the end of."""
         self._kept: bytes | None = None
 
     async def read(self, max_bytes: int, timeout_s: float) -> bytes:
@@ -54,20 +61,32 @@ class InLane:
         return data
 
     async def _fetch(self, max_bytes: int, timeout_s: float) -> None:
-        if self._memory.length_bytes < max_bytes:
-            self._memory = Memory(max_bytes)
-        flight = self._flight
+        flight, is_patient = self._flight, timeout_s > 0
+        if not self._is_out:
+            timeout_s = max(timeout_s, _LOOK_S)
+            if self._memory.length_bytes < max_bytes:
+                self._memory = Memory(max_bytes)
+            await flight.launch(self._memory, max_bytes, timeout_s)
+            self._is_out = True
         try:
-            await flight.fly(self._memory, max_bytes, max(timeout_s, _LOOK_S))
+            await flight.land(timeout_s)
         except trio.Cancelled:
+            await flight.settle()
             self._keep(flight)
             raise
+        if flight.is_flying and is_patient:
+            await flight.settle()
+        flight.check()
+        if flight.is_flying:
+            return
         if flight.status not in (Status.COMPLETED, Status.CANCELLED):
+            self._is_out = False
             raise status_error(flight.status, self._doing)
         self._keep(flight)
 
     def _keep(self, flight: Flight) -> None:
         """What came, also in a transfer that was recalled; nothing is an answer if it completed."""
+        self._is_out = flight.is_flying
         is_recalled = flight.status == Status.CANCELLED and flight.actual_bytes
         if is_recalled or flight.status == Status.COMPLETED:
             self._kept = self._memory.take(0, flight.actual_bytes)

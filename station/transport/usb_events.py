@@ -114,6 +114,7 @@ class EventPump:
         self._wire: Wire = proxy(wire)  # the wire is the key the pump is found by
         self._token: trio.lowlevel.TrioToken | None = None
         self._thread = 0
+        self._is_in_thread = False
         self.locks = DeviceLocks()
         self.lookouts: set[Callable[[], None]] = set()
         """Called whenever events were handled: for many transfers at once that is cheaper than to
@@ -125,6 +126,7 @@ class EventPump:
         if token is not self._token:
             self._token = token
             self._thread = get_ident()
+            self._is_in_thread = False
             trio.lowlevel.spawn_system_task(self._run, name="usb events")
 
     def silent_transfer(self, opened: Opened, endpoint_address: int, kind: int) -> Transfer:
@@ -192,16 +194,33 @@ class EventPump:
         with contextlib.suppress(trio.RunFinishedError):  # nobody is left who would want to know
             token.run_sync_soon(landed)
 
+    def look(self) -> None:
+        """Hear of every end there is by now; if a thread is at it just then, the task will."""
+        if not self.locks and not self._is_in_thread:
+            with contextlib.suppress(usb.core.USBError):  # the task meets it, too
+                self._wire.handle_events()
+            self._look_out()
+
+    async def _handle_in_thread(self) -> None:
+        self._is_in_thread = True
+        try:
+            await _in_thread(self._wire.handle_events_blocking)
+        finally:
+            self._is_in_thread = False
+
+    def _look_out(self) -> None:
+        for look in tuple(self.lookouts):
+            look()
+
     async def _run(self) -> None:
         while True:
             await trio.lowlevel.wait_readable(self._wire.fileno())
             try:
                 if self.locks:
-                    await _in_thread(self._wire.handle_events_blocking)
+                    await self._handle_in_thread()
                 else:
                     self._wire.handle_events()
-                for look in tuple(self.lookouts):
-                    look()
+                self._look_out()
             except usb.core.USBError:
                 # Nothing that can be mended here; whoever waits for a transfer has a deadline.
                 await trio.sleep(_RETRY_S)

@@ -129,26 +129,43 @@ class Flight:
         self.status: int | None = None
         self.actual_bytes = 0
 
+    @property
+    def is_flying(self) -> bool:
+        return self._is_flying
+
     async def fly(self, memory: Memory, length_bytes: int, timeout_s: float) -> None:
         """Submit and wait for the end, which is asked for after `timeout_s`.
 
         Cancelled, it asks for the end as well, and has it before the cancellation goes on.
         Raises UsbBroken when it never ended, and what a submission raises.
         """
-        self.status = None
-        self._pump.start()
-        await trio.lowlevel.checkpoint_if_cancelled()
-        self._check()
-        await self._submit(memory, length_bytes, timeout_s)
-        self._is_flying = True
-        self._memory = memory
+        await self.launch(memory, length_bytes, timeout_s)
         try:
-            with trio.move_on_after(timeout_s):
-                await self._end()
+            await self.land(timeout_s)
         finally:
             if self._is_flying:
                 await self.settle()
-        self._check()
+        self.check()
+
+    async def launch(self, memory: Memory, length_bytes: int, timeout_s: float) -> None:
+        """Submit; for want of room it is tried for `timeout_s`. Raises as `fly`."""
+        self.status = None
+        self._pump.start()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self.check()
+        await self._submit(memory, length_bytes, timeout_s)
+        self._is_flying = True
+        self._memory = memory
+
+    async def land(self, timeout_s: float) -> None:
+        """Wait for the end, or until that time is over: it flies on. No time: see what has ended
+        by now."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if timeout_s <= 0:
+            self._pump.look()
+            return
+        with trio.move_on_after(timeout_s):
+            await self._end()
 
     async def _submit(self, memory: Memory, length_bytes: int, timeout_s: float) -> None:
         """Raises what it raises; for want of room only after `timeout_s`."""
@@ -184,6 +201,6 @@ class Flight:
         self._is_flying = False
         self._lot.unpark_all()
 
-    def _check(self) -> None:
+    def check(self) -> None:
         if self._recall.has_failed:
             raise never_ended(self._doing)

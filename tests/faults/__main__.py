@@ -3,6 +3,8 @@
 python -m tests.faults --table                     write the table anew
 python -m tests.faults --attempts 100000 --seed 7  a long run, a process for each processor; how far
                                                    it is, every 5,000 attempts
+python -m tests.faults --attempts 60000 --seed 7 --after 7000481
+                                                   go on behind the round that a run was ended at
 python -m tests.faults --round 1234567             one round again, as a failing run names it
 """
 
@@ -33,6 +35,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     asked.add_argument("--attempts", type=int, default=2000)
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--after", type=int, metavar="ROUND")
     asked.add_argument("--round", type=int, dest="one")
     asked.add_argument("--table", action="store_true")
     asked.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -44,7 +47,8 @@ def main() -> int:
         with players(Path(folder), options.jobs) as play:
             if options.one is not None:
                 return run(play, [options.one], 1)
-            return run(play, itertools.count(options.seed * SPREAD), options.attempts)
+            first = options.seed * SPREAD if options.after is None else options.after + 1
+            return run(play, itertools.count(first), options.attempts)
 
 
 def run(play: Play, rounds: Iterable[int], attempts: int) -> int:
