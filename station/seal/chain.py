@@ -12,6 +12,7 @@ no order.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 FORMAT = 1
 
@@ -50,8 +51,13 @@ def _plain(value: object) -> str | int:
 def link(previous: bytes, station: str, seq: int, digests: Iterable[bytes]) -> bytes:
     """The link of the rows with these digests, the `seq`th of this station, from 1 on."""
     rows = sorted(digests)
-    told = _json([FORMAT, station, seq, len(rows)])
+    told = f"[{FORMAT},{_quoted(station)},{seq},{len(rows)}]"
     return hashlib.sha256(previous + told.encode("ascii") + b"".join(rows)).digest()
+
+
+@cache
+def _quoted(station: str) -> str:
+    return _json(station)
 
 
 def shorts(digests: Iterable[bytes]) -> bytes:

@@ -11,6 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -215,9 +216,12 @@ class _Check:
         if self._is_seen(station, seq):
             return "it was added to its link later"
         pending = self._pending.get((station, seq))
-        if pending is None:
-            pending = self._pending[station, seq] = _Pending(chain.split(link.row_digests))
         short = digest[: chain.SHORT_BYTES]
+        if pending is None:
+            if link.row_digests == short:  # of one row, as most are
+                self._judge(station, seq, link, (digest,))
+                return None
+            pending = self._pending[station, seq] = _Pending(chain.split(link.row_digests))
         if short not in pending.left:
             pending.strange += 1
             return "it is not what was written"
@@ -342,8 +346,7 @@ def _stretches(connection: sa.Connection) -> Iterator[_Stretch]:
 # --- links ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(NamedTuple):
     row_digests: bytes
     hash: bytes
 
@@ -360,6 +363,7 @@ class _Links:
         self._connection = connection
         self._blocks: OrderedDict[tuple[str, int], dict[int, _Link]] = OrderedDict()
         self._singly: Counter[tuple[str, int]] = Counter()
+        self._latest: tuple[tuple[str, int], dict[int, _Link]] = (("", -1), {})
         self.heads: dict[str, tuple[int, bytes]] = {}
         """Station -> how many links its chain has, and the hash of the last if there is no gap."""
         self.strange: list[str] = []
@@ -377,9 +381,12 @@ class _Links:
         if not 1 <= seq <= chain.MOST_LINKS or station not in self.heads:
             return None
         place = station, seq // self.BLOCK
+        if place == self._latest[0]:
+            return self._latest[1].get(seq)
         block = self._blocks.get(place)
         if block is not None:
             self._blocks.move_to_end(place)
+            self._latest = place, block
         elif self._singly[place] < self.SINGLY:
             self._singly[place] += 1
             block = self._read(station, seq, seq + 1)
@@ -421,4 +428,6 @@ _seq = sa.type_coerce(schema.chain.c.seq, sa.types.NullType())
 
 def _bytes(value: object) -> bytes:
     """SQLite keeps what it is given; what is no bytes is no hash of anything."""
-    return bytes(value) if isinstance(value, bytes | memoryview) else b""
+    if isinstance(value, bytes):
+        return value
+    return bytes(value) if isinstance(value, memoryview) else b""
