@@ -12,7 +12,7 @@ no order.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 
 FORMAT = 1
 
@@ -55,7 +55,7 @@ def link(previous: bytes, station: str, seq: int, digests: Iterable[bytes]) -> b
     return hashlib.sha256(previous + told.encode("ascii") + b"".join(rows)).digest()
 
 
-@cache
+@lru_cache(maxsize=64)
 def _quoted(station: str) -> str:
     return _json(station)
 
