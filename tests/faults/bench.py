@@ -2,6 +2,7 @@
 real database file for all of them; the modules' own flash memory is the judge."""
 
 import functools
+import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
@@ -90,14 +91,27 @@ class Bench:
         names = [f"A{number}" for number in range(1, self.slots + 1)]
         self.settings = load_settings(_settings(self.folder, names, self.attempts))
         _with_backups(self.folder)
-        self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=1)
         self.shelf = Shelf(PackageStore(self.settings.store))
-        create_if_missing(self.settings.database)
-        self._old = _programmed(self.module())
-        self._new = self._flashed()
+        self._begin()
 
     def close(self) -> None:
         self.shelf.close()
+
+    def begin_anew(self) -> None:
+        """An empty record, no evidence, a new factory. In a long run the old one keeps all modules'
+        calibration, and the station looks through all attempts at each start."""
+        path = sqlite_path(self.settings.database)
+        assert path is not None
+        for end in ("", "-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        shutil.rmtree(self.settings.evidence, ignore_errors=True)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=1)
+        create_if_missing(self.settings.database)
+        self._old = _programmed(self.module())
+        self._new = self._flashed()
 
     def module(self, mishap: Mishap = NONE, traits: Traits = Traits()) -> SimModule:  # noqa: B008 - frozen
         return self.factory.make(traits=traits, mishap=mishap, log_out=False)
