@@ -73,6 +73,10 @@ def _parse(url: str) -> sa.URL:
         ) from error
 
 
+_READ_CACHE_KIB = 64 << 10
+"""A list of millions looks up as many units in an index; by SQLite's own 2 MiB it reads that index
+again and again. Taken as it is needed, given back with the connection."""
+
 # --- engines ----------------------------------------------------------------------------------
 
 
@@ -136,7 +140,7 @@ def _opener(
     """Opens the file in mode `ro`, `rw` or `rwc`, with the pragmas of this house."""
     pragmas = [f"busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}"]
     if mode == "ro":
-        pragmas += ["query_only=ON"]
+        pragmas += ["query_only=ON", f"cache_size=-{_READ_CACHE_KIB}"]
     else:
         pragmas += [
             "journal_mode=WAL",

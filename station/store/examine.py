@@ -1,7 +1,7 @@
 """Looking after the record: is the file whole, how far has it come? Reads only."""
 
 import sqlite3
-import time
+import threading
 
 import sqlalchemy as sa
 
@@ -12,8 +12,6 @@ from station.store.reading import reading
 from station.store.revision import require_there
 
 _MOST_PROBLEMS = 20
-_STEPS_BETWEEN_LOOKS = 100_000
-"""Instructions of SQLite's machine, some milliseconds."""
 
 _KEYS = tuple(
     table.c.id for table in schema.metadata.sorted_tables if "id" in table.primary_key.columns
@@ -45,10 +43,9 @@ def damage(url: str, limit_s: float) -> list[str] | None:
     if sqlite_path(url) is None:
         return None
     require_there(url)
-    deadline_s = time.monotonic() + limit_s
     try:
         with database_errors(url), reader_engine(url).connect() as connection:
-            return _quick_check(connection, deadline_s)
+            return _quick_check(connection, limit_s)
     except RecordDamaged:
         raise
     except DatabaseError as error:
@@ -62,16 +59,22 @@ def require_whole(url: str, limit_s: float) -> None:
         raise RecordDamaged(f"database {shown(url)}: the file is damaged ({problems[0]})")
 
 
-def _quick_check(connection: sa.Connection, deadline_s: float) -> list[str] | None:
+def _quick_check(connection: sa.Connection, limit_s: float) -> list[str] | None:
+    """Interrupted from outside: all pages are looked at by one instruction of SQLite's machine, so
+    that it asks nobody in between, for minutes where the record is large."""
     raw = connection.connection.driver_connection
     if not isinstance(raw, sqlite3.Connection):
         return None
-    raw.set_progress_handler(lambda: time.monotonic() > deadline_s, _STEPS_BETWEEN_LOOKS)
+    over = threading.Timer(limit_s, raw.interrupt)
+    over.start()
     try:
         rows = raw.execute(f"PRAGMA quick_check({_MOST_PROBLEMS})").fetchall()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
             return None
         raise
+    finally:
+        over.cancel()
+        over.join()
     said = [str(row[0]) for row in rows]
     return [] if said == ["ok"] else said

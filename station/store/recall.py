@@ -78,15 +78,11 @@ def ever_question(drawer: Iterable[Condition], same: Iterable[Condition]) -> sa.
 
 def _good_flashes(drawer: Iterable[Condition]) -> sa.Select[Any]:
     """The columns of a Flashed, by place. In the order of an index, so that nothing waits to be
-    sorted."""
-    either = {
-        name: sa.func.coalesce(_closed.c[name], _opened.c[name]).label(name)
-        for name in ("imei", "serial", "chip_serial")
-    }
+    sorted, and of an opened attempt only what that index holds: its rows are the longest there are.
+    Who was flashed well has told all its names by then."""
     return (
         sa.select(
-            _closed.c.unit_id,
-            *either.values(),
+            *(_closed.c[name] for name in ("unit_id", "imei", "serial", "chip_serial")),
             _closed.c.attempt_id,
             _closed.c.ended_utc_us,
             *(_opened.c[name] for name in ("station", "slot", "operator", "lot")),
@@ -102,7 +98,7 @@ def _good_flashes(drawer: Iterable[Condition]) -> sa.Select[Any]:
 
 def _good_later(*same: Condition) -> Condition:
     """Whether the unit had a good flash after this one, of those that are the same."""
-    later = sa.exists().where(
+    later = sa.exists(sa.literal(1)).where(
         _later.c.unit_id == _closed.c.unit_id,
         _later.c.outcome.in_(GOOD),
         _later.c.attempt_id > _closed.c.attempt_id,

@@ -45,7 +45,7 @@ def about(attempts: int, still_open: int, files: tuple[File, File]) -> Manifest:
         site="graz",
         utc_us=1_790_000_000_123_456,
         software_version="0.1.0",
-        schema_revision="0005",
+        schema_revision="0006",
         question=Question(words="slot A1", asked={"slot": "A1"}),
         attempts=attempts,
         open=still_open,

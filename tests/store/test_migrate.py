@@ -26,15 +26,15 @@ from tests.store.samples import attempt, flashed, rows, stranger
 
 ROOT = Path(__file__).parents[2]
 
-HEAD = "0005"
-NEXT = "0006"
+HEAD = "0006"
+NEXT = "0007"
 
 NEXT_REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 def upgrade() -> None:
     op.add_column("unit", sa.Column("colour", sa.Text))
@@ -51,7 +51,7 @@ def newer_software(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for file in (ROOT / "migrations").rglob("*.*"):
         if file.suffix in (".py", ".mako"):
             shutil.copy(file, folder / file.relative_to(ROOT / "migrations"))
-    (versions / "0006_next.py").write_text(NEXT_REVISION.format(trouble=""))
+    (versions / "0007_next.py").write_text(NEXT_REVISION.format(trouble=""))
     for module in (migrate, revision):
         monkeypatch.setattr(module, "migrations", lambda: folder)
     return versions
@@ -164,7 +164,7 @@ def test_an_older_database_is_copied_then_upgraded(url: str, newer_software: Pat
 def test_a_failing_upgrade_changes_nothing(url: str, newer_software: Path) -> None:
     flashed_before = attempt()
     trouble = 'op.execute("INSERT INTO nowhere VALUES (1)")'
-    (newer_software / "0006_next.py").write_text(NEXT_REVISION.format(trouble=trouble))
+    (newer_software / "0007_next.py").write_text(NEXT_REVISION.format(trouble=trouble))
     with pytest.raises(DatabaseError, match="nowhere"):
         migrate.upgrade(url)
     assert "colour" not in rows(url, "SELECT sql FROM sqlite_master WHERE name = 'unit'")[0][0]

@@ -154,7 +154,7 @@ def test_a_stream_reads_no_further_than_it_is_asked(
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        ({"package": "R05"}, "ix_attempt_opened_package_sha256_package_name"),
+        ({"package": "R05"}, "ix_attempt_opened_package"),
         ({"code": "D206"}, "ix_attempt_closed_failure_code"),
         ({"operator": "maria"}, "ix_attempt_opened_operator_started_utc_us"),
         ({"lot": "PO-1"}, "ix_attempt_opened_lot"),

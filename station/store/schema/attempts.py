@@ -100,7 +100,10 @@ attempt_opened = table(
     sa.Index(None, "slot"),
     sa.Index(None, "slot", "started_utc_us"),
     sa.Index(None, "operator", "started_utc_us"),
-    sa.Index(None, "package_sha256", "package_name"),
+    sa.Index(
+        "ix_attempt_opened_package",
+        *("package_sha256", "package_name", "id", "station", "slot", "operator", "lot"),
+    ),
 )
 """`purpose`: empty for production, else why it does not count: `golden`."""
 for _name in ("shift_id", "campaign_id", "lot"):

@@ -11,6 +11,7 @@ own cpu    the CPU time of this process for it: what is left where nothing else 
            answers at once
 
 history    all attempts of a unit by one of its names; 300 units, as `station audit find`
+again      the same question once more: what was read lies in memory then
 recall     units whose last good flash has the package; ever: those that ever had it
 verdicts   32 attempts closed in the same instant by the real store: what that adds to a closing
 verify     every row against the chain, in a process of its own, whose memory is the peak

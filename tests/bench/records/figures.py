@@ -41,7 +41,7 @@ class Figure:
         cpu = "" if self.cpu is None else f"{self.cpu:,.3f}"
         goal = "" if self.goal is None else f"{'>=' if self.is_rate else '<='} {self.goal:,.0f}"
         return (
-            f"{self.what:26} {self.value:14,.3f} {cpu:>14} {self.unit:8} {goal:>10} {self.judged} "
+            f"{self.what:32} {self.value:14,.3f} {cpu:>14} {self.unit:8} {goal:>10} {self.judged} "
             f"{self.note}"
         ).rstrip()
 
@@ -49,7 +49,7 @@ class Figure:
         return asdict(self) | {"is_met": self.is_met, "judged": self.judged}
 
 
-HEAD = f"{'':26} {'wall':>14} {'own cpu':>14} {'':8} {'goal':>10}"
+HEAD = f"{'':32} {'wall':>14} {'own cpu':>14} {'':8} {'goal':>10}"
 
 
 @dataclass(frozen=True, slots=True)
