@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from station.seal import chain
 from station.seal.checkpoint import Checkpoint
 from station.store import schema
+from station.store.ahead import Ahead
+from station.store.database import sqlite_path
 from station.store.reading import reading
 from station.store.signing import checkpoints, restored_since
 from station.store.untouched import changed_schema, damage_within
@@ -101,10 +103,10 @@ def verify(
 ) -> Verified:
     """`outside`: checkpoints that were kept elsewhere. `trusted`: public keys of the stations.
     Raises as `reading`."""
-    with reading(url) as connection:
+    with reading(url) as connection, Ahead(sqlite_path(url)) as ahead:
         _read_any_text(connection)
         check = _Check(connection)
-        check.look()
+        check.look(ahead)
         check.signatures(outside, trusted)
         return check.told()
 
@@ -135,7 +137,7 @@ class _Check:
         self._seen = {station: bytearray(1 + n) for station, (n, _) in self._links.heads.items()}
         self._signed: dict[str, int] = {}
         self._witnessed: dict[str, int] = {}
-        self._rows = 0
+        self._rows = self._seen_links = 0
 
     def told(self) -> Verified:
         heads = {station: (seq, hash_.hex()) for station, (seq, hash_) in self._links.heads.items()}
@@ -152,7 +154,7 @@ class _Check:
 
     # --- rows and links -----------------------------------------------------------------------
 
-    def look(self) -> None:
+    def look(self, ahead: Ahead) -> None:
         for what, why in (*damage_within(self._connection), *changed_schema(self._connection)):
             self._find("", 0, what, why)
         for what in self._links.strange:
@@ -161,7 +163,9 @@ class _Check:
             self._find_link(station, seq, "it is missing")
         for table in _FEW:
             self._take(table, self._read(table, sa.true()), {})
+        all_links = max(1, sum(count for count, _ in self._links.heads.values()))
         for stretch in _stretches(self._connection):
+            ahead.at(self._seen_links / all_links)
             self._look_at(stretch)
         for (station, seq), pending in self._pending.items():
             missing = len(pending.left) - pending.strange  # a changed row leaves its own behind
@@ -242,6 +246,7 @@ class _Check:
     def _see(self, station: str, seq: int) -> None:
         if seq < len(self._seen[station]):  # behind a gap, which is told
             self._seen[station][seq] = 1
+            self._seen_links += 1
 
     def _is_seen(self, station: str, seq: int) -> bool:
         return seq < len(self._seen[station]) and bool(self._seen[station][seq])
