@@ -30,6 +30,7 @@ from station.errors import (
     PulledOut,
     StationError,
     StationOverdue,
+    StoppedByHand,
 )
 from station.evidence.cabinet import Cabinet
 from station.flash.confirm import give_back
@@ -74,6 +75,9 @@ POWER_OFF_S = 3.0
 
 GIVE_BACK_S = 60.0
 """How long a module that was switched but not written may take to be itself again."""
+
+BY_HAND = "by hand"
+"""Why the scope of an attempt is cancelled when a person stops this one, and not the station."""
 
 _IDENTIFY = Step("identify", identify, only_power=True)
 
@@ -184,7 +188,10 @@ class Attempt:
         try:
             ending: Outcome | StationError = await self._work()
         except trio.Cancelled as cancelled:
-            await self._end(Aborted(cancelled.reason or "a person stopped the station"))
+            if cancelled.reason == BY_HAND:
+                await self._end(StoppedByHand("a person stopped this attempt"))
+            else:
+                await self._end(Aborted("a person stopped the station"))
             raise
         except StationError as error:
             ending = error

@@ -17,7 +17,7 @@ from station.engine.fate import Breaker, counts_against
 from station.engine.line import Armed, Line
 from station.engine.place import Place
 from station.engine.world import Chosen, Order
-from station.errors import Bug, NotNow, NotResumed, StationError, StoreError
+from station.errors import Bug, NotNow, NotResumed, StationError, StoppedByHand, StoreError
 from station.live import BUSY, LineState
 from station.model import AttemptRecord, Fact, Mode, Outcome
 from station.store.campaigns import (
@@ -34,7 +34,7 @@ LOOK_S = 30.0
 """Without a change of any slot, whether to go on is asked again so often."""
 
 _CUT_OFF = frozenset({Outcome.INTERRUPTED, Outcome.ABORTED})
-"""What ends with the engine, not with the unit."""
+"""What ends with the engine, not with the unit; or by a person's hand, who has it then."""
 
 
 class Suspended(Exception):
@@ -102,16 +102,17 @@ class Night:
     async def _unfinished(self, group: list[CampaignSlot]) -> list[CampaignSlot]:
         """Those without a verdict that are not at work; an attempt that was cut off is none, if it
         may be repeated."""
-        story = await self.story()
-        left = {event.detail["slot"] for event in story.events if event.kind == "left"}
-        due = [slot for slot in group if self._is_due(story.attempts.get(slot.slot, ()))]
-        return [slot for slot in due if slot.slot not in self._running | left]
+        attempts = await self._attempts()
+        due = [slot for slot in group if self._is_due(attempts.get(slot.slot, ()))]
+        return [slot for slot in due if slot.slot not in self._running]
 
     def _is_due(self, attempts: Sequence[AttemptRecord]) -> bool:
         if not attempts:
             return True
         closed = attempts[-1].closed
-        return closed is not None and closed.outcome in _CUT_OFF and self.policy.resume != "never"
+        if closed is None or closed.outcome not in _CUT_OFF or self.policy.resume == "never":
+            return False
+        return closed.failure is None or closed.failure.code != StoppedByHand.code
 
     # --- a group -----------------------------------------------------------------------------
 
@@ -166,12 +167,9 @@ class Night:
         return Order("campaign", resumes=resumes, chosen=chosen)
 
     async def _look_back(self, name: str) -> None:
-        """A slot in which attempt after attempt fails is taken out of the line; one that a person
-        took out of the campaign's hands is left to them."""
+        """A slot in which attempt after attempt fails is taken out of the line."""
         place, limit = self.line.places[name], self.policy.breaker.on_a_slot
         attempts = (await self._attempts()).get(name, ())
-        if self.line.state is not LineState.STOPPING and _is_aborted(attempts):
-            await self.note("left", {"slot": name, "why": "a person aborted the attempt"})
         if not place.is_taken_out:
             if limit is None or _failed_in_a_row(attempts) < limit:
                 return
@@ -244,11 +242,6 @@ def event_of(
 
 def _is_bad(outcome: Outcome) -> bool:
     return outcome in (Outcome.FAIL, Outcome.ERROR)
-
-
-def _is_aborted(attempts: Sequence[AttemptRecord]) -> bool:
-    closed = attempts[-1].closed if attempts else None
-    return closed is not None and closed.outcome is Outcome.ABORTED
 
 
 def _failed_in_a_row(attempts: Sequence[AttemptRecord]) -> int:

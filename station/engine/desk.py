@@ -8,6 +8,7 @@ from pydantic_core import to_jsonable_python
 
 from station.config import LoadedRecipe, load_recipes
 from station.engine import staff
+from station.engine.attempt import BY_HAND
 from station.engine.campaigns import Campaigns
 from station.engine.life import Input
 from station.engine.lift import lift_line, lift_slot
@@ -95,7 +96,7 @@ class Desk:
             case Retry():
                 await self._retry(command, peer)
             case Abort(slot=slot, now=now):
-                self._place(slot).abort(now=now)
+                self._place(slot).abort(now=now, reason=BY_HAND)
                 await self._note(command, peer, slot=slot, detail={"now": int(now)})
             case Hold(slot=slot, reason=reason):
                 await self._hold(command, peer, self._place(slot), reason)

@@ -22,7 +22,8 @@ class Guard:
     breaker: Breaker | None = field(init=False)
     due: deque[StationEvent] = field(default_factory=deque)
     held: str | None = None
-    """Why a golden unit, or the limits of a campaign, stopped the line."""
+    """Why the line was stopped by what is not its breaker now: a golden unit, the limits of a
+    campaign, an earlier engine."""
     _streaks: dict[str, Streak] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,8 +111,7 @@ class Guard:
         """For the time of a campaign its limits are the breaker's, over its units alone. A stop
         stays until it is lifted."""
         own, self.breaker = self.breaker, limits
-        if own is not None:
-            limits.tripped = own.tripped
+        limits.tripped = self.held or (own.tripped if own is not None else None)
         for record in so_far:
             self._judge_line(record)
         try:

@@ -222,7 +222,7 @@ class Line:
         while not self.is_idle:
             for place in self.places.values():
                 if place.state in BUSY and not place.is_writing:
-                    place.abort(now=False)
+                    place.abort(now=False, reason="the station stops")
             await self.floor.stirred.wait()
 
     async def _look_after(self) -> None:

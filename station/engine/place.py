@@ -64,7 +64,7 @@ class Place:
         self._left: AttemptRecord | None = None  # a dead engine's attempt, to be repeated
         self._held: StationError = SlotHeld("")
         self._why_standing: StationError | None = None
-        self._abort_wanted = False
+        self._abort_wanted: str | None = None
         self._tale = Tale(floor.feed, self._fresh(SlotState.EMPTY))
         if port.slot.barred is not None:
             disabled = self._fresh(SlotState.DISABLED)
@@ -120,13 +120,14 @@ class Place:
         self._order = order
         self.give(Input.START)
 
-    def abort(self, *, now: bool) -> None:
-        """End the attempt. Raises NotNow if none runs, or if it writes and `now` is False."""
+    def abort(self, *, now: bool, reason: str) -> None:
+        """End the attempt; the verdict tells `BY_HAND` from other reasons. Raises NotNow if none
+        runs, or if it writes and `now` is False."""
         follow(self.state, Input.ABORT)
         if self.is_writing and not now:
             raise NotNow("the module is being written; it is better finished than stopped")
-        self._abort_wanted = self._attempt is None  # it begins in this very moment
-        self._doing.cancel(reason="a person aborted the attempt")
+        self._abort_wanted = reason if self._attempt is None else None  # it begins just now
+        self._doing.cancel(reason=reason)
 
     def hold(self, reason: str, *, by_engineer: bool = False) -> None:
         """Keep the slot out of the line. Raises NotNow while an attempt runs."""
@@ -392,9 +393,9 @@ class Place:
         order = self._order or Order("arrival", self._floor.label)
         self._order = None
         self._attempt = attempt = Attempt(self._floor.world, self.port, order)
-        if self._abort_wanted:
-            self._abort_wanted = False
-            self._doing.cancel(reason="aborted before it began")
+        if self._abort_wanted is not None:
+            self._doing.cancel(reason=self._abort_wanted)
+            self._abort_wanted = None
         self._tale.begin()
         lost: Failure | None = None
         try:

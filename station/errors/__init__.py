@@ -72,6 +72,7 @@ from station.errors.other import (
     Aborted,
     Bug,
     Interrupted,
+    StoppedByHand,
 )
 from station.errors.package import (
     FactoryPackage,
@@ -311,6 +312,7 @@ __all__ = [
     "SlotOut",
     "StationError",
     "StationOverdue",
+    "StoppedByHand",
     "Stopping",
     "StoreError",
     "Swapped",

@@ -17,6 +17,13 @@ class Aborted(StationError):
     blame = Blame.PERSON
 
 
+class StoppedByHand(StationError):
+    code = "X904"
+    headline = "STOPPED BY HAND"
+    remedy = "Run the module again: a person stopped its attempt, and nothing will by itself."
+    blame = Blame.PERSON
+
+
 class Interrupted(StationError):
     code = "X903"
     headline = "CUT SHORT"

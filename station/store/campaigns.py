@@ -87,8 +87,8 @@ class CampaignSlot:
 
 @dataclass(frozen=True, slots=True)
 class CampaignEvent:
-    """`started`, `resumed`, `group`, `not_started`, `slot_out`, `left` (to a person), `stopped`,
-    `ended`, `sheet`, `no_sheet`."""
+    """`started`, `resumed`, `group`, `not_started`, `slot_out`, `stopped`, `ended`, `sheet`,
+    `no_sheet`."""
 
     event_id: str
     station: str

@@ -62,6 +62,7 @@ class InLane:
 
     async def _fetch(self, max_bytes: int, timeout_s: float) -> None:
         flight, is_patient = self._flight, timeout_s > 0
+        flight.check()
         if not self._is_out:
             timeout_s = max(timeout_s, _LOOK_S)
             if self._memory.length_bytes < max_bytes:

@@ -133,12 +133,7 @@ class LibusbBackend:
 
     def power(self) -> PortPower:
         """Takes the power of ports away that this backend sees."""
-        return PortPower(self, _topology, UsbHubs(self._beside()).open)
-
-    def _beside(self) -> usb.backend.IBackend:
-        """For transfers that wait in a thread: there libusb would handle the events of all, and
-        nobody would look at those of the pump (`EventPump.lookouts`)."""
-        return self._backend if self._wire is None else own_context(self._backend)
+        return PortPower(self, _topology, UsbHubs(self._backend).open)
 
     async def _claim(self, found: Found, number: int, *, line_state: bool) -> Claim:
         ttys = self._kernel.ttys
@@ -194,13 +189,6 @@ class LibusbBackend:
             return None
         finally:
             self._backend.close_device(handle)
-
-
-def own_context(backend: usb.backend.IBackend) -> usb.backend.IBackend:
-    """The same libusb once more, which knows nothing of what the first one does."""
-    if not isinstance(backend, usb.backend.libusb1._LibUSB):
-        return backend
-    return usb.backend.libusb1._LibUSB(backend.lib)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

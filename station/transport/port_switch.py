@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import trio
 import usb.backend
+import usb.backend.libusb1
 
 from station.errors import Disconnected
 from station.places import PortPath
@@ -80,11 +81,24 @@ class UsbPortSwitch:
         return await trio.to_thread.run_sync(work, limiter=self._limiter)
 
 
+def own_context(backend: usb.backend.IBackend) -> usb.backend.IBackend:
+    """The same libusb once more, which knows nothing of what the first one does."""
+    if not isinstance(backend, usb.backend.libusb1._LibUSB):
+        return backend
+    return usb.backend.libusb1._LibUSB(backend.lib)
+
+
 class UsbHubs:
-    """Opens the switches of ports; `backend` is pyusb's."""
+    """Opens the switches of ports; `backend` is pyusb's.
+
+    A request to a hub waits in a thread, where libusb would handle the events of all transfers of
+    its context, and nobody would look at those of the pump (`EventPump.lookouts`). So hubs have one
+    of their own.
+    """
 
     def __init__(self, backend: usb.backend.IBackend) -> None:
         self._backend = backend
+        self._own: usb.backend.IBackend | None = None
 
     async def open(self, tree: Topology, port: HubPort) -> UsbPortSwitch:
         """Raises UsbAccess, Disconnected."""
@@ -94,10 +108,15 @@ class UsbHubs:
         devnum = _ROOT_DEVNUM if hub.path is None else _devnum(tree, hub.path)
         superspeed = hub.location.revision == 3
         pipe = await trio.to_thread.run_sync(
-            lambda: open_hub(self._backend, port.path.bus, devnum, hub.name),
+            lambda: open_hub(self._beside(), port.path.bus, devnum, hub.name),
             limiter=trio.CapacityLimiter(1),
         )
         return UsbPortSwitch(pipe, port, superspeed=superspeed)
+
+    def _beside(self) -> usb.backend.IBackend:
+        if self._own is None:
+            self._own = own_context(self._backend)
+        return self._own
 
 
 def _devnum(tree: Topology, path: PortPath) -> int:

@@ -91,7 +91,7 @@ class OutLane:
         self._told = 0
         self._progress_s = 0.0
         self._is_stopped = False
-        self._is_torn = False
+        self._is_torn = self._is_closed = False
         self._obstacle: UsbError | None = None
         self._failure: UsbError | None = None
 
@@ -118,6 +118,8 @@ class OutLane:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check()
         await self._pump.locks.released(self._opened.device, self._doing)
+        if self._is_closed:
+            raise UsbClosed(f"{self._doing}: the pipe was closed")
         self._begin(chunk_bytes, zlp, timeout_s, taken)
         self._pump.lookouts.add(self._land)
         try:
@@ -126,7 +128,8 @@ class OutLane:
         finally:
             if self._flying:
                 await self.settle()
-            self._pump.lookouts.discard(self._land)
+            if not self._flying:  # else the kernel still has them
+                self._pump.lookouts.discard(self._land)
             self._tell()
             self._blocks.clear()
         self._complain()
@@ -153,6 +156,8 @@ class OutLane:
 
     def free(self) -> None:
         """After `settle`."""
+        self._is_closed = True
+        self._pump.lookouts.discard(self._land)
         self._recall.free([slot.transfer for slot in self._slots])
         self._slots = []
 

@@ -138,7 +138,7 @@ class EventPump:
     ) -> Transfer:
         """A transfer that calls `landed` in trio's thread, whichever thread heard of its end.
 
-        libusb lets any thread that waits for its own transfer handle the events of all.
+        Which is trio's, or the one that handles events while a device is locked.
         """
 
         def ended() -> None:
@@ -194,12 +194,15 @@ class EventPump:
         with contextlib.suppress(trio.RunFinishedError):  # nobody is left who would want to know
             token.run_sync_soon(landed)
 
-    def look(self) -> None:
-        """Hear of every end there is by now; if a thread is at it just then, the task will."""
-        if not self.locks and not self._is_in_thread:
-            with contextlib.suppress(usb.core.USBError):  # the task meets it, too
-                self._wire.handle_events()
-            self._look_out()
+    def look(self) -> bool:
+        """Hear of every end there is by now. False: a device is locked, or a thread is at it just
+        then; the task hears of them soon."""
+        if self.locks or self._is_in_thread:
+            return False
+        with contextlib.suppress(usb.core.USBError):  # the task meets it, too
+            self._wire.handle_events()
+        self._look_out()
+        return True
 
     async def _handle_in_thread(self) -> None:
         self._is_in_thread = True
@@ -215,13 +218,16 @@ class EventPump:
     async def _run(self) -> None:
         while True:
             await trio.lowlevel.wait_readable(self._wire.fileno())
+            has_failed = False
             try:
                 if self.locks:
                     await self._handle_in_thread()
                 else:
                     self._wire.handle_events()
-                self._look_out()
             except usb.core.USBError:
+                has_failed = True
+            self._look_out()
+            if has_failed:
                 # Nothing that can be mended here; whoever waits for a transfer has a deadline.
                 await trio.sleep(_RETRY_S)
 

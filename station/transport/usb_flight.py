@@ -15,7 +15,7 @@ from enum import IntEnum
 import trio
 import usb.core
 
-from station.errors import UsbError
+from station.errors import UsbClosed, UsbError
 from station.transport.usb_errors import usb_error
 from station.transport.usb_events import EventPump, Opened, Transfer
 from station.transport.usb_locks import SETTLE_S, never_ended
@@ -49,6 +49,10 @@ def status_error(status: int | None, doing: str) -> UsbError:
     number = next((number for known, number in _ERRNO.items() if known == status), None)
     said = os.strerror(number) if number else f"status {status}"
     return usb_error(usb.core.USBError(said, errno=number), doing)
+
+
+_HEARD_S = 0.005
+"""While a thread handles events, what has ended is heard of within this time."""
 
 
 class Memory:
@@ -125,7 +129,7 @@ class Flight:
         self._lot = trio.lowlevel.ParkingLot()
         self._recall = Recall(pump, opened.device)
         self._memory: Memory | None = None
-        self._is_flying = False
+        self._is_flying = self._is_freed = False
         self.status: int | None = None
         self.actual_bytes = 0
 
@@ -162,8 +166,9 @@ class Flight:
         by now."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if timeout_s <= 0:
-            self._pump.look()
-            return
+            if self._pump.look():
+                return
+            timeout_s = _HEARD_S
         with trio.move_on_after(timeout_s):
             await self._end()
 
@@ -172,6 +177,8 @@ class Flight:
         patience = Patience(timeout_s)
         while True:
             await self._pump.locks.released(self._device, self._doing)
+            if self._is_freed:
+                raise UsbClosed(f"{self._doing}: the pipe was closed")
             try:
                 self._transfer.submit(memory.address, length_bytes)
             except usb.core.USBError as error:
@@ -189,6 +196,7 @@ class Flight:
 
     def free(self) -> None:
         """After `settle`."""
+        self._is_freed = True
         self._recall.free((self._transfer,))
 
     async def _end(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from station.engine import health, place
+from station.engine.attempt import BY_HAND
 from station.errors import DatabaseError, DiskTrouble, LabelMismatch, NotNow, UsageError
 from station.live import BUSY, LineState
 from station.live import SlotState as S
@@ -236,7 +237,7 @@ async def test_an_attempt_is_aborted_in_the_moment_it_begins(
         await run.see("A1", S.WAITING)
         await run.arm()
         assert run["A1"].state is S.IDENTIFYING
-        run.line.places["A1"].abort(now=False)
+        run.line.places["A1"].abort(now=False, reason=BY_HAND)
         assert (await run.see("A1", *VERDICTS)).outcome is Outcome.ABORTED
 
 

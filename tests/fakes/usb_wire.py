@@ -39,7 +39,7 @@ class FakeWire:
     `is_stuck`: no transfer goes on or ends any more. `hears_itself`: the kernel's own thread tells
     of ends, of those that call somebody, as a thread in a synchronous transfer may. `room`: so many
     transfers the kernel takes; `crowded`: so often it has no room at all. A recall waits for
-    `lets_go`.
+    `lets_go`. `fails_after_events`: so often, when the ends were told.
     """
 
     def __init__(self, bus: FakePyusb) -> None:
@@ -56,6 +56,8 @@ class FakeWire:
         self.recall_s = 0.0
         self.interrupts: deque[bytes] = deque()
         self.handled_in: set[int] = set()
+        self.fails_after_events = 0
+        self.recalled = 0
         self._ended: deque[tuple[FakeTransfer, Status]] = deque()
         self._recalling: list[Seat] = []
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -86,6 +88,9 @@ class FakeWire:
             return
         while self._ended:
             self._tell(*self._ended.popleft())
+        if self.fails_after_events:
+            self.fails_after_events -= 1
+            raise usb.core.USBError("Input/output error", errno=errno.EIO)
 
     # --- the kernel, under the lock of the seat -------------------------------------------------
 
@@ -117,6 +122,7 @@ class FakeWire:
 
     def cancel(self, transfer: "FakeTransfer") -> None:
         assert threading.current_thread() is not threading.main_thread(), "it may block"
+        self.recalled += 1
         self._recalling.append(transfer.handle.seat)
         time.sleep(self.recall_s)  # what the kernel takes for it
         assert self.lets_go.wait(30)
@@ -124,6 +130,12 @@ class FakeWire:
         with transfer.handle.seat.changed:
             if transfer.state == "under way" and not self.is_stuck:
                 self._end(transfer, Status.CANCELLED)
+
+    def end_all(self) -> None:
+        """The kernel lets go of everything after all."""
+        for lane in self._lanes.values():
+            while lane:
+                self._end(lane[0], Status.CANCELLED)
 
     def interrupt(self, seat: Seat, data: bytes) -> None:
         """What the interrupt endpoint of that seat has to say."""

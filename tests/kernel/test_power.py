@@ -17,7 +17,7 @@ import yaml
 from station.commands.demo_files import write_demo_files
 from station.places import PortPath
 from station.transport.base import PowerProof, Switched
-from station.transport.libusb import LibusbBackend, own_context
+from station.transport.libusb import LibusbBackend
 from station.transport.port_switch import UsbHubs
 from station.transport.power import PortPower
 from station.transport.topology import Topology, read_topology
@@ -97,7 +97,7 @@ def test_the_same_by_requests_alone(bus: str) -> None:
             tree = read_topology()
             return replace(tree, ports=tuple(replace(port, disable=None) for port in tree.ports))
 
-        switches = UsbHubs(own_context(backend._backend))
+        switches = UsbHubs(backend._backend)
         return await PortPower(backend, look, switches.open).cycle((path,), off_s=OFF_S)
 
     with monitor() as qemu, hub_with_two(qemu, bus, switches=True) as (path, beside):

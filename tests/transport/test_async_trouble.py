@@ -16,7 +16,8 @@ from station.sim.port import SimPort
 from station.transport import libusb, libusb_wire, usb_burst, usb_flight, usb_locks, usb_room
 from station.transport.async_pipe import InLane
 from station.transport.base import Pipe
-from station.transport.libusb import LibusbBackend, own_context, wheel_libusb
+from station.transport.libusb import LibusbBackend, wheel_libusb
+from station.transport.port_switch import own_context
 from station.transport.usb_control import parse_languages, parse_string
 from station.transport.usb_events import Opened, enumeration_of, pump_of
 from tests.fakes.pyusb_backend import FakePyusb
@@ -243,6 +244,64 @@ async def test_a_transfer_that_never_ends_is_never_freed(bench: Bench, hasty: No
             await pipe.read(512, 0.01)
         await pipe.aclose()
     assert bench.wire.alive == 1
+
+
+@pytest.mark.trio
+async def test_after_that_nobody_waits_again(bench: Bench, hasty: None) -> None:
+    pipe = await bench.pipe()
+    bench.wire.is_stuck = True
+    with pytest.raises(UsbBroken):
+        await pipe.read(512, 0.01)
+    with trio.fail_after(5), pytest.raises(UsbBroken):
+        await pipe.read(512, 60.0)
+    await pipe.aclose()
+
+
+@pytest.mark.trio
+async def test_an_answer_that_is_there_is_found_while_another_device_is_locked() -> None:
+    bench = Bench(PortPath(1, (4, 3)))
+    first, second = sorted(await bench.backend.scan(), key=lambda device: device.path)
+    pipe = await bench.backend.open(first, 0, line_state=False)
+    other = await bench.backend.open(second, 0, line_state=False)
+    with pytest.raises(Timeout):
+        await pipe.read(512, 0)
+    bench.wire.lets_go.clear()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_in_vain, other)
+        while not pump_of(bench.wire).locks:  # noqa: ASYNC110 - a recall rings no bell
+            await trio.sleep(0.001)  # a poll, until the recall is under way
+        await pipe.write(b"hello", zlp=False, timeout_s=1.0)
+        assert await pipe.read(512, 0) == b"hello"
+        bench.wire.lets_go.set()
+    await pipe.aclose()
+    await other.aclose()
+
+
+async def _in_vain(pipe: Pipe) -> None:
+    with contextlib.suppress(Timeout, UsbBroken):
+        await pipe.read(512, 0.01)
+
+
+@pytest.mark.trio
+async def test_what_ended_before_the_events_failed_has_ended(bench: Bench) -> None:
+    pipe = await bench.pipe()
+    bench.wire.fails_after_events = 1
+    with trio.fail_after(5):
+        await pipe.write(b"hello", zlp=False, timeout_s=60.0)
+    await pipe.aclose()
+
+
+@pytest.mark.trio
+async def test_what_ends_after_all_is_not_recalled_again(bench: Bench, hasty: None) -> None:
+    bench.wire.is_stuck = True
+    pipe = await bench.pipe()
+    with pytest.raises(UsbBroken):
+        await span(pipe, 512 * 20, [], timeout_s=0.01)
+    bench.wire.end_all()
+    await trio.sleep(0.05)  # the pump hears of it
+    recalled = bench.wire.recalled
+    await pipe.aclose()
+    assert bench.wire.recalled == recalled
 
 
 @pytest.mark.trio
