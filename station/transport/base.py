@@ -39,7 +39,8 @@ class Pipe(Protocol):
         """One read: up to `max_bytes` of one transfer; may be empty (zero-length packet).
 
         `max_bytes` is a multiple of the packet size. Zero `timeout_s` returns only what is
-        there already. Raises Timeout when nothing came, Disconnected, UsbStall, UsbBroken.
+        there already; in vain, the next read may be given no more than was asked for here. Raises
+        Timeout when nothing came, Disconnected, UsbStall, UsbBroken.
         Cancellation is prompt and loses no byte: what had come is the answer of the next read.
         """
         ...

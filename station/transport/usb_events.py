@@ -126,7 +126,6 @@ class EventPump:
         if token is not self._token:
             self._token = token
             self._thread = get_ident()
-            self._is_in_thread = False
             trio.lowlevel.spawn_system_task(self._run, name="usb events")
 
     def silent_transfer(self, opened: Opened, endpoint_address: int, kind: int) -> Transfer:
@@ -205,11 +204,14 @@ class EventPump:
         return True
 
     async def _handle_in_thread(self) -> None:
-        self._is_in_thread = True
-        try:
-            await _in_thread(self._wire.handle_events_blocking)
-        finally:
-            self._is_in_thread = False
+        def work() -> None:
+            try:
+                self._wire.handle_events_blocking()
+            finally:
+                self._is_in_thread = False
+
+        self._is_in_thread = True  # also for the next run, if this one ends meanwhile
+        await _in_thread(work)
 
     def _look_out(self) -> None:
         for look in tuple(self.lookouts):

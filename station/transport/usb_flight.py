@@ -2,8 +2,8 @@
 
 A transfer belongs to the kernel from its submission until libusb tells of its end, and so does
 its memory. Who has waited long enough, or is cancelled, recalls it and waits for the end: some
-milliseconds. If the end never comes the memory stays where it is for ever, and the endpoint is
-broken.
+milliseconds; a mere look leaves it to the next read. If the end never comes the memory stays where
+it is for ever, and the endpoint is broken.
 """
 
 import ctypes

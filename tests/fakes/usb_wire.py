@@ -37,9 +37,9 @@ class FakeWire:
     """The wire of `bus`. `alive` counts transfers, `under_way` those that are the kernel's.
 
     `is_stuck`: no transfer goes on or ends any more. `hears_itself`: the kernel's own thread tells
-    of ends, of those that call somebody, as a thread in a synchronous transfer may. `room`: so many
-    transfers the kernel takes; `crowded`: so often it has no room at all. A recall waits for
-    `lets_go`. `fails_after_events`: so often, when the ends were told.
+    of ends, of those that call somebody, as the thread does that handles events while a device is
+    locked. `room`: so many transfers the kernel takes; `crowded`: so often it has no room at all. A
+    recall waits for `lets_go`. `fails_after_events`: so often, when the ends were told.
     """
 
     def __init__(self, bus: FakePyusb) -> None:

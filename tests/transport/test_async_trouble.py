@@ -22,6 +22,7 @@ from station.transport.usb_control import parse_languages, parse_string
 from station.transport.usb_events import Opened, enumeration_of, pump_of
 from tests.fakes.pyusb_backend import FakePyusb
 from tests.fakes.usb_wire import FakeWire
+from tests.kernel.kernel import until
 from tests.transport.loopback import Loopback
 
 
@@ -261,19 +262,24 @@ async def test_after_that_nobody_waits_again(bench: Bench, hasty: None) -> None:
 async def test_an_answer_that_is_there_is_found_while_another_device_is_locked() -> None:
     bench = Bench(PortPath(1, (4, 3)))
     first, second = sorted(await bench.backend.scan(), key=lambda device: device.path)
-    pipe = await bench.backend.open(first, 0, line_state=False)
+    at = await bench.backend.open(first, 2, line_state=False)
     other = await bench.backend.open(second, 0, line_state=False)
+    handle, pump = bench.fake._seats[0].owners[2], pump_of(bench.wire)
+    lane = InLane(pump, Opened.of(handle, first), Endpoint(0x87, 3, 10), "1-4.2 interface 2")
     with pytest.raises(Timeout):
-        await pipe.read(512, 0)
+        await lane.read(10, 0)
     bench.wire.lets_go.clear()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_in_vain, other)
-        while not pump_of(bench.wire).locks:  # noqa: ASYNC110 - a recall rings no bell
-            await trio.sleep(0.001)  # a poll, until the recall is under way
-        await pipe.write(b"hello", zlp=False, timeout_s=1.0)
-        assert await pipe.read(512, 0) == b"hello"
+        while not pump.locks:  # noqa: ASYNC110 - a recall rings no bell
+            await trio.sleep(0.001)  # a poll, until it is under way
+        flying = bench.wire.under_way
+        bench.wire.interrupt(handle.seat, b"\xa1\x20")
+        assert until(lambda: bench.wire.under_way < flying), "it ends, and trio has had no turn"
+        assert await lane.read(10, 0) == b"\xa1\x20"
         bench.wire.lets_go.set()
-    await pipe.aclose()
+    lane.free()
+    await at.aclose()
     await other.aclose()
 
 
@@ -298,7 +304,9 @@ async def test_what_ends_after_all_is_not_recalled_again(bench: Bench, hasty: No
     with pytest.raises(UsbBroken):
         await span(pipe, 512 * 20, [], timeout_s=0.01)
     bench.wire.end_all()
-    await trio.sleep(0.05)  # the pump hears of it
+    with trio.fail_after(5):
+        while not pump_of(bench.wire).look():  # noqa: ASYNC110 - a recall rings no bell
+            await trio.sleep(0.001)  # a poll, until its thread has ended
     recalled = bench.wire.recalled
     await pipe.aclose()
     assert bench.wire.recalled == recalled
