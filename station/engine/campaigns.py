@@ -47,7 +47,6 @@ from station.wire import CampaignAbort, CampaignPlan, CampaignRun
 RECORD_S = 30.0
 """A record that was in trouble is tried again after so long: until it is well, or the engine is
 stopped. Nothing can be started meanwhile."""
-"""What the record did not take or tell is tried again after so long."""
 
 
 @dataclass(slots=True)
