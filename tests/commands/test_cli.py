@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from station.commands.demo_files import write_demo_files
 from station.engine.lock import own
 from station.model import PortPath
 from station.sim.layouts import layout_of
+from tests.programs import forked, ran
 
 OLD = layout_of("ec25").older_version
 NEW = layout_of("ec25").newer_version
@@ -26,15 +28,9 @@ def environment() -> dict[str, str]:
 
 
 def station(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "station", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=cwd,
-        env=environment(),
-    )
+    """`station ARGUMENTS`, from its begin to its end, in this folder."""
+    begin = partial(forked, cwd=cwd, environment=environment())
+    return ran(*map(str, arguments), limit_s=120, begin=begin)
 
 
 @pytest.fixture(scope="module")

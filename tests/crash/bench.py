@@ -26,8 +26,8 @@ from station.store.revision import create_if_missing
 from station.wire import Status
 from tests.crash import engine
 from tests.holding import Broken
-from tests.kernel.programs import Forked, forked
 from tests.own_ports import own_ports
+from tests.programs import Forked, forked
 
 SLOTS = ("A1", "A2", "A3", "A4")
 RECIPE = "ec25-demo"

@@ -13,7 +13,7 @@ from tests.crash.bench import make_stock
 from tests.crash.play import Pace, pace_of, play
 from tests.crash.rounds import Totals, draw
 from tests.holding import Broken
-from tests.kernel.programs import template
+from tests.programs import template
 
 _folder: Path
 _stock: Path

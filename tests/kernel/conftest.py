@@ -13,7 +13,7 @@ if IN_GUEST:
 collect_ignore_glob = [] if IN_GUEST else ["test_*.py"]
 
 if IN_GUEST:
-    from tests.kernel.programs import template
+    from tests.programs import template
 
     template()
 

@@ -19,7 +19,7 @@ from station.sim.layouts import layout_of
 from station.transport.libusb import LibusbBackend
 from tests.engine.tray import by_slot, flash_line
 from tests.kernel.kernel import DEVICES, read, until
-from tests.kernel.programs import Begin, Program, forked, ran
+from tests.programs import Begin, Program, forked, ran
 
 START_S = 60.0
 

@@ -13,8 +13,8 @@ from station.config import load_families, load_settings
 from station.transport.topology import read_topology
 from station.transport.tty_holders import TtyHolders
 from tests.kernel.kernel import until
-from tests.kernel.programs import ran
 from tests.kernel.rehearsal import Rehearsal, make_line, rehearsal
+from tests.programs import ran
 
 HOLD = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY); input()"
 

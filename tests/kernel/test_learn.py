@@ -17,8 +17,8 @@ from station.commands.slots import list_slots
 from station.config import load_families, load_settings
 from station.transport.topology import read_topology
 from tests.kernel.kernel import DEVICES, until
-from tests.kernel.programs import Program, forked
 from tests.kernel.qmp import Monitor, monitor
+from tests.programs import Program, forked
 
 XHCI = "0000:00"
 HUB = {"port-power": True, "serial": "HUB-A"}

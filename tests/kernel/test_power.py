@@ -22,9 +22,9 @@ from station.transport.port_switch import UsbHubs
 from station.transport.power import PortPower
 from station.transport.topology import Topology, read_topology
 from tests.kernel.kernel import DEVICES, until
-from tests.kernel.programs import ran
 from tests.kernel.qmp import Monitor, monitor
 from tests.kernel.rehearsal import rehearsal
+from tests.programs import ran
 
 OFF_S = 1.0
 

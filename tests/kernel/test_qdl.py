@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.kernel.judge import EC25, padded
 from tests.kernel.kernel import until
-from tests.kernel.programs import ran
 from tests.kernel.rehearsal import rehearsal
+from tests.programs import ran
 
 
 def test_qdl_flashes_a_module(tmp_path: Path) -> None:

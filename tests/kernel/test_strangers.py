@@ -12,8 +12,8 @@ from tests.commands.running import until as watched
 from tests.engine.tray import code_of
 from tests.kernel.judge import assert_flashed, assert_verdicts, drivers
 from tests.kernel.kernel import DEVICES, read, until
-from tests.kernel.programs import ran
 from tests.kernel.rehearsal import Line, Rehearsal, make_line, rehearsal
+from tests.programs import ran
 
 MODULE, HUNG = "A1", "A2"
 CODES = {

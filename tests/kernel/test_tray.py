@@ -9,8 +9,8 @@ import pytest
 from tests.engine.test_tray import EIGHT_FAULTS
 from tests.kernel.judge import assert_flashed, assert_verdicts, drivers, outcome, told
 from tests.kernel.kernel import until
-from tests.kernel.programs import begun
 from tests.kernel.rehearsal import Line, Rehearsal, make_line, rehearsal
+from tests.programs import begun
 
 EIGHT = [f"A{number}" for number in range(1, 9)]
 BOUND = ["option"] * 4 + ["qmi_wwan"]

@@ -14,8 +14,8 @@ from station.config import load_settings
 from station.store.revision import create_if_missing
 from tests.kernel.judge import flash_after
 from tests.kernel.kernel import until
-from tests.kernel.programs import begun
 from tests.kernel.rehearsal import Line, Rehearsal, make_line
+from tests.programs import begun
 
 SLOTS = ("A1", "A2", "A3", "A4")
 SIZE_MB = 1

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.kernel.kernel import until
-from tests.kernel.programs import Forked, forked, ran, template
+from tests.programs import Forked, forked, ran, template
 
 RIG = Path("/rig")
 LINE = Path("/disk/line")

@@ -14,8 +14,8 @@ from tests.bench.usb.runs import EC25, MB, Bench, ImageFile, Run
 from tests.bench.usb.stranger import qdl
 from tests.kernel.kernel import IN_GUEST, until
 from tests.kernel.machine import REPOSITORY, Machine, Missing
-from tests.kernel.programs import template
 from tests.kernel.rehearsal import rehearsal
+from tests.programs import template
 
 LIMIT_S = 900.0
 EIGHT = [f"A{number}" for number in range(1, 9)]

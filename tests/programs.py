@@ -1,11 +1,11 @@
 """The station's commands as processes of their own: begun as a user begins them, or forked.
 
-Python and its imports take ten seconds to begin here. So a process that has imported the station
-and done nothing else waits from the start, before there are threads or a libusb; a forked command
-is a copy of it that becomes `station ARGUMENTS`, with exit code, streams and signals of its own.
+Python and its imports take most of a second to begin, in a guest ten. So a process that has
+imported the station and done nothing else waits from the start, before there are threads or a
+libusb; a forked command is a copy of it that becomes `station ARGUMENTS`, with folder, environment,
+exit code, streams and signals of its own.
 """
 
-import ctypes
 import json
 import os
 import select
@@ -15,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn, Protocol, TextIO
 
 from station import cli
@@ -27,7 +29,7 @@ for _module in set(cli.MODULES.values()):
 
 STATION = (sys.executable, "-m", "station")
 
-_SET_CHILD_SUBREAPER = 36
+_REQUEST_BYTES = 1 << 17
 _BROKE = 70
 
 
@@ -54,12 +56,21 @@ def begun(arguments: Sequence[str], out: TextIO, err: TextIO) -> Program:
 
 
 def forked(
-    arguments: Sequence[str], out: TextIO, err: TextIO, main: Callable[[], None] = cli.main
+    arguments: Sequence[str],
+    out: TextIO,
+    err: TextIO,
+    main: Callable[[], None] = cli.main,
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> "Forked":
-    """The same without the ten seconds; or another program that finds its arguments in sys.argv."""
-    line = template(main)
-    socket.send_fds(line, [json.dumps(arguments).encode()], [out.fileno(), err.fileno()])
-    return Forked(int(line.recv(64)))
+    """The same without the imports; or another program that finds its arguments in sys.argv."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    request = [list(arguments), str(cwd or Path.cwd()), dict(environment)]
+    with theirs:
+        streams = [out.fileno(), err.fileno(), theirs.fileno()]
+        socket.send_fds(template(main), [json.dumps(request).encode()], streams)
+    return Forked(ours)
 
 
 def ran(
@@ -78,29 +89,33 @@ def ran(
 
 
 class Forked:
-    """A child of this process, with the few methods of `subprocess.Popen` that are asked for."""
+    """The few methods of `subprocess.Popen` that are asked for. `end`: where a process that waits
+    for it tells its pid, and later its exit code."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._ended = os.pidfd_open(pid)
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self.pid = int(end.recv(64))
         self._code: int | None = None
 
     def send_signal(self, sig: int, /) -> None:
-        if self._code is None:
+        if not self._has_ended(0):
             os.kill(self.pid, sig)
 
     def wait(self, timeout: float) -> int:
         """Its exit code, negative for a signal. Raises TimeoutError."""
-        if self._code is None:
-            if not select.select([self._ended], [], [], timeout)[0]:
-                raise TimeoutError(f"process {self.pid} did not end within {timeout:g} s")
-            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-            os.close(self._ended)
+        if not self._has_ended(timeout) or self._code is None:
+            raise TimeoutError(f"process {self.pid} did not end within {timeout:g} s")
         return self._code
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
         self.wait(10)
+
+    def _has_ended(self, within_s: float) -> bool:
+        if self._code is None and select.select([self._end], [], [], within_s)[0]:
+            self._code = int(self._end.recv(64))
+            self._end.close()
+        return self._code is not None
 
 
 def template(main: Callable[[], None] = cli.main) -> socket.socket:
@@ -110,8 +125,6 @@ def template(main: Callable[[], None] = cli.main) -> socket.socket:
 
 @cache
 def _template(main: Callable[[], None]) -> socket.socket:
-    # Whose parents are gone is this process's child: it can wait for it.
-    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         ours.close()
@@ -122,28 +135,50 @@ def _template(main: Callable[[], None]) -> socket.socket:
 
 def _copy_for(line: socket.socket, main: Callable[[], None]) -> NoReturn:
     """A copy for each request, until nobody asks any more."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who waits for a copy is waited for by nobody
     while True:
-        request, streams, _, _ = socket.recv_fds(line, 1 << 16, 2)
+        request, streams, _, _ = socket.recv_fds(line, _REQUEST_BYTES, 3)
         if not request:
             os._exit(0)
-        told, tell = os.pipe()
-        parent = os.fork()
-        if parent == 0:
-            pid = os.fork()
-            if pid == 0:
-                _become(main, json.loads(request), *streams)
-            os.write(tell, b"%d" % pid)
-            os._exit(0)
-        os.waitpid(parent, 0)
-        line.send(os.read(told, 64))
-        for descriptor in (told, tell, *streams):
+        if os.fork() == 0:
+            _see_through(main, request, *streams)
+        for descriptor in streams:
             os.close(descriptor)
 
 
-def _become(main: Callable[[], None], arguments: list[str], out: int, err: int) -> NoReturn:
-    """`main` with these arguments and streams."""
+def _see_through(
+    main: Callable[[], None], request: bytes, out: int, err: int, end: int
+) -> NoReturn:
+    """Begin a copy, wait for it, tell how it ended."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        pid = os.fork()
+        if pid == 0:
+            arguments, folder, environment = json.loads(request)
+            _become(main, arguments, folder, environment, out, err)
+        os.close(out)
+        os.close(err)
+        with suppress(OSError), socket.socket(fileno=end) as told:
+            told.send(b"%d" % pid)
+            told.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    finally:
+        os._exit(0)
+
+
+def _become(
+    main: Callable[[], None],
+    arguments: list[str],
+    folder: str,
+    environment: dict[str, str],
+    out: int,
+    err: int,
+) -> NoReturn:
+    """`main` with these arguments and streams, there."""
     code: object = _BROKE
     try:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
         for number, stream in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):
             os.dup2(stream, number)
         os.closerange(3, 1024)
