@@ -23,6 +23,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(prog="python -m tests.powercut", description=__doc__)
     asked.add_argument("--cuts", type=int, default=5)
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--modules", type=int, default=4)
     asked.add_argument("--first", type=int, default=0, help="number of the first cut")
     asked.add_argument("--keep", type=Path, metavar="DIR", help="leave disk and logs there")
     options = asked.parse_args()
@@ -32,23 +33,26 @@ def main() -> int:
         folder = (options.keep or Path(scratch)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            return run(folder, options.seed, range(options.first, options.first + options.cuts))
+            cuts = range(options.first, options.first + options.cuts)
+            return run(folder, options.seed, options.modules, cuts)
         except Missing as missing:
             print(f"tests.powercut: {missing}", file=sys.stderr)  # noqa: T201 - a command's answer
             return 2
 
 
-def run(folder: Path, seed: int, numbers: range) -> int:
-    with bench(folder) as outside:
+def run(folder: Path, seed: int, modules: int, numbers: range) -> int:
+    with bench(folder, modules) as outside:
         campaign = Campaign(folder, outside, say)
-        cuts = [Cut.draw(seed, number, first=number == numbers.start) for number in numbers]
+        first, slots = numbers.start, outside.slots
+        cuts = [Cut.draw(seed, number, slots, first=number == first) for number in numbers]
         for number, cut in zip((*numbers, numbers.stop), (*cuts, None), strict=True):
             try:
                 campaign.boot(number, cut)
             except Broken as broken:
                 say(f"BROKEN in boot {number}: {broken}")
-                first = max(number - 2, numbers.start)
-                again = f"--seed {seed} --first {first} --cuts {number - first + 1}"
+                first = max(number - 2, first)
+                again = f"--seed {seed} --modules {modules} --first {first}"
+                again += f" --cuts {number - first + 1}"
                 say(f"again: python -m tests.powercut {again}")
                 return 1
         tell(campaign.totals)

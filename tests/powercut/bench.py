@@ -2,7 +2,7 @@
 
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from tests.kernel.kernel import until
 from tests.kernel.rehearsal import Line, Rehearsal, make_line
 from tests.programs import begun
 
-SLOTS = ("A1", "A2", "A3", "A4")
 SIZE_MB = 1
 SPEED = 4.0
 START_S = 60.0
@@ -43,13 +42,14 @@ class Module(NamedTuple):
 class Bench:
     """`tray` answers at `tcp_port`; `line` is what the disk was filled with."""
 
+    slots: tuple[str, ...]
     tray: Rehearsal
     line: Line
     tcp_port: int
 
     def __post_init__(self) -> None:
         self._new: Flash = flash_after(self.line.package())
-        self._as_made: dict[str, Flash] = {slot: self.tray.flash_of(slot) for slot in SLOTS}
+        self._as_made: dict[str, Flash] = {slot: self.tray.flash_of(slot) for slot in self.slots}
 
     def pull(self, slot: str) -> None:
         self.tray.ask("unplug", slot=slot)
@@ -64,7 +64,7 @@ class Bench:
 
     def lose_power(self) -> None:
         """Hubs that hang on the machine's own supply."""
-        for slot in SLOTS:
+        for slot in self.slots:
             self.tray.ask("power", slot=slot, to="cycle")
 
     def flash_is(self, slot: str) -> str:
@@ -76,7 +76,9 @@ class Bench:
 
     def look(self) -> dict[str, Module]:
         """What is in the slots. Takes a second: nobody may be at work on them."""
-        calibrated = {slot: self.tray.ask("calibration", slot=slot)["intact"] for slot in SLOTS}
+        calibrated = {
+            slot: self.tray.ask("calibration", slot=slot)["intact"] for slot in self.slots
+        }
         return {
             place["slot"]: Module(
                 place["imei"],
@@ -90,18 +92,21 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path) -> Iterator[Bench]:
-    """Healthy modules in their slots, exported to this machine's guests."""
+def bench(folder: Path, modules: int) -> Iterator[Bench]:
+    """So many healthy modules in slots A1, A2, ..., exported to this machine's guests."""
+    slots = tuple(f"A{number}" for number in range(1, modules + 1))
     tcp_port, control = _free_tcp_port(), folder / "control"
     arguments = ["sim", "usbip", "--listen", f"127.0.0.1:{tcp_port}", "--control", str(control)]
-    arguments += ["--modules", str(len(SLOTS)), "--size", str(SIZE_MB), "--speed", str(SPEED)]
+    arguments += ["--modules", str(modules), "--size", str(SIZE_MB), "--speed", str(SPEED)]
     log = folder / "modules.log"
     with log.open("w") as told:
         program = begun([*arguments, "--seed", "7"], told, told)
     try:
         if not until(lambda: "rehearsing" in log.read_text(), START_S):
             raise TimeoutError(f"the modules never came up: {log.read_text()}")
-        yield Bench(Rehearsal(program, control, {}), _line(folder / "content"), tcp_port)
+        yield Bench(
+            slots, Rehearsal(program, control, {}), _line(folder / "content", slots), tcp_port
+        )
     finally:
         program.send_signal(signal.SIGTERM)
         try:
@@ -110,9 +115,9 @@ def bench(folder: Path) -> Iterator[Bench]:
             program.kill()
 
 
-def _line(folder: Path) -> Line:
+def _line(folder: Path, names: Sequence[str]) -> Line:
     """What the disk begins with. The ports are not known before a guest has attached them."""
-    slots = {slot: {"ports": [f"1-{number}"]} for number, slot in enumerate(SLOTS, start=1)}
+    slots = {slot: {"ports": [f"1-{number}"]} for number, slot in enumerate(names, start=1)}
     line = make_line(folder, slots, SIZE_MB)
     (line.config.parent / "slots.yaml").write_text(yaml.safe_dump({"slots": slots}))
     settings = yaml.safe_load(line.config.read_text()) | {"slots": "slots.yaml"}

@@ -3,14 +3,14 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from station.live import SlotState
 from tests.crash.record import Record
 from tests.holding import Broken
-from tests.powercut.bench import HARMLESS, SLOTS, Bench
+from tests.powercut.bench import HARMLESS, Bench
 from tests.powercut.boot import Boot
 from tests.powercut.disk import Disk
 from tests.powercut.judge import check_finished, check_modules, found_in
@@ -45,14 +45,14 @@ class Cut:
     chance: random.Random
 
     @classmethod
-    def draw(cls, seed: int, number: int, *, first: bool) -> "Cut":
+    def draw(cls, seed: int, number: int, slots: Sequence[str], *, first: bool) -> "Cut":
         chance = random.Random(f"{seed}/{number}")
         return cls(
             number,
             "tray" if chance.random() < 0.75 or first else "recovery",
             chance.random(),
             chance.random() < 0.5,
-            {slot: (chance.choice(HARMLESS), chance.uniform(0.0, 1.5)) for slot in SLOTS},
+            {slot: (chance.choice(HARMLESS), chance.uniform(0.0, 1.5)) for slot in slots},
             chance,
         )
 
@@ -92,7 +92,10 @@ class Campaign:
     def boot(self, number: int, cut: Cut | None) -> None:
         """From the last cut to this one; without one to an end in order."""
         boot = Boot(
-            self._folder / f"boot-{number}", self._disk.begin(), self._bench.tcp_port, len(SLOTS)
+            self._folder / f"boot-{number}",
+            self._disk.begin(),
+            self._bench.tcp_port,
+            len(self._bench.slots),
         )
         with boot:
             self._judge(boot.await_file("found.whole").with_name("found"))
@@ -127,8 +130,8 @@ class Campaign:
     def _see_one_tray(self, boot: Boot) -> None:
         """How long it takes here; the moments of the cuts are shares of that."""
         began_s = time.monotonic()
-        self._pull(boot, *SLOTS)
-        for slot in SLOTS:
+        self._pull(boot, *self._bench.slots)
+        for slot in self._bench.slots:
             self._bench.plug(slot)
         self._finish(boot)
         self._tray_s = time.monotonic() - began_s
@@ -138,7 +141,7 @@ class Campaign:
         any other that it leaves alone is taken out and put back."""
         began_s, hands = time.monotonic(), Counter[str]()
         deadline_s = began_s + FINISH_S
-        while pending := [slot for slot in SLOTS if not boot.told.is_good(slot)]:
+        while pending := [slot for slot in self._bench.slots if not boot.told.is_good(slot)]:
             boot.look()
             if time.monotonic() > deadline_s:
                 raise Broken(f"not finished: {', '.join(map(boot.told.doing, pending))}")
@@ -158,7 +161,7 @@ class Campaign:
         self._bench.plug(slot)
 
     def _begin_tray(self, boot: Boot, cut: Cut) -> None:
-        self._pull(boot, *SLOTS)
+        self._pull(boot, *self._bench.slots)
         for slot, (oddity, after_s) in cut.tray.items():
             self._work_for(boot, after_s)
             self._bench.plug(slot, oddity)
@@ -194,7 +197,7 @@ class Campaign:
         totals.told += len(boot.told.verdicts)
         totals.unflushed += lost.unflushed
         totals.lost += lost.lost
-        doing = {slot: boot.told.doing(slot) for slot in SLOTS}
+        doing = {slot: boot.told.doing(slot) for slot in self._bench.slots}
         totals.steps.update(doing.values())
         where = ", ".join(f"{slot} {step}" for slot, step in doing.items())
         flash = ", ".join(module.flash for module in self._modules.values())
