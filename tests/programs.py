@@ -6,6 +6,7 @@ libusb; a forked command is a copy of it that becomes `station ARGUMENTS`, with 
 exit code, streams and signals of its own.
 """
 
+import gc
 import json
 import os
 import select
@@ -24,8 +25,10 @@ from typing import NoReturn, Protocol, TextIO
 
 from station import cli
 
+gc.disable()
 for _module in set(cli.MODULES.values()):
     import_module(_module)
+gc.enable()
 
 STATION = (sys.executable, "-m", "station")
 
@@ -135,6 +138,7 @@ def _template(main: Callable[[], None]) -> socket.socket:
 
 def _copy_for(line: socket.socket, main: Callable[[], None]) -> NoReturn:
     """A copy for each request, until nobody asks any more."""
+    gc.freeze()  # a collection in a copy would write to, and so copy, all of this memory
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who waits for a copy is waited for by nobody
     while True:
         request, streams, _, _ = socket.recv_fds(line, _REQUEST_BYTES, 3)
