@@ -4,11 +4,13 @@ A view that was replaced answers differently without a row being changed, and a 
 is gone is no longer insert-only.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from functools import cache
 
 import sqlalchemy as sa
 
+from station.store.indexes import misplaced
 from station.store.migrate import migrate_empty
 from station.store.untouched_server import changed_on_server
 
@@ -19,12 +21,13 @@ _OBJECTS = (
 
 
 def damage_within(connection: sa.Connection) -> Iterator[tuple[str, str]]:
-    """An index that leaves a row out answers differently, too: each is held against its table."""
-    if connection.dialect.name != "sqlite":
+    """Pages, rows out of their place, indexes: any of them answers differently, too."""
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, sqlite3.Connection):
         return
-    for (said,) in connection.exec_driver_sql("PRAGMA integrity_check").all():
-        if said != "ok":
-            yield "the file", str(said)
+    said = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
+    damage = [("the file", str(what)) for what in said if what != "ok"]
+    yield from damage or misplaced(raw, _as_made(connection))
 
 
 def changed_schema(connection: sa.Connection) -> Iterator[tuple[str, str]]:
@@ -40,6 +43,11 @@ def changed_schema(connection: sa.Connection) -> Iterator[tuple[str, str]]:
             yield name, "it is none of the station's"
         elif there[name] != wanted[name]:
             yield name, "it is not as the station made it"
+
+
+def _as_made(connection: sa.Connection) -> dict[str, str | None]:
+    there, wanted = _objects(connection), _fresh()
+    return {name: sql for name, sql in wanted.items() if name in there and there[name] == sql}
 
 
 def _objects(connection: sa.Connection) -> dict[str, str | None]:

@@ -153,6 +153,23 @@ def replace_a_view(db: sqlite3.Connection, chance: random.Random) -> Edit:
     return Edit("another view", "view attempt")
 
 
+def leave_out_of_an_index(db: sqlite3.Connection, chance: random.Random) -> Edit | None:
+    """Made anew without what a row has there; its words are as before."""
+    made = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    name, table, sql = chance.choice(db.execute(made).fetchall())
+    (column,) = db.execute("SELECT name FROM pragma_index_info(?)", [name]).fetchone()
+    _, where, condition = sql.partition(" WHERE ")
+    value = f'SELECT quote("{column}") FROM {table}{where}{condition} '
+    values = [row[0] for row in db.execute(value)]
+    if not values:
+        return None
+    joint = " AND " if where else " WHERE "
+    _say_of(db, name, f'{sql}{joint}"{column}" IS NOT {chance.choice(values)}')
+    db.execute(f"REINDEX {name}")
+    _say_of(db, name, sql)
+    return Edit("index: a value left out", f"index {name}", first=True)
+
+
 def loosen_a_guard(db: sqlite3.Connection, chance: random.Random) -> Edit:
     table = chance.choice(ROWS)
     name = f"{table}_no_update"
@@ -172,6 +189,7 @@ EDITS: tuple[Do, ...] = (
     cut_the_end,
     *(hash_it_again,) * 3,
     replace_a_view,
+    *(leave_out_of_an_index,) * 2,
     loosen_a_guard,
 )
 
@@ -210,6 +228,13 @@ def _done(db: sqlite3.Connection, sql: str, value: object, row: Mapping[str, Any
     except sqlite3.IntegrityError:
         return False
     return True
+
+
+def _say_of(db: sqlite3.Connection, index: str, sql: str) -> None:
+    """Other words for an index, and what it lists stays."""
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", [sql, index])
+    db.execute("PRAGMA writable_schema = RESET")
 
 
 def _forge(db: sqlite3.Connection) -> None:

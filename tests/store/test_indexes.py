@@ -1,0 +1,166 @@
+"""Pages and indexes changed by hand, of which `quick_check` does not complain."""
+
+import sqlite3
+import struct
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from station.store.database import sqlite_path
+from station.store.indexes import misplaced
+from station.store.queries import find_attempts
+from station.store.reading import reading
+from station.store.untouched import damage_within
+from station.store.verify import verify
+from tests.store.samples import IMEI, attempt, flashed, stranger
+
+pytestmark = pytest.mark.sqlite
+
+HEADER_BYTES = 100
+LEAF_OF_INDEX = 10
+
+
+@pytest.fixture
+def record(url: str) -> str:
+    for _ in range(4):
+        flashed(url, attempt())
+    assert verify(url).is_untouched
+    return url
+
+
+def edit_page(url: str, name: str, edit: Callable[[bytearray], None]) -> None:
+    """Of a table or an index that is one page, a leaf."""
+    path = Path(sqlite_path(url) or "")
+    with stranger(url) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size_bytes,) = db.execute("PRAGMA page_size").fetchone()
+        (number,) = db.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = ?", [name]
+        ).fetchone()
+    file = path.read_bytes()
+    page = bytearray(file[(number - 1) * size_bytes : number * size_bytes])
+    assert page[0] == LEAF_OF_INDEX
+    edit(page)
+    path.write_bytes(file[: (number - 1) * size_bytes] + page + file[number * size_bytes :])
+    with stranger(url) as db:
+        assert db.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+        assert db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]
+
+
+def found(url: str) -> list[tuple[str, str]]:
+    with reading(url) as connection:
+        return list(damage_within(connection))
+
+
+def swap_first_and_last(page: bytearray) -> None:
+    """The cells stay where they are; the list of them, behind 8 bytes of header, is in another
+    order. Ref: sqlite.org/fileformat2.html, section 1.6."""
+    (count,) = struct.unpack_from(">H", page, 3)
+    first, last = slice(8, 10), slice(8 + 2 * (count - 1), 8 + 2 * count)
+    page[first], page[last] = page[last], page[first]
+
+
+def test_rows_that_are_not_where_they_are_looked_for(record: str) -> None:
+    edit_page(record, "attempt_closed", swap_first_and_last)
+    why = "its rows are not in the order of their keys"
+    assert ("table attempt_closed", why) in found(record)
+    assert any(f.what == "table attempt_closed" for f in verify(record).findings)
+
+
+def test_entries_of_an_index_in_another_order(record: str) -> None:
+    edit_page(record, "ix_attempt_opened_started_utc_us", swap_first_and_last)
+    ((what, why),) = found(record)
+    assert what == "index ix_attempt_opened_started_utc_us"
+    assert why.startswith("it does not list what its table holds: that has (")
+
+
+def test_an_index_that_says_another_value(record: str) -> None:
+    other = "864266059999999"
+
+    def edit(page: bytearray) -> None:
+        page[:] = page.replace(IMEI.encode(), other.encode(), 1)
+
+    edit_page(record, "ix_unit_identifier_kind_value", edit)
+    ((what, why),) = found(record)
+    assert what == "index ix_unit_identifier_kind_value"
+    assert IMEI in why
+
+
+def test_an_index_with_an_entry_too_many(record: str) -> None:
+    """Its table's row is gone, and the index was put back as it was."""
+    path = sqlite_path(record) or ""
+    name = "ix_attempt_closed_unit_id_outcome"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for (guard,) in db.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            db.execute(f"DROP TRIGGER {guard}")
+        db.execute("PRAGMA writable_schema = ON")
+        kept = db.execute("SELECT * FROM sqlite_master WHERE name = ?", [name]).fetchone()
+        db.execute("DELETE FROM sqlite_master WHERE name = ?", [name])
+        db.execute("PRAGMA writable_schema = RESET")
+        db.execute(
+            "DELETE FROM attempt_closed"
+            " WHERE attempt_id = (SELECT max(attempt_id) FROM attempt_closed)"
+        )
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", kept)
+        db.execute("PRAGMA writable_schema = RESET")
+    told = dict(found(record))
+    assert told[f"index {name}"].startswith(
+        "it does not list what its table holds: that has no more"
+    )
+
+
+def test_text_that_is_none_is_told_and_not_the_end_of_looking(record: str) -> None:
+    with stranger(record) as db, db:
+        for (guard,) in db.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            db.execute(f"DROP TRIGGER {guard}")
+        db.execute("UPDATE attempt_opened SET slot = CAST(x'ff41' AS TEXT)")
+    told = [what for what, why in found(record) if why == "it holds text that is no UTF-8"]
+    assert told == [
+        "index ix_attempt_opened_package",
+        "index ix_attempt_opened_slot",
+        "index ix_attempt_opened_slot_started_utc_us",
+    ]
+    assert any("attempt_opened" in f.what and f.seq for f in verify(record).findings)
+
+
+def test_an_index_that_is_not_the_stations_is_asked_nothing(record: str) -> None:
+    """Its words would become part of a question."""
+    with stranger(record) as db, db:
+        db.execute("DROP INDEX ix_attempt_opened_lot")
+        db.execute("CREATE INDEX ix_attempt_opened_lot ON attempt_opened (lot) WHERE slot > 0")
+    assert found(record) == []
+    assert "index ix_attempt_opened_lot" in [f.what for f in verify(record).findings]
+    assert len(find_attempts(record, imei=IMEI)) == 4
+
+
+def test_no_row_is_looked_up(record: str) -> None:
+    """Each side is read from its beginning to its end; an index without its table."""
+    asked: list[str] = []
+    with stranger(record) as db:
+        names = (
+            "SELECT type || ' ' || name, sql FROM sqlite_master WHERE type IN ('table', 'index')"
+        )
+        made = dict(db.execute(names).fetchall())
+        db.set_trace_callback(asked.append)
+        assert list(misplaced(db, made)) == []
+        db.set_trace_callback(None)
+        plans = {
+            sql: [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            for sql in asked
+            if sql.startswith("SELECT") and " pragma_" not in sql
+        }
+    listed = {sql: plan for sql, plan in plans.items() if 'INDEXED BY "ix_' in sql}
+    assert len(listed) == sum(name.startswith("index ix_") for name in made)
+    for plan in listed.values():
+        assert len(plan) == 1
+        assert "USING COVERING INDEX ix_" in plan[0]
+    for plan in (plan for sql, plan in plans.items() if sql not in listed):
+        assert plan[0].startswith("SCAN")
+        assert plan[1:] in ([], ["USE TEMP B-TREE FOR ORDER BY"])
