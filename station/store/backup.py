@@ -32,7 +32,7 @@ def backup(url: str, out: Path | None = None, *, chain: bool = True) -> Backup:
         raise NoBackup(f"{target} is there already, and no file is replaced")
     if not target.parent.is_dir():
         raise NoBackup(f"there is no folder {target.parent}")
-    with copied(path, target.parent, target.name) as copy:
+    with copied(path, target.parent, target.name, in_full=not chain) as copy:
         checked = whole(copy) if chain else None
         put(copy, target)
     return Backup(target, target.stat().st_size, checked)

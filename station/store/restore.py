@@ -74,7 +74,7 @@ def restore(url: str, backup: Path, by: By) -> Restored:
     before = _heads_of(url) if path.exists() else {}
     with ExitStack() as held:
         with _not_restored(backup):
-            copy = held.enter_context(copied(backup, path.parent, path.name))
+            copy = held.enter_context(copied(backup, path.parent, path.name, in_full=False))
             checked, signed = _make_ready(copy, backup, before, by)
         with database_errors(url):
             if path.exists():
@@ -96,7 +96,7 @@ def _make_ready(
     checked = whole(copy)
     ids.after(newest_key(url))
     signed = _tell(url, by, _detail(backup, before, checked.heads))
-    settle(copy)
+    settle(copy, in_full=False)
     return checked, signed
 
 

@@ -95,8 +95,8 @@ def test_one_that_appears_meanwhile_is_not_replaced(
 ) -> None:
     settle = copying.settle
 
-    def appears(path: Path) -> None:
-        settle(path)
+    def appears(path: Path, *, in_full: bool) -> None:
+        settle(path, in_full=in_full)
         (tmp_path / "copy.bak").write_text("mine")
 
     monkeypatch.setattr(copying, "settle", appears)
@@ -120,6 +120,27 @@ def test_a_record_that_was_changed_has_no_backup(url: str, tmp_path: Path) -> No
     assert not (tmp_path / "copy.bak").exists()
     assert left_behind(tmp_path) == []
     assert backup(url, tmp_path / "quick.bak", chain=False).path.exists()
+
+
+@pytest.mark.parametrize("chain", [True, False])
+def test_a_record_with_an_index_that_lies_has_none(
+    url: str, tmp_path: Path, *, chain: bool
+) -> None:
+    flashed(url, attempt())
+    name = "ix_attempt_opened_started_utc_us"
+    with stranger(url) as db:
+        (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", [name]).fetchone()
+        for words in (f"{sql} WHERE started_utc_us < 0", sql):
+            db.execute("PRAGMA writable_schema = ON")
+            db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", [words, name])
+            db.commit()
+            db.execute("PRAGMA writable_schema = RESET")
+            if words is not sql:
+                db.execute(f"REINDEX {name}")
+                db.commit()
+    with pytest.raises((RecordDamaged, NoBackup), match=name):
+        backup(url, tmp_path / "copy.bak", chain=chain)
+    assert left_behind(tmp_path) == []
 
 
 def test_a_damaged_file_has_none_either(url: str, tmp_path: Path) -> None:
