@@ -20,6 +20,7 @@ import yaml
 from station.commands.call import call
 from station.commands.demo_files import write_demo_files
 from station.dashboard.picture import Picture
+from station.errors import NoEngine
 from station.live import SlotState
 from station.wire import Watch
 from tests.commands.test_cli import environment, station
@@ -108,10 +109,13 @@ def until(socket: Path, true: Callable[[Picture], bool]) -> Picture:
     """Watch the engine at this socket until this is so."""
     picture = Picture()
     deadline_s = time.monotonic() + DEADLINE_S
-    with call(socket) as engine:
-        engine.ask(Watch())
-        while picture.line is None or not true(picture):
-            picture.take(engine.next(deadline_s - time.monotonic()), 0)
+    try:
+        with call(socket) as engine:
+            engine.ask(Watch())
+            while picture.line is None or not true(picture):
+                picture.take(engine.next(deadline_s - time.monotonic()), 0)
+    except NoEngine as error:
+        raise AssertionError(f"{error}; last seen: {picture.slots}") from error
     return picture
 
 

@@ -60,11 +60,17 @@ class Rehearsal:
 
     def swap(self, modules: Mapping[str, str]) -> None:
         """A fresh module with the named fault into each of these slots; the kernel has seen it."""
+        self.take_out(*modules)
+        self.put_in(modules)
+
+    def take_out(self, *slots: str) -> None:
         plugged = {place["slot"]: place["plugged"] for place in self.ask("status")}
-        for slot in modules:
+        for slot in slots:
             if plugged[slot]:
                 self.ask("unplug", slot=slot)
-        assert until(lambda: all(self.device(slot) is None for slot in modules), 60)
+        assert until(lambda: all(self.device(slot) is None for slot in slots), 60)
+
+    def put_in(self, modules: Mapping[str, str]) -> None:
         for slot, fault in modules.items():
             self.ask("plug", slot=slot, fault=fault)
         assert until(lambda: all(self.device(slot) is not None for slot in modules), 60)
