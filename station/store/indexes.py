@@ -4,7 +4,8 @@ there were none.
 
 SQLite's `integrity_check` asks the same, but looks each row up in each index: that is chance reads,
 for hours where a record is larger than memory. Here both sides are read in their own order, and
-what the table holds is sorted, on disk if need be.
+what the table holds is sorted, on disk if need be. An index is read as questions read it: entries
+that SQLite seeks past, NULLs in an index of what is not NULL, are seen by neither.
 """
 
 import operator

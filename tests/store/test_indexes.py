@@ -114,6 +114,32 @@ def test_an_index_with_an_entry_too_many(record: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("ix_attempt_closed_outcome_not_pass", "SELECT outcome, count(*) FROM attempt_closed"),
+        ("ix_attempt_closed_failure_code", "SELECT failure_code, count(*) FROM attempt_closed"),
+    ],
+)
+def test_an_index_of_some_rows_that_lists_all(record: str, name: str, question: str) -> None:
+    """It is found, or no question comes by what it has too many: SQLite seeks past the NULLs."""
+    path = sqlite_path(record) or ""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", [name]).fetchone()
+        plain, _, condition = sql.partition(" WHERE ")
+        asked = f"{question} WHERE {condition} GROUP BY 1"
+        assert db.execute(asked).fetchall() == []
+        for words in (plain, sql):
+            db.execute("PRAGMA writable_schema = ON")
+            db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", [words, name])
+            db.execute("PRAGMA writable_schema = RESET")
+            if words == plain:
+                db.execute(f"REINDEX {name}")
+        is_told_wrong = db.execute(asked).fetchall() != []
+        assert db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]
+    assert [what for what, _ in found(record)] == [f"index {name}"] * is_told_wrong
+
+
 def test_text_that_is_none_is_told_and_not_the_end_of_looking(record: str) -> None:
     with stranger(record) as db, db:
         for (guard,) in db.execute(
