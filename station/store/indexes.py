@@ -33,7 +33,7 @@ def _misplaced_in(
     db: sqlite3.Connection, table: str, made: Mapping[str, str | None]
 ) -> Iterator[tuple[str, str]]:
     indexes = dict(db.execute("SELECT name, origin = 'pk' FROM pragma_index_list(?)", [table]))
-    (is_its_key,) = db.execute("SELECT wr FROM pragma_table_list(?)", [table]).fetchone()
+    is_its_key = "WITHOUT ROWID" in (made[f"table {table}"] or "")
     own = next((name for name, is_key in indexes.items() if is_key and is_its_key), None)
     way = "NOT INDEXED" if own is None else f'INDEXED BY "{own}"'
     key = "rowid" if own is None else _columns(db, own, is_key=True)
