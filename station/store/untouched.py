@@ -14,10 +14,7 @@ from station.store.indexes import misplaced
 from station.store.migrate import migrate_empty
 from station.store.untouched_server import changed_on_server
 
-_OBJECTS = (
-    "SELECT type || ' ' || name, sql FROM sqlite_master"
-    " WHERE NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4'))"
-)
+_OBJECTS = "SELECT type || ' ' || name, sql FROM sqlite_master"
 
 
 def damage_within(connection: sa.Connection) -> Iterator[tuple[str, str]]:
@@ -27,6 +24,9 @@ def damage_within(connection: sa.Connection) -> Iterator[tuple[str, str]]:
         return
     said = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
     damage = [("the file", str(what)) for what in said if what != "ok"]
+    encoding = connection.exec_driver_sql("PRAGMA encoding").scalar()
+    if encoding != "UTF-8":  # SQLite reads and compares other text differently
+        damage.append(("the file", f"its text is {encoding}"))
     yield from damage or misplaced(raw, _as_made(connection))
 
 
