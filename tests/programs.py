@@ -33,7 +33,10 @@ gc.enable()
 STATION = (sys.executable, "-m", "station")
 
 _REQUEST_BYTES = 1 << 17
+_BEGINS_S = 60.0
 _BROKE = 70
+_UNFLUSHED = 120
+"""As Python ends when it cannot write what it has still to say."""
 
 
 class Program(Protocol):
@@ -72,7 +75,11 @@ def forked(
     request = [list(arguments), str(cwd or Path.cwd()), dict(environment)]
     with theirs:
         streams = [out.fileno(), err.fileno(), theirs.fileno()]
-        socket.send_fds(template(main), [json.dumps(request).encode()], streams)
+        try:
+            socket.send_fds(template(main), [json.dumps(request).encode()], streams)
+        except OSError:
+            ours.close()
+            raise
     return Forked(ours)
 
 
@@ -97,7 +104,12 @@ class Forked:
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
-        self.pid = int(end.recv(64))
+        end.settimeout(_BEGINS_S)
+        begun = end.recv(64)
+        if not begun:
+            end.close()
+            raise ChildProcessError("nobody began it: its template is gone")
+        self.pid = int(begun)
         self._code: int | None = None
 
     def send_signal(self, sig: int, /) -> None:
@@ -116,8 +128,12 @@ class Forked:
 
     def _has_ended(self, within_s: float) -> bool:
         if self._code is None and select.select([self._end], [], [], within_s)[0]:
-            self._code = int(self._end.recv(64))
-            self._end.close()
+            told = self._end.recv(64)
+            if not told:  # who waits for it was killed
+                with suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
+            self._code = int(told or -signal.SIGKILL)
+            self._end.close()  # until now it is there, so that no signal goes to another
         return self._code is not None
 
 
@@ -138,33 +154,48 @@ def _template(main: Callable[[], None]) -> socket.socket:
 
 def _copy_for(line: socket.socket, main: Callable[[], None]) -> NoReturn:
     """A copy for each request, until nobody asks any more."""
-    gc.freeze()  # a collection in a copy would write to, and so copy, all of this memory
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who waits for a copy is waited for by nobody
-    while True:
-        request, streams, _, _ = socket.recv_fds(line, _REQUEST_BYTES, 3)
-        if not request:
-            os._exit(0)
-        if os.fork() == 0:
-            _see_through(main, request, *streams)
-        for descriptor in streams:
-            os.close(descriptor)
+    try:
+        gc.freeze()  # a collection in a copy would write to, and so copy, all of this memory
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for who waits for a copy
+        while True:
+            request, streams, flags, _ = socket.recv_fds(line, _REQUEST_BYTES, 3)
+            if not request:
+                break
+            if os.fork() == 0:
+                line.close()
+                _see_through(main, request, streams, flags)
+            for descriptor in streams:
+                os.close(descriptor)
+    finally:
+        os._exit(0)
 
 
 def _see_through(
-    main: Callable[[], None], request: bytes, out: int, err: int, end: int
+    main: Callable[[], None], request: bytes, streams: list[int], flags: int
 ) -> NoReturn:
-    """Begin a copy, wait for it, tell how it ended."""
+    """Begin a copy, wait for it, tell how it ended; it is there until that was heard."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            raise ValueError("a request that is too long")
+        out, err, end = streams
+        arguments, folder, environment = json.loads(request)
         pid = os.fork()
         if pid == 0:
-            arguments, folder, environment = json.loads(request)
-            _become(main, arguments, folder, environment, out, err)
-        os.close(out)
-        os.close(err)
-        with suppress(OSError), socket.socket(fileno=end) as told:
+            try:
+                _become(main, arguments, folder, environment, out, err)
+            finally:
+                os._exit(_BROKE)
+        os.dup2(end, 0)
+        os.closerange(1, 1024)
+        with suppress(OSError), socket.socket(fileno=0) as told:
             told.send(b"%d" % pid)
-            told.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            assert ended is not None
+            by_itself = ended.si_code == os.CLD_EXITED
+            told.send(b"%d" % (ended.si_status if by_itself else -ended.si_status))
+            told.recv(1)
     finally:
         os._exit(0)
 
@@ -186,10 +217,11 @@ def _become(
         for number, stream in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):
             os.dup2(stream, number)
         os.closerange(3, 1024)
-        sys.stdin, sys.stdout, sys.stderr = (
+        sys.stdin, sys.stdout = (
             open(number, mode, closefd=False)  # noqa: SIM115 - as long as the process
-            for number, mode in enumerate("rww")
+            for number, mode in enumerate("rw")
         )
+        sys.stderr = open(2, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115 - as well
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -198,9 +230,13 @@ def _become(
         code = 0
     except SystemExit as end:
         code = end.code or 0
+        if not isinstance(code, int):
+            sys.stderr.write(f"{code}\n")
     except BaseException:  # noqa: BLE001 - a copy must not run on as a second template
         traceback.print_exc()
-    finally:
+    try:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
+    except (OSError, ValueError):
+        code = _UNFLUSHED
+    os._exit(code if isinstance(code, int) else 1)

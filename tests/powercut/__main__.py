@@ -23,7 +23,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(prog="python -m tests.powercut", description=__doc__)
     asked.add_argument("--cuts", type=int, default=5)
     asked.add_argument("--seed", type=int, default=1)
-    asked.add_argument("--modules", type=int, default=4)
+    asked.add_argument("--modules", type=int, default=4, choices=range(1, 9), metavar="N")
     asked.add_argument("--first", type=int, default=0, help="number of the first cut")
     asked.add_argument("--keep", type=Path, metavar="DIR", help="leave disk and logs there")
     options = asked.parse_args()
