@@ -65,7 +65,8 @@ def _lost(
     held: str,
     condition: str = "",
 ) -> int:
-    """How many rows are not found by it. The condition begins with a column."""
+    """How many rows are not found by it. The condition begins with a column. With LIMIT, SQLite
+    keeps to the order inside: else it is no part of the question, and rows come by chance."""
     same = " AND ".join(f"x.{column} IS held.{column}" for column in columns)
     which = condition.replace(" WHERE ", " AND x.", 1)
     (count,) = db.execute(

@@ -187,6 +187,28 @@ def test_an_index_that_is_not_the_stations_is_asked_nothing(record: str) -> None
     assert len(find_attempts(record, imei=IMEI)) == 4
 
 
+def test_text_of_another_encoding(record: str, tmp_path: Path) -> None:
+    """SQLite reads and compares it differently."""
+    other = tmp_path / "other.sqlite"
+    with stranger(record) as db, closing(sqlite3.connect(other)) as made:
+        made.execute("PRAGMA encoding = 'UTF-16le'")
+        made.executescript("\n".join(db.iterdump()))
+    assert found(f"sqlite:///{other}") == [("the file", "its text is UTF-16le")]
+
+
+@pytest.mark.parametrize("words", ["ANALYZE", "CREATE INDEX zz ON step (attempt_id)"])
+def test_what_a_stranger_adds_is_told(record: str, words: str) -> None:
+    """Even what SQLite makes for itself, and what has a name that is no text."""
+    with stranger(record) as db, db:
+        db.execute(words)
+        db.execute("PRAGMA writable_schema = ON")
+        odd = "CREATE INDEX z' || CAST(x'ff' AS TEXT) || 'z ON step (attempt_id)"
+        name = "name = CAST(x'7aff7a' AS TEXT)"
+        db.execute(f"UPDATE sqlite_master SET sql = '{odd}', {name} WHERE name = 'zz'")
+    told = [finding for finding in verify(record).findings if "none of the station" in finding.why]
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("stat", [None, "16 8 1 unordered"])
 def test_no_row_is_looked_up_by_chance(record: str, stat: str | None) -> None:
     """An index is read from its beginning to its end, without its table; rows are looked for in the
