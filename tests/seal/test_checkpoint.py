@@ -50,8 +50,8 @@ def test_nothing_in_it_can_be_changed(change: dict[str, object]) -> None:
         ("[]", "is no checkpoint of format 1"),
         ('{"format": 2}', "is no checkpoint of format 1"),
         ('{"format": 1, "station": "x"}', "has other fields"),
-        (MADE.line().replace("812", '"812"'), "seq is no int"),
-        (MADE.line().replace("812", "true"), "seq is no int"),
+        (json.dumps(json.loads(MADE.line()) | {"seq": "812"}), "seq is no int"),
+        (json.dumps(json.loads(MADE.line()) | {"seq": True}), "seq is no int"),
     ],
 )
 def test_what_is_none_is_refused_by_its_place(line: str, why: str) -> None:
