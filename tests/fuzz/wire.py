@@ -33,6 +33,7 @@ class Framer(Protocol):
 def taken(framer: Framer, reads: list[bytes], *, resumes: bool) -> list[object]:
     """Everything a framer gives for these reads; an error ends it, or counts as one message."""
     found: list[object] = []
+    most = 2 * sum(map(len, reads)) + 1
     for read in reads:
         framer.feed(read)
         while True:
@@ -40,7 +41,7 @@ def taken(framer: Framer, reads: list[bytes], *, resumes: bool) -> list[object]:
                 message = framer.next()
             except StationError as error:
                 found.append(type(error))
-                assert len(found) <= 2 * sum(map(len, reads)) + 1, "no end"
+                assert len(found) <= most, "no end"
                 if not resumes:
                     return found
                 continue
