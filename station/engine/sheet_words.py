@@ -116,7 +116,7 @@ td{vertical-align:top}.facts th{width:28mm}.facts td{word-break:break-all}
 .rack td{border:.3mm solid #999;border-radius:1mm;padding:.6mm 1mm;height:12mm;overflow:hidden;
 font-size:7pt;line-height:1.15;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .rack b{font-size:8.5pt}
-.rack i{font-size:6.2pt;font-style:normal;display:block;white-space:nowrap;overflow:hidden}
+.rack i{font-size:5.7pt;font-style:normal;display:block;white-space:nowrap;overflow:hidden}
 .good{background:#d7f0d7}.bad{background:#f6c9c5;border:.6mm solid #a00!important}
 .station{background:#f8e3b0}.left{background:#e4e4f2}.empty{color:#888}
 .list td{border-top:.2mm solid #ccc;padding:.2mm 2mm .2mm 0;font-size:7.5pt;white-space:nowrap}

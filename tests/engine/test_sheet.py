@@ -1,7 +1,12 @@
-"""The morning sheet: figures by their definitions, and words that nobody can break out of."""
+"""The morning sheet: figures by their definitions, words that nobody can break out of, one page."""
 
+import re
+import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
+
+import pytest
 
 from station.engine.sheet import Sheet, sheet_of
 from station.engine.sheet_words import LISTED, facts_of, sheet_html, sheet_text
@@ -140,6 +145,40 @@ def test_a_rack_of_32_in_which_all_is_bad_has_short_lists() -> None:
     assert page.count("<tr><td>") <= 2 * (LISTED + 1) + 5
     lines = [line for line in sheet_text(made).splitlines() if "long long" in line]
     assert len(lines) == 32, "the text leaves nothing out"
+
+
+@pytest.mark.skipif(shutil.which("weasyprint") is None, reason="weasyprint is not installed")
+def test_the_worst_night_of_a_rack_of_32_prints_on_one_page() -> None:
+    assert _pages(_worst(32)) == 1
+    assert _pages(_worst(512)) > 1, "it can tell"
+
+
+def _worst(slots: int) -> Sheet:
+    """Half of them failed, the others blocked, all out, for reasons as long as they get."""
+    half, why = slots // 2, "long " * 60
+    outcomes: dict[str, Sequence[Outcome]] = {f"A{n}": [R.FAIL] * 3 for n in range(1, half + 1)}
+    others = {f"A{n}": Decided.BLOCKED for n in range(half + 1, slots + 1)}
+    told = story(outcomes, others, cause=why)
+    out = [
+        CampaignEvent(
+            f"e{n}", "line-1", BEGUN.utc_us, "c1", "slot_out", {"slot": f"A{n}", "why": why}
+        )
+        for n in range(1, slots + 1)
+    ]
+    end = CampaignEvent("f", "line-1", BEGUN.utc_us, "c1", "stopped", {"why": "too many failures"})
+    return sheet_of(replace(told, events=(*out, end)), _rows(slots))
+
+
+def _pages(made: Sheet) -> int:
+    """Of its print, by a renderer that is not ours."""
+    printed = subprocess.run(
+        ["weasyprint", "-", "-"],
+        input=sheet_html(made).encode(),
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    return len(re.findall(rb"/Type /Page\b", printed.stdout))
 
 
 def _rows(slots: int) -> list[tuple[str, ...]]:
