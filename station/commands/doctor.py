@@ -18,6 +18,7 @@ from station.commands.checks.machine import kernel, libusb, open_files, usb_memo
 from station.commands.checks.modem_manager import modem_manager
 from station.commands.checks.packages import packages, recipes
 from station.commands.checks.record import record
+from station.commands.checks.results import results
 from station.commands.checks.rights import rights
 from station.commands.checks.signature import signature
 from station.commands.checks.sleep import sleep
@@ -31,7 +32,7 @@ from station.transport.topology import read_topology
 CHECKS: tuple[Check, ...] = (
     *(rights, modem_manager, ttys, sleep),
     *(tray, bus_numbers, controllers, usb_memory),
-    *(disks, clock, record, signature, packages, recipes),
+    *(disks, clock, record, results, signature, packages, recipes),
     *(kernel, libusb, open_files, engine),
 )
 
