@@ -37,7 +37,7 @@ class SimPower:
             return PowerProof(Switched.NOT_SWITCHABLE, "there is no such port")
         module = port.module
         if module is None:
-            return await self._returned(port) if blind else _EMPTY
+            return await self._returned(port, left_s=None) if blind else _EMPTY
         if {port.high_speed, port.super_speed} & self._pretending:
             await trio.sleep(off_s)
             return PowerProof(Switched.PRETENDS, "the module stayed where it was")
@@ -47,15 +47,15 @@ class SimPower:
         finally:
             if port.module is None:  # nobody has plugged another one meanwhile
                 self._backend.plug(port, module)
-        return await self._returned(port)
+        return await self._returned(port, left_s=0.0)
 
-    async def _returned(self, port: SimPort) -> PowerProof:
+    async def _returned(self, port: SimPort, left_s: float | None) -> PowerProof:
         on_s = trio.current_time()
-        while (left_s := on_s + RETURN_S - trio.current_time()) > 0:
+        while (rest_s := on_s + RETURN_S - trio.current_time()) > 0:
             if any(
                 device.path in (port.high_speed, port.super_speed)
                 for device in await self._backend.scan()
             ):
-                return PowerProof(Switched.SWITCHES, "", 0.0, trio.current_time() - on_s)
-            await self._backend.wait_change(left_s)
-        return PowerProof(Switched.NO_RETURN, "it did not come back", 0.0)
+                return PowerProof(Switched.SWITCHES, "", left_s, trio.current_time() - on_s)
+            await self._backend.wait_change(rest_s)
+        return PowerProof(Switched.NO_RETURN, "it did not come back", left_s)

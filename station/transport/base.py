@@ -172,7 +172,8 @@ class Power(Protocol):
     ) -> PowerProof:
         """Power off at the slot's ports, and at their companions, for `off_s`; then on.
 
-        `blind`: also where nothing shows itself, for a module that must be there.
+        `blind`: also where nothing shows itself, for a module that must be there; others on the
+        hub may be at work meanwhile.
 
         Ends with the power on, cancelled or not. A generation that returns is a new one: tell
         whoever watches the slot before, not after. Raises UsbError for a hub that left or does

@@ -56,6 +56,10 @@ class PortSwitch(Protocol):
     async def aclose(self) -> None: ...
 
 
+_Place = tuple[PortPath, int]
+"""Where a device is, and its generation."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Socket:
     """What is switched together, SuperSpeed first, and who was there before."""
@@ -101,7 +105,7 @@ class PortPower:
                     return await self._cycle_blindly(socket, off_s)
                 if device is None:
                     return PowerProof(Switched.EMPTY, "nothing is plugged in")
-                return await self._cycle(socket, device, off_s)
+                return await self._cycle(socket, device, off_s, others_work=blind)
         except NotSwitchable as refusal:
             return PowerProof(Switched.NOT_SWITCHABLE, refusal.why)
         except UsbAccess as error:
@@ -117,29 +121,12 @@ class PortPower:
                 switches.append(switch)
             yield _Socket(tuple(switches), tuple(port.path for port in sides))
 
-    async def _cycle(self, socket: _Socket, device: DeviceInfo, off_s: float) -> PowerProof:
-        neighbours = await self._neighbours(socket)
-        asked_s = trio.current_time()
-        left_s = None
-        dragged: set[tuple[PortPath, int]] = set()  # looked for while it is off: they come back
-        try:
-            for switch in reversed(socket.switches):
-                await switch.cut()
-            if await self._left(socket, device):
-                left_s = trio.current_time() - asked_s
-
-                async def drags() -> bool:
-                    dragged.update(neighbours - await self._neighbours(socket))
-                    return bool(dragged)
-
-                await _stay_off(socket, off_s, drags)
-        finally:
-            await _restore(socket)
+    async def _cycle(
+        self, socket: _Socket, device: DeviceInfo, off_s: float, *, others_work: bool
+    ) -> PowerProof:
+        left_s, dragged = await self._cut(socket, device, off_s, others_work=others_work)
         if dragged:
-            others = ", ".join(sorted(str(path) for path, _ in dragged))
-            return PowerProof(
-                Switched.CUTS_OTHERS, f"what sits on {others} left together with it", left_s
-            )
+            return PowerProof(Switched.CUTS_OTHERS, _together(dragged), left_s)
         if left_s is None:
             return PowerProof(
                 Switched.PRETENDS, f"{device.usb_id} on {device.path} stayed where it was"
@@ -151,18 +138,41 @@ class PortPower:
 
     async def _cycle_blindly(self, socket: _Socket, off_s: float) -> PowerProof:
         """Nobody is there to be seen leaving; a module that returns is proof enough."""
-        try:
-            for switch in reversed(socket.switches):
-                await switch.cut()
-            await _stay_off(socket, off_s)
-        finally:
-            await _restore(socket)
+        _, dragged = await self._cut(socket, None, off_s, others_work=True)
+        if dragged:
+            return PowerProof(Switched.CUTS_OTHERS, _together(dragged))
         on_s = trio.current_time()
         with trio.move_on_after(self._return_s):
             while await self._occupant(socket) is None:
                 await self._backend.wait_change(LOOK_S)
             return PowerProof(Switched.SWITCHES, "", None, trio.current_time() - on_s)
         return PowerProof(Switched.NO_RETURN, f"nothing showed itself within {self._return_s:g} s")
+
+    async def _cut(
+        self, socket: _Socket, device: DeviceInfo | None, off_s: float, *, others_work: bool
+    ) -> tuple[float | None, set[_Place]]:
+        """Off and on again: when the device left, and who was taken along. Neighbours that are
+        worked on leave by themselves, too: only all of them at once were taken along then."""
+        before = await self._neighbours(socket)
+        dragged: set[_Place] = set()  # looked for while it is off: they come back
+
+        async def drags() -> bool:
+            missing = before - await self._neighbours(socket)
+            if missing == before or not others_work:
+                dragged.update(missing)
+            return bool(dragged)
+
+        asked_s, left_s = trio.current_time(), None
+        try:
+            for switch in reversed(socket.switches):
+                await switch.cut()
+            if device is not None and await self._left(socket, device):
+                left_s = trio.current_time() - asked_s
+            if device is None or left_s is not None:
+                await _stay_off(socket, off_s, drags)
+        finally:
+            await _restore(socket)
+        return left_s, dragged
 
     async def _left(self, socket: _Socket, device: DeviceInfo) -> bool:
         with trio.move_on_after(LEAVE_S):
@@ -205,7 +215,7 @@ class PortPower:
             return "the hub has it connected, but it does not enumerate"
         return f"{device.usb_id} did not come back within {self._return_s:g} s of power on"
 
-    async def _neighbours(self, socket: _Socket) -> set[tuple[PortPath, int]]:
+    async def _neighbours(self, socket: _Socket) -> set[_Place]:
         """Path and generation of what else sits on the same hubs."""
         hubs = {(path.bus, path.hub) for path in socket.paths}
         return {
@@ -217,6 +227,11 @@ class PortPower:
     async def _occupant(self, socket: _Socket) -> DeviceInfo | None:
         devices = await self._backend.scan()
         return next((device for device in devices if device.path in socket.paths), None)
+
+
+def _together(dragged: Collection[_Place]) -> str:
+    others = ", ".join(sorted(str(path) for path, _ in dragged))
+    return f"what sits on {others} left together with it"
 
 
 async def _check_switching(sides: Sequence[HubPort], switches: Sequence[PortSwitch]) -> None:
@@ -238,12 +253,8 @@ async def _was_left_off(socket: _Socket) -> bool:
     return any([not (await switch.status()).powered for switch in socket.switches])
 
 
-async def _never() -> bool:
-    return False
-
-
 async def _stay_off(
-    socket: _Socket, off_s: float, is_enough: Callable[[], Awaitable[bool]] = _never
+    socket: _Socket, off_s: float, is_enough: Callable[[], Awaitable[bool]]
 ) -> None:
     """For `off_s`, or until it `is_enough`: whoever lost their power, too, get it back at once."""
     ends_s = trio.current_time() + off_s

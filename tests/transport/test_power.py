@@ -252,6 +252,35 @@ async def test_neighbours_that_return_at_once_were_still_taken_along(
     assert restored_s < OFF_S / 2
 
 
+@pytest.mark.parametrize(
+    ("is_blind", "verdict"), [(True, Switched.SWITCHES), (False, Switched.CUTS_OTHERS)]
+)
+async def test_one_of_two_neighbours_leaves_by_itself(
+    topology: Topology, autojump_clock: MockClock, is_blind: bool, verdict: Switched
+) -> None:
+    """Others at work leave for download mode while the power of this one is off."""
+    one = socket()
+    works, stays = PortPath.parse("1-3.3"), PortPath.parse("1-3.4")
+    beside = FakeSocket((works,), works, follows=one), FakeSocket((stays,), stays)
+    hub = power(topology, one, *beside)
+    proof = await hub.cycle((HIGH,), off_s=OFF_S, blind=is_blind)
+    assert proof.verdict is verdict
+
+
+@pytest.mark.parametrize("module_on", [HIGH, None], ids=["module", "empty"])
+async def test_a_tray_that_is_taken_along_at_work(
+    topology: Topology, autojump_clock: MockClock, module_on: PortPath | None
+) -> None:
+    one = FakeSocket((HIGH, SUPER), module_on)
+    paths = PortPath.parse("1-3.3"), PortPath.parse("1-3.4")
+    beside = [FakeSocket((path,), path, follows=one) for path in paths]
+    proof = await power(topology, one, *beside).cycle((HIGH,), off_s=OFF_S, blind=True)
+    assert proof.verdict is Switched.CUTS_OTHERS
+    assert "1-3.3, 1-3.4 left together with it" in proof.why
+    (restored_s, *_) = [at_s for at_s, what in one.log if what.startswith("restore")]
+    assert restored_s < OFF_S, "they have their power back before its time"
+
+
 async def test_a_port_that_cannot_be_switched_on_again_is_told(
     topology: Topology, autojump_clock: MockClock
 ) -> None:
