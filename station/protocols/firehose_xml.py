@@ -223,13 +223,20 @@ class Framer:
 
     def _skip_junk(self) -> None:
         begin = self._buffer.find(_BEGIN)
-        junk = bytes(self._buffer if begin < 0 else self._buffer[:begin])
+        junk = bytes(self._buffer[: self._begun() if begin < 0 else begin])
         if len(junk) > JUNK_BYTES:
             raise FirehoseError(f"{len(junk)} bytes that are no document: {junk[:16].hex(' ')}")
         if begin > 0:
             del self._buffer[:begin]
             if junk.strip(_BLANK):
                 self._ready.append(Log(f"{begin} stray bytes skipped: {junk[:16].hex(' ')}"))
+
+
+    def _begun(self) -> int:
+        """Where the next document may have begun, as far as it is there."""
+        sizes = range(len(_BEGIN) - 1, -1, -1)
+        begun = next(size for size in sizes if self._buffer.endswith(_BEGIN[:size]))
+        return len(self._buffer) - begun
 
 
 def _messages(document: str) -> Iterator[Log | Response]:

@@ -111,6 +111,7 @@ def firehose_seeds() -> Seeds:
         b'<!DOCTYPE d [<!ENTITY a "b">]><data><log value="&a;"/></data>',
         "nested": XML + b"<a>" * 60 + b"</a>" * 60 + b"</data>",
         "stray": b"\x7e\x00\x01stray" + answer(True, False),
+        "stray_to_the_limit": bytes(firehose_xml.JUNK_BYTES) + answer(True, False),
         "unknown_element": XML + b'<digest value="00"/></data>',
         "text_inside": XML + b'text<log value="a"/></data>',
         "no_data": b'<?xml version="1.0" ?><patches></data>',

@@ -345,6 +345,18 @@ def test_structured_garbage_raises_only_firehose_errors(parts: list[bytes], size
                 attempt()
 
 
+@pytest.mark.parametrize("last", range(1, len(b"<?xml")))
+def test_a_declaration_that_has_just_begun_is_no_junk(last: int) -> None:
+    """The most that may be skipped, and the read ends amid what comes behind it."""
+    junk = bytes(JUNK_BYTES)
+    framer = Framer(junk + HEAD[:last])
+    assert framer.next() is None
+    framer.feed(HEAD[last:] + b'<data><log value="there" /></data>')
+    assert framer.next() == Log("there")
+    with pytest.raises(FirehoseError, match="1027 bytes that are no document"):
+        Framer(junk + b"<?y").next()
+
+
 def test_stray_bytes_are_told_before_the_document_behind_them_is_refused() -> None:
     framer = Framer(b"\x7estray" + HEAD + b"<!DOCTYPE data><data></data>")
     assert framer.next() == Log("6 stray bytes skipped: 7e 73 74 72 61 79")
