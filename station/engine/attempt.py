@@ -79,7 +79,7 @@ GIVE_BACK_S = 60.0
 BY_HAND = "by hand"
 """Why the scope of an attempt is cancelled when a person stops this one, and not the station."""
 
-_IDENTIFY = Step("identify", identify, only_power=True)
+_IDENTIFY = Step("identify", identify, is_patient=True)
 
 
 @dataclass(slots=True)

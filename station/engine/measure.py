@@ -5,13 +5,14 @@
     return_us                 us    from its reset until it showed itself again, bound likewise
     bad_blocks                1     skipped in the images, as the read-back found them
     retries                   1     steps taken once more, and rungs of the recovery ladder
-    power_cycles              1     those that brought it back, bound by what the ladder allows
+    power_cycles              1     those that were made, bound by what the ladder allows
 
 Nothing is measured of a module that was only looked at.
 """
 
 from collections.abc import Iterator, Sequence
 
+from station.errors import PowerUnswitchable
 from station.flash.ladder import RUNGS, Rung
 from station.flash.session import Session
 from station.model import Measurement, StepOutcome, StepRecord
@@ -47,9 +48,15 @@ def _flash(done: dict[str, StepRecord], session: Session) -> Iterator[Measuremen
 def _trouble(steps: Sequence[StepRecord]) -> Iterator[Measurement]:
     rungs = [step for step in steps if step.name == RECOVER_STEP]
     repeats = sum(step.retries for step in steps)
-    cycles = [step for step in rungs if step.detail.get("rung") == Rung.POWER.value]
     yield Measurement("retries", repeats + len(rungs), "1")
-    yield Measurement("power_cycles", len(cycles), "1", None, RUNGS[Rung.POWER])
+    cycles = sum(map(_was_off, rungs))
+    yield Measurement("power_cycles", cycles, "1", None, RUNGS[Rung.POWER])
+
+
+def _was_off(rung: StepRecord) -> bool:
+    """Its power was taken away, whether that brought it back or not."""
+    refused = str(rung.detail.get("failure", "")).startswith(PowerUnswitchable.code)
+    return rung.detail["rung"] == Rung.POWER.value and not refused
 
 
 def _us(limits: object, step: str) -> int | None:

@@ -87,7 +87,8 @@ async def check_still_the_same(session: Session) -> None:
     try:
         now = await ask_by_at(session, known=session.unit, absent_s=ABSENT_S)
     except (Disconnected, AtSilent, AtError) as error:
-        raise NoDownloadMode(f"the module left before the switch: {error.cause}") from error
+        when = "after" if session.switched else "before"
+        raise NoDownloadMode(f"the module left {when} the switch: {error.cause}") from error
     before = session.unit  # a module that came in EDL had no names to compare
     if before.imei is not None and (now.imei, now.serial) != (before.imei, before.serial):
         words = f"the IMEI was {before.imei} when it was checked, now it is {now.imei}"

@@ -5,11 +5,12 @@
 
 Reading again and the nudges of a boot ROM or programmer that is silent come before, inside the
 dialogues (`station.protocols.sahara.greet`). Each rung is taken once or a few times in an attempt,
-has a deadline and is a step of the record. After it the work begins anew where that is safe, with
-all its checks: nothing that was written before is trusted, and a module that left by itself must
-prove that it is the same.
+has a deadline and is a step of the record, whether it helped or not. After it the work begins anew
+where that is safe, with all its checks: nothing that was written before is trusted, and a module
+must prove that it is the same, unless it was seen to leave and come back by what a rung did to it.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -113,11 +114,14 @@ class Ladder:
         lost = self.lost = self.session.device if is_lost else None
         try:
             while (rung := self._next(error, step, lost)) is not None:
-                deed = Step("recover", partial(self._take, rung, error, step, lost))
+                because = f"{step.name}: {error.code} {error.cause}"
+                told = {"rung": rung.value, "because": because}
+                deed = Step("recover", partial(self._take, rung, step, lost), detail=told)
                 try:
                     await self.runner.run(deed, limit_s=self._limit_s(rung))
-                except (UsbError, NoReturn):
+                except (UsbError, NoReturn) as trouble:
                     self.left[rung] = 0
+                    self.session.tape.said("recovery", f"{rung.value}: {trouble}; {because}")
                 else:
                     return
         finally:
@@ -140,8 +144,10 @@ class Ladder:
             useful = {Rung.AWAIT, Rung.POWER}
         elif isinstance(error, Disconnected) and not session.touched and self._was_pulled(step):
             useful = set()  # before anything was done to it
-        elif step.only_power or isinstance(error, NoReturn | NoDownloadMode):
+        elif step.is_patient or isinstance(error, NoReturn | NoDownloadMode):
             useful = {Rung.POWER}
+            if session.mode is Mode.RUNTIME:  # no reset of its port starts a programmer anew
+                useful.add(Rung.USB_RESET)
         elif isinstance(error, NoUsbMemory):
             useful = {Rung.REOPEN}  # the module is well
         elif isinstance(error, Disconnected):
@@ -160,28 +166,30 @@ class Ladder:
         """It stayed away. One in a boot loop that happens to be off the bus now has not left."""
         port = self.session.port
         quiet_s = trio.current_time() - port.lost_s
-        return step.only_power and port.device is None and quiet_s >= QUIET_S
+        return step.is_patient and port.device is None and quiet_s >= QUIET_S
 
     def _limit_s(self, rung: Rung) -> float:
         waits = {Rung.POWER: 2 * BOOT_S, Rung.PUT_BACK: self.put_back_s}
         return waits.get(rung, QUIET_S + BOOT_S) + OVERHEAD_S
 
     async def _take(
-        self,
-        rung: Rung,
-        error: StationError,
-        step: Step,
-        lost: DeviceInfo | None,
-        session: Session,
+        self, rung: Rung, step: Step, lost: DeviceInfo | None, session: Session
     ) -> StepResult:
         await session.let_go()
-        if session.touched and lost is not None and not step.only_power:
-            self._tell_gone(self._back_by_s or trio.current_time() + self.put_back_s)
+        if session.touched and lost is not None and not step.is_patient:
+            self._tell_gone(self._given_up_s(rung))
         device = await self._climb_on(rung, session, lost)
-        because = f"{step.name}: {error.code} {error.cause}"
-        session.tape.said("recovery", f"{rung.value}: there as {device.usb_id}; {because}")
         there = f"there as {device.usb_id}"
-        return StepResult(detail={"rung": rung.value, "because": because, "then": there})
+        session.tape.said("recovery", f"{rung.value}: {there}; after {step.name}")
+        return StepResult(detail={"then": there})
+
+    def _given_up_s(self, rung: Rung) -> float:
+        """When nobody needs to put it back any more. The time for which its power is cycled is not
+        taken from the hand."""
+        now_s = trio.current_time()
+        if rung is Rung.POWER:
+            return now_s + BOOT_S + self.put_back_s
+        return min(self._back_by_s or math.inf, now_s + self.put_back_s)
 
     async def _climb_on(self, rung: Rung, session: Session, lost: DeviceInfo | None) -> DeviceInfo:
         match rung:
@@ -198,11 +206,14 @@ class Ladder:
     async def _cycle_power(self, session: Session) -> DeviceInfo:
         if self.power is None:
             raise PowerUnswitchable("nothing here can switch it")
+        is_ours = _is_ours(session, session.port.device)
         proof = await self.power()
         if proof.verdict not in (Switched.SWITCHES, Switched.NO_RETURN):
             raise PowerUnswitchable(f"{proof.verdict.value}: {proof.why}")
-        patience_s = BOOT_S if proof.verdict is Switched.SWITCHES else 0
-        session.trusted = device = await session.await_mode(*_MODES, timeout_s=patience_s)
+        has_returned = proof.verdict is Switched.SWITCHES
+        device = await session.await_mode(*_MODES, timeout_s=BOOT_S if has_returned else 0)
+        if is_ours and has_returned and _left_by_it(proof):
+            session.trusted = device
         return await _uncrashed(session, device)
 
     def _tell_gone(self, back_by_s: float | None) -> None:
@@ -217,10 +228,23 @@ async def _come_back(session: Session, lost: DeviceInfo | None, patience_s: floa
     return await _uncrashed(session, await session.await_mode(*_MODES, timeout_s=QUIET_S))
 
 
+def _is_ours(session: Session, device: DeviceInfo | None) -> bool:
+    return device is not None and session.trusted == device
+
+
+def _left_by_it(proof: PowerProof) -> bool:
+    """It was there, left when its power was cut, and was back before a hand could exchange it. One
+    that takes longer boots into normal mode, where it can be asked."""
+    return proof.left_s is not None and (proof.back_s or 0.0) <= QUIET_S
+
+
 async def _reset_port(session: Session) -> DeviceInfo:
     device = await session.await_mode(*_MODES, timeout_s=0)
+    is_ours = _is_ours(session, device)
     await session.backend.reset(device)
-    session.trusted = device = await session.await_mode(*_MODES, timeout_s=QUIET_S)
+    device = await session.await_mode(*_MODES, timeout_s=QUIET_S)
+    if is_ours:
+        session.trusted = device
     return await _uncrashed(session, device)
 
 
@@ -228,6 +252,7 @@ async def _uncrashed(session: Session, device: DeviceInfo) -> DeviceInfo:
     """A module that offers its memory dump is told to start anew."""
     if session.families.mode_of(device) is not Mode.CRASHED:
         return device
+    is_ours = _is_ours(session, device)
     await session.open(device, device.interfaces[0].number, line_state=False)
     try:
         await session.run(sahara.reset(timeout_s=1.0))
@@ -235,5 +260,6 @@ async def _uncrashed(session: Session, device: DeviceInfo) -> DeviceInfo:
         await session.close()
     await session.port.wait(lambda now: now != device, QUIET_S)
     back = await session.await_mode(Mode.RUNTIME, Mode.EDL, timeout_s=BOOT_S)
-    session.trusted = back
+    if is_ours:
+        session.trusted = back
     return back

@@ -27,8 +27,8 @@ QUECTEL_EDL = (
     Step("erase", erase, anew=_EDL),
     Step("program", program, anew=_EDL),
     Step("verify", verify, anew=_EDL),
-    Step("reset", reset, only_power=True, anew="confirm"),
-    Step("confirm", confirm, late=NoReturn, only_power=True),
+    Step("reset", reset, is_patient=True, anew="confirm"),
+    Step("confirm", confirm, late=NoReturn, is_patient=True),
 )
 
 PROCEDURES = {"quectel_edl": QUECTEL_EDL}

@@ -56,7 +56,7 @@ class StepRunner:
         error: StationError | None = None,
     ) -> None:
         self._ordinal += 1
-        detail = dict(result.detail) if result else {}
+        detail = dict(step.detail) | dict(result.detail if result else {})
         if error is not None:
             detail["failure"] = f"{error.code}: {error.cause}"
         self._session.tape.said("ended", f"{step.name} {outcome.value}")

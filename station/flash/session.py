@@ -227,12 +227,13 @@ StepFunction = Callable[[Session], Awaitable[StepResult]]
 class Step:
     """A named part of a procedure. `repeatable`: safe to do again at once after a retryable
     failure; `anew`: where the work begins again once more was done about it (None: here).
-    `only_power`: nothing less than a power cycle can help.
-    `late` is what a passed deadline means."""
+    `is_patient`: it waits for the module and opens it again by itself, so only a reset can help.
+    `detail` is on record however it ends; `late` is what a passed deadline means."""
 
     name: str
     run: StepFunction
     repeatable: bool = False
     late: type[StationError] = Timeout
     anew: str | None = None
-    only_power: bool = False
+    is_patient: bool = False
+    detail: StepDetail = field(default_factory=dict)

@@ -231,7 +231,6 @@ class Framer:
             if junk.strip(_BLANK):
                 self._ready.append(Log(f"{begin} stray bytes skipped: {junk[:16].hex(' ')}"))
 
-
     def _begun(self) -> int:
         """Where the next document may have begun, as far as it is there."""
         sizes = range(len(_BEGIN) - 1, -1, -1)

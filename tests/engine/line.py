@@ -93,6 +93,7 @@ async def running(
                 operator="nobody",
                 tell=lambda _: None,
                 clock=clock,
+                power=bench.power,
             )
             await Backlog(world).start()
             await close_interrupted(store, settings)

@@ -189,7 +189,7 @@ async def test_a_running_module_that_never_answers_fails_in_time(
     record = by_slot(await line.flash())["A1"]
     assert code_of(record) == "P132"
     assert record.closed is not None
-    assert record.closed.duration_us < 31_000_000
+    assert record.closed.duration_us < 2 * 31_000_000  # asked again after a reset of its port
     assert set(mute.received) == {b"ATE0\r"}
 
 

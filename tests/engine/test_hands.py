@@ -11,6 +11,7 @@ from station.live import SlotState as S
 from station.live import SlotView
 from station.model import Outcome
 from station.sim.faults import Arrival, Traits
+from station.transport.base import RETURN_S
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, code_of, make_line, no_breaches
 from tests.mock_time import time_passes
@@ -124,6 +125,66 @@ async def test_a_module_that_cannot_prove_who_it_is_is_not_written_on(
         await run.until(lambda: bench.recorded()[0].closed is not None)
         assert bench.fingerprint("A1") == before
     assert code_of(bench.recorded()[0]) == "U110"
+
+
+NAMELESS = {"serial_in_product": False, "answers_commands": False}
+STRANGERS = {
+    "a programmer that shows another chip serial": Traits(arrival=Arrival.PROGRAMMER),
+    "no chip serial": Traits(arrival=Arrival.EDL, **NAMELESS),  # type: ignore[arg-type]  # flags
+    "another variant": Traits(arrival=Arrival.EDL, other_variant=True, **NAMELESS),  # type: ignore[arg-type]  # flags
+    "a chip serial by command": Traits(arrival=Arrival.EDL, serial_in_product=False),
+}
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+async def test_another_module_is_not_written_after_a_cycle_of_the_power(
+    tmp_path: Path, tray_clock: object, stranger: str
+) -> None:
+    """The slot was empty when its power went off: whoever is there then came by a hand."""
+    bench = make_line(tmp_path, slots=2)
+    bench.switch_power()
+    bench.tray.modules["A2"].traits = STRANGERS[stranger]
+    before = bench.fingerprint("A2")
+    async with running(bench) as run:
+        await run.arm(expect="none")
+        await writing(run, "A1")
+        run.unplug("A1")
+        await run.until(lambda: run["A1"].step == "recover")
+        await time_passes(12)
+        move(bench, "A2", "A1")
+        await run.until(lambda: bench.recorded(slot="A1")[0].closed is not None)
+        assert bench.fingerprint("A2") == before
+    pulled = bench.recorded(slot="A1")[0]
+    assert code_of(pulled) == "U110"
+    rungs = [step.detail["rung"] for step in pulled.steps if step.name == "recover"]
+    assert "cycle the power" in rungs
+
+
+async def test_a_hand_has_its_time_after_a_cycle_of_the_power_too(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """And what the screen counts down to is when it is over."""
+    bench = make_line(tmp_path)
+    bench.switch_power()
+    async with running(bench) as run:
+        await run.arm()
+        await writing(run, "A1")
+        run.unplug("A1")
+        began_s = trio.current_time()
+        promised: dict[int, float] = {}
+
+        def is_over() -> bool:
+            if (until_us := run["A1"].put_back_until_utc_us) is not None:
+                left_s = (until_us - run.line.world.clock()) / 1_000_000
+                promised.setdefault(until_us, trio.current_time() + left_s)
+            return run["A1"].state is S.PULLED
+
+        await run.until(is_over)
+        assert trio.current_time() - began_s > RETURN_S + PUT_BACK_S
+        assert trio.current_time() == pytest.approx(list(promised.values())[-1], abs=10)
+    steps = bench.recorded()[0].steps
+    (by_hand,) = [s for s in steps if s.detail.get("rung") == "wait for it to be put back"]
+    assert by_hand.duration_us >= 0.9 * PUT_BACK_S * 1_000_000
 
 
 # --- in another slot --------------------------------------------------------------------------

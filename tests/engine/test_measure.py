@@ -1,10 +1,14 @@
 """What was measured of an attempt is on record with it."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+import trio
 
-from station.model import AttemptRecord, Measurement
+from station.model import AttemptRecord, Measurement, StepOutcome
+from station.places import PortPath
+from station.transport.base import PowerProof, Switched
 from tests.engine.tray import by_slot, make_line, step_named
 
 
@@ -40,6 +44,29 @@ async def test_a_cycle_of_its_power_is_counted(tmp_path: Path, tray_clock: objec
     line.switch_power()
     found = of(by_slot(await line.flash())["A1"])
     assert (found["power_cycles"].value, found["retries"].value) == (1, 1)
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("can_switch", [True, False])
+async def test_one_that_did_not_help_is_counted_if_the_power_was_off(
+    tmp_path: Path, tray_clock: object, can_switch: bool
+) -> None:
+    line = make_line(tmp_path, faults={"A1": "no-return"})
+    line.switch_power()
+    if not can_switch:
+        line.power = Unswitchable()
+    record = by_slot(await line.flash())["A1"]
+    (rung,) = [step for step in record.steps if step.name == "recover"]
+    assert (rung.outcome, rung.detail["rung"]) == (StepOutcome.FAILED, "cycle the power")
+    assert of(record)["power_cycles"].value == can_switch
+
+
+class Unswitchable:
+    async def cycle(
+        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+    ) -> PowerProof:
+        await trio.lowlevel.checkpoint()
+        return PowerProof(Switched.NO_ACCESS, "no right to the hub")
 
 
 @pytest.mark.trio

@@ -1,6 +1,6 @@
-"""`python -m tests.faults`: the table as it is, or a campaign of random rounds.
+"""`python -m tests.faults`: the tables as they are, or a campaign of random rounds.
 
-python -m tests.faults --table                     write the table anew
+python -m tests.faults --table                     write the tables anew
 python -m tests.faults --attempts 100000 --seed 7  a long run, a process for each processor; how far
                                                    it is, every 5,000 attempts
 python -m tests.faults --attempts 60000 --seed 7 --after 7000481
@@ -16,10 +16,17 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.faults.bench import Bench
+from tests.faults.bench import STEPS_STRUCK, Bench
 from tests.faults.campaign import Totals
 from tests.faults.pool import Play, players
-from tests.faults.table import TABLE, all_mishaps, run_table, text_of
+from tests.faults.table import (
+    NO_POWER,
+    TABLE,
+    all_mishaps,
+    need_power,
+    run_table,
+    text_of,
+)
 from tests.holding import Broken
 from tests.memory import in_memory
 
@@ -42,13 +49,20 @@ def main() -> int:
     options = asked.parse_args()
     with in_memory() as folder:
         if options.table:
-            TABLE.write_text(text_of(run_table(Bench(Path(folder)), all_mishaps())))
+            write_tables(Path(folder))
             return 0
         with players(Path(folder), options.jobs) as play:
             if options.one is not None:
                 return run(play, [options.one], 1)
             first = options.seed * SPREAD if options.after is None else options.after + 1
             return run(play, itertools.count(first), options.attempts)
+
+
+def write_tables(folder: Path) -> None:
+    TABLE.write_text(text_of(run_table(Bench(folder / "power"), all_mishaps())))
+    chosen = [mishap for step in STEPS_STRUCK for mishap in need_power(step)]
+    bench = Bench(folder / "no_power", has_power=False)
+    NO_POWER.write_text(text_of(run_table(bench, chosen)))
 
 
 def run(play: Play, rounds: Iterable[int], attempts: int) -> int:

@@ -78,11 +78,13 @@ class Rows:
 
 @dataclass
 class Bench:
-    """Made once; `modules` are made for each round. `attempts`: so many for what may pass."""
+    """Made once; `modules` are made for each round. `attempts`: so many for what may pass.
+    `has_power`: the station can switch the power of each slot."""
 
     folder: Path
     slots: int = 8
     attempts: int = 1
+    has_power: bool = True
     settings: Settings = field(init=False)
     factory: Factory = field(init=False)
     shelf: Shelf = field(init=False)
@@ -142,7 +144,7 @@ class Bench:
                 shelf=self.shelf,
                 operator="campaign",
                 tell=lambda _: None,
-                power=backend.power(),
+                power=backend.power() if self.has_power else None,
             )
             chosen = [slot for slot in self.settings.slots if slot.name in slots]
             orders = {slot.name: order for slot in chosen}

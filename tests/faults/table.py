@@ -1,29 +1,34 @@
-"""The promise: each mishap at each step, and what comes of it.
+"""The promise: each mishap at each step, and what comes of it; and what comes of those that take a
+cycle of the power where nobody can switch it.
 
-`python -m tests.faults --table` prints it as it is; `table.txt` is what it shall be.
+`python -m tests.faults --table` writes both as they are; `table.txt` and `table_no_power.txt` are
+what they shall be.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.model import AttemptRecord, Mode
+from station.flash.ladder import Rung
+from station.model import AttemptRecord, Mode, StepOutcome, StepRecord
 from station.sim.backend import SimBackend
 from station.sim.mishap import Cure, Mishap, What
 from station.sim.module import SimModule
 from tests.faults.bench import STEPS_STRUCK, Bench, in_mock_time, is_calibrated
 
 TABLE = Path(__file__).with_name("table.txt")
+NO_POWER = Path(__file__).with_name("table_no_power.txt")
 FOR_EVER = 1_000_000
 
 _LASTING = (What.HANGS, What.MUTE, What.GARBAGE)
 _WIDTHS = (38, 7, 4, 6, 7, 0)
-_HEAD = ("mishap", "outcome", "code", "flash", "mode", "by what it was got over")
+_HEAD = ("mishap", "outcome", "code", "flash", "mode", "what was tried; in brackets: in vain")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came of one mishap: `flash` is old, new or partly, `rungs` those that were taken."""
+    """What came of one mishap: `flash` is old, new or partly, `rungs` those that were taken, in
+    brackets if they did not help."""
 
     mishap: Mishap
     outcome: str
@@ -55,6 +60,17 @@ def all_mishaps() -> list[Mishap]:
     return [mishap for step in STEPS_STRUCK for mishap in mishaps(step)]
 
 
+def promised(table: Path = TABLE) -> list[str]:
+    """Its lines without the head."""
+    return table.read_text().splitlines()[1:]
+
+
+def need_power(step: str) -> list[Mishap]:
+    """Those for which the power is cycled, as the table has it."""
+    named = {line.partition("  ")[0] for line in promised() if Rung.POWER.value in line}
+    return [mishap for mishap in mishaps(step) if mishap.name in named]
+
+
 def row_of(mishap: Mishap, module: SimModule, record: AttemptRecord, bench: Bench) -> Row:
     assert record.closed is not None
     assert is_calibrated(module), mishap.name
@@ -65,12 +81,13 @@ def row_of(mishap: Mishap, module: SimModule, record: AttemptRecord, bench: Benc
         failure.code if failure else "-",
         bench.flash_of(module),
         _mode(mishap, record.closed.final_mode),
-        tuple(
-            str(s.detail["rung"])
-            for s in record.steps
-            if s.name == "recover" and "rung" in s.detail
-        ),
+        tuple(map(_rung, (step for step in record.steps if step.name == "recover"))),
     )
+
+
+def _rung(step: StepRecord) -> str:
+    rung = str(step.detail["rung"])
+    return rung if step.outcome is StepOutcome.OK else f"[{rung}]"
 
 
 def _mode(mishap: Mishap, mode: Mode) -> str:
