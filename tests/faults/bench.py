@@ -198,13 +198,13 @@ def _with_backups(folder: Path) -> None:
 
 
 def _settings(folder: Path, names: list[str], attempts: int) -> Path:
-    """Slots on hubs of their own, so that modules which vanish together are not taken for one hub's
-    failure."""
+    """Slots on controllers of their own, so that modules which vanish together are not taken for
+    the failure of a hub that they share."""
     path = write_demo_files(folder, names, SIZE_MB)
     settings = yaml.safe_load(path.read_text())
     settings["line"]["attempts"] = attempts
     settings["slots"] = {
-        name: {"ports": [f"1-{number}.1", f"2-{number}.1"]}
+        name: {"ports": [f"{2 * number - 1}-1.1", f"{2 * number}-1.1"]}
         for number, name in enumerate(names, start=1)
     }
     path.write_text(yaml.safe_dump(settings))
