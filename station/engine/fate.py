@@ -34,7 +34,9 @@ LEAST_CUT_OFF = 2
 @dataclass(slots=True)
 class HubFailure:
     """`slots` were cut off in the middle of an attempt, `missing` of them have shown no device
-    since. `absent` are slots that had none at that moment, in a reset maybe, and since."""
+    since. `absent` are slots that had none at that moment, in a reset maybe, and since; they may
+    be below a hub above this one. `known` slots were lost just before, in a failure that people
+    had been told of when this one showed that it goes further."""
 
     hub: PortPath
     slots: tuple[str, ...]
@@ -42,6 +44,7 @@ class HubFailure:
     latest_s: float
     missing: frozenset[str]
     absent: frozenset[str]
+    known: tuple[str, ...] = ()
     is_due: bool = False
     """An attempt failed by it, or its slots stay dark: people are told."""
     is_told: bool = False
@@ -49,29 +52,45 @@ class HubFailure:
 
     @property
     def cause(self) -> str:
-        return f"the hub at {self.hub} failed: {', '.join(self.slots)} were lost at once"
+        how = f"followed {', '.join(self.known)}" if self.known else "were lost at once"
+        return f"the hub at {self.hub} failed: {', '.join(self.slots)} {how}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Hub:
+    """A hub by its own place: the slots on ports of its own, and all that are `below` it."""
+
+    path: PortPath
+    own: frozenset[str]
+    below: frozenset[str]
 
 
 @dataclass(slots=True)
 class HubWatch:
-    """`places`: the ports of each slot. `losses`: so many at once are needed on a hub, or all of
-    its modules where there are fewer.
+    """`places`: the ports of each slot. `losses`: so many at once are needed on a hub's own ports;
+    or all modules below the hub are lost, on its ports and behind further hubs, two at the least.
 
     Three by default: an operator has two hands. Where a hub has only two modules, both lost in
     the same moment are taken for the hub's failure: to run two units once more costs minutes, to
     scrap two good ones costs two units.
+
+    A hub takes along all that is below it, so one module that stays, behind whichever hub, is proof
+    that those above it stand: as many losses as you like on different hubs are none of the
+    controller's. The failure is that of the lowest hub that explains all the losses.
     """
 
     places: Mapping[str, Collection[PortPath]]
     losses: int = 3
-    _slots_of: Mapping[PortPath, frozenset[str]] = field(init=False)
+    _hubs: tuple[_Hub, ...] = field(init=False)
+    _below: Mapping[PortPath, frozenset[str]] = field(init=False)
     _lost_s: dict[str, float] = field(default_factory=dict)
     _cut_off: set[str] = field(default_factory=set)
     """The slots whose latest loss was in the middle of an attempt."""
     _failures: list[HubFailure] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._slots_of = _hubs(self.places)
+        self._hubs = _hubs(self.places)
+        self._below = {hub.path: hub.below for hub in self._hubs}
 
     def look(self, present: Collection[str], lost: Mapping[str, bool], now_s: float) -> None:
         """After each scan: the slots that show a device, and those whose device left since the
@@ -83,39 +102,59 @@ class HubWatch:
             self._lost_s[slot] = now_s
             (self._cut_off.add if cut_off else self._cut_off.discard)(slot)
         if any(lost.values()):
-            for hub, slots in self._slots_of.items():
-                self._look_at(hub, slots, here, now_s)
+            self._judge(here, now_s)
         for failure in self._failures:
             failure.missing -= here
             failure.absent -= here
         self._failures = [f for f in self._failures if not _is_history(f, now_s)]
 
-    def _look_at(
-        self, hub: PortPath, slots: frozenset[str], here: frozenset[str], now_s: float
+    def _judge(self, here: frozenset[str], now_s: float) -> None:
+        """Name the hub of each loss: the one that explains most, of equal ones the lowest."""
+        recent = frozenset(slot for slot in self.places if self._is_recent(slot, now_s))
+        reaches = {hub: self._reach(hub, here, recent, now_s) for hub in self._hubs}
+        explained: set[str] = set()
+        for hub in sorted(reaches, key=lambda hub: (-len(reaches[hub] & recent), len(hub.below))):
+            lost = reaches[hub] & recent
+            if lost <= explained or len(lost & self._cut_off) < LEAST_CUT_OFF:
+                continue
+            explained |= lost
+            # who is in its reset cannot be lost: a hub above may have failed and taken it along
+            alike = [reach for reach in reaches.values() if reach & recent == lost]
+            absent = frozenset().union(*alike) - here - recent
+            self._name(hub, lost & self._cut_off, absent, now_s)
+
+    def _reach(
+        self, hub: _Hub, here: frozenset[str], recent: frozenset[str], now_s: float
+    ) -> frozenset[str]:
+        """The slots whose losses may be this hub's."""
+        if hub.below & here <= recent:
+            return hub.below
+        goes_on = any(_goes_on(f, now_s) and f.hub == hub.path for f in self._failures)
+        return hub.own if goes_on or len(hub.own & recent) >= self.losses else frozenset()
+
+    def _name(
+        self, hub: _Hub, cut_off: frozenset[str], absent: frozenset[str], now_s: float
     ) -> None:
-        recent = {slot for slot in slots if self._is_recent(slot, now_s)}
-        cut_off = recent & self._cut_off
-        going_on = next((f for f in self._failures if _goes_on(f, hub, now_s)), None)
-        if going_on is not None:
-            more = cut_off - set(going_on.slots)
-            if more:
-                going_on.slots = self._in_order({*going_on.slots, *more})
-                going_on.missing |= more
-                going_on.latest_s = now_s
+        """A new failure, or one that goes on, at a hub above maybe. What people know of stays as
+        they were told: those who follow are a failure of their own."""
+        before = [f for f in self._failures if _goes_on(f, now_s) and hub.below & {*f.slots}]
+        more = cut_off.difference(*(f.slots for f in before))
+        if not more:
             return
-        occupied = recent | (slots & here)
-        if len(cut_off) < LEAST_CUT_OFF or len(recent) < min(self.losses, len(occupied)):
-            return
-        self._failures.append(
-            HubFailure(
-                hub=hub,
-                slots=self._in_order(cut_off),
-                at_s=min(self._lost_s[slot] for slot in cut_off),
-                latest_s=now_s,
-                missing=frozenset(cut_off),
-                absent=slots - here - recent,
-            )
+        grown = [f for f in before if not f.is_told]
+        told = [f.slots for f in before if f.is_told]
+        slots = more.union(*(f.slots for f in grown))
+        failure = HubFailure(
+            hub=self._widest(hub.path, *(f.hub for f in before)),
+            slots=self._in_order(slots),
+            at_s=min([self._lost_s[slot] for slot in more] + [f.at_s for f in grown]),
+            latest_s=now_s,
+            missing=more.union(*(f.missing for f in grown)),
+            absent=absent.union(*(f.absent for f in grown)) - slots,
+            known=self._in_order(frozenset().union(*told, *(f.known for f in before))),
+            is_due=any(f.is_due for f in grown),
         )
+        self._failures = [f for f in self._failures if f not in grown] + [failure]
 
     def failure_of(self, slot: str, since_s: float, now_s: float) -> HubFailure | None:
         """The failure of a hub that ended this slot's attempt, which runs since then and fails;
@@ -160,6 +199,9 @@ class HubWatch:
         for failure in self.standing:
             failure.is_lifted = True
 
+    def _widest(self, *hubs: PortPath) -> PortPath:
+        return max(hubs, key=lambda hub: len(self._below[hub]))
+
     def _is_recent(self, slot: str, now_s: float) -> bool:
         return slot in self._lost_s and now_s - self._lost_s[slot] <= TOGETHER_S
 
@@ -167,23 +209,36 @@ class HubWatch:
         return tuple(slot for slot in self.places if slot in slots)
 
 
-def _hubs(places: Mapping[str, Collection[PortPath]]) -> dict[PortPath, frozenset[str]]:
-    """The slots below each hub. A USB 3 hub is two hubs with the same slots: the lower bus names
-    it. The ports of a controller are those of a hub, too."""
+def _hubs(places: Mapping[str, Collection[PortPath]]) -> tuple[_Hub, ...]:
+    """Every hub above a slot; the ports of a controller are those of a hub, too. A USB 3 hub is two
+    hubs: the lower bus names it, and knows the slots that have a USB 2 port only. Of hubs in a row
+    with the same slots the lowest is named."""
+    own: dict[PortPath, set[str]] = {}
     below: dict[PortPath, set[str]] = {}
     for slot, ports in places.items():
         for port in ports:
-            below.setdefault(replace(port, chain=port.chain[:-1]), set()).add(slot)
-    named: dict[PortPath, frozenset[str]] = {}
-    for hub in sorted(below):
-        slots = frozenset(below[hub])
-        if slots not in named.values():
-            named[hub] = slots
-    return named
+            own.setdefault(_above(port, len(port.chain) - 1), set()).add(slot)
+            for depth in range(len(port.chain)):
+                below.setdefault(_above(port, depth), set()).add(slot)
+    named: list[_Hub] = []
+    for path in sorted(below, key=lambda path: (path.bus, -len(path.chain), path.chain)):
+        hub = _Hub(path, frozenset(own.get(path, ())), frozenset(below[path]))
+        if not any(_is_named_by(hub, other) for other in named):
+            named.append(hub)
+    return tuple(named)
 
 
-def _goes_on(failure: HubFailure, hub: PortPath, now_s: float) -> bool:
-    return failure.hub == hub and now_s - failure.latest_s <= TOGETHER_S
+def _is_named_by(hub: _Hub, other: _Hub) -> bool:
+    return hub.below == other.below or (hub.path.bus > other.path.bus and hub.below <= other.below)
+
+
+def _above(port: PortPath, depth: int) -> PortPath:
+    """The hub above a port that is itself so many ports below its controller."""
+    return replace(port, chain=port.chain[:depth])
+
+
+def _goes_on(failure: HubFailure, now_s: float) -> bool:
+    return now_s - failure.latest_s <= TOGETHER_S
 
 
 def _is_history(failure: HubFailure, now_s: float) -> bool:

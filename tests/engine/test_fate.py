@@ -11,6 +11,7 @@ from station.engine.fate import (
     FRESH_S,
     TOGETHER_S,
     Breaker,
+    HubFailure,
     HubWatch,
     Streak,
     counts_against,
@@ -22,6 +23,15 @@ TRAY = {
     **{f"A{n}": (f"1-1.{n}", f"2-1.{n}") for n in range(1, 5)},
     **{f"B{n}": (f"1-2.{n}", f"2-2.{n}") for n in range(1, 5)},
 }
+CASCADE = {
+    "A1": ("1-1.1", "2-1.1"),
+    **{f"A{n}": (f"1-1.4.{n}", f"2-1.4.{n}") for n in range(2, 5)},
+    **{f"B{n}": (f"1-2.{n}", f"2-2.{n}") for n in range(1, 5)},
+}
+"""Two hubs in one case, as in many with seven ports, and one alone."""
+
+ON_THEIR_OWN = {f"A{n}": (f"1-1.{n}.1", f"2-1.{n}.1") for n in range(1, 5)}
+"""Each module on a hub of its own, those on one."""
 
 
 def watch(tray: Mapping[str, tuple[str, ...]] = TRAY, losses: int = 3) -> HubWatch:
@@ -196,6 +206,166 @@ def test_modules_that_all_restart_and_go_on_alarm_nobody() -> None:
     assert hubs.failure_of("A1", 0.0, 20.0) is None
 
 
+# --- hubs on hubs
+
+
+@pytest.mark.parametrize(
+    ("tray", "lost", "present", "hub"),
+    [
+        (ON_THEIR_OWN, "A1 A2 A3 A4", "", "1-1"),
+        (ON_THEIR_OWN, "A1 A2", "", "1-1"),
+        (ON_THEIR_OWN, "A1 A2 A3", "A4", None),
+        (CASCADE, "A1 A2 A3 A4", "B1", "1-1"),
+        (CASCADE, "A1 A2 A3 A4", "", "1-1"),
+        (CASCADE, "A1 A2 A3 A4 B1 B2 B3 B4", "", "usb1"),
+        (CASCADE, "A2 A3 A4", "A1 B1", "1-1.4"),
+        (CASCADE, "A2 A3 A4", "", "1-1.4"),
+        (CASCADE, "A1 A2 A3", "A4 B1", None),
+        (CASCADE, "A1 A2 B1", "A3 B2", None),
+        (CASCADE, "A1 B1", "B2", None),
+    ],
+)
+def test_the_lowest_hub_that_explains_all_the_losses_failed(
+    tray: Mapping[str, tuple[str, ...]], lost: str, present: str, hub: str | None
+) -> None:
+    hubs = watch(tray)
+    cut_off(hubs, *lost.split(), at_s=10.0, present=present)
+    found = {slot: hubs.failure_of(slot, 0.0, 10.5) for slot in lost.split()}
+    assert {failure and str(failure.hub) for failure in found.values()} == {hub}
+    news = hubs.news(10.5)
+    assert [failure.slots for failure in news] == ([tuple(lost.split())] if hub else [])
+
+
+def test_unrelated_losses_below_one_controller_are_no_hubs() -> None:
+    tray = {f"A{n}": (f"1-{n}.1",) for n in range(1, 31)}
+    hubs = watch(tray)
+    lost = [f"A{n}" for n in range(1, 30)]
+    hubs.look(["A30"], dict.fromkeys(lost, True), 10.0)
+    assert not any(hubs.has_failed(slot, 0.0, 10.5) for slot in tray)
+    assert hubs.news(10.0 + DARK_S) == []
+
+
+def test_two_of_a_hubs_own_are_not_all_while_those_behind_its_next_hub_stay() -> None:
+    hubs = watch({"A1": ("1-1.1",), "A2": ("1-1.2",), "A3": ("1-1.4.1",), "A4": ("1-1.4.2",)})
+    cut_off(hubs, "A1", "A2", at_s=10.0, present="A3 A4")
+    assert hubs.failure_of("A1", 0.0, 10.5) is None
+
+
+def test_three_of_a_hubs_own_are_enough_and_excuse_nobody_behind_its_next_hub() -> None:
+    own = {f"A{n}": (f"1-{n}",) for n in range(1, 4)}
+    hubs = watch(own | {f"B{n}": (f"1-4.{n}",) for n in range(1, 4)})
+    cut_off(hubs, "A1", "A2", "A3", "B1", at_s=10.0, present="B2")
+    failure = hubs.failure_of("A1", 0.0, 10.5)
+    assert failure is not None
+    assert failure.cause == "the hub at usb1 failed: A1, A2, A3 were lost at once"
+    assert hubs.failure_of("B1", 0.0, 10.5) is None
+    assert hubs.failure_of("B3", 0.0, 10.5) is None
+
+
+def test_hubs_that_fail_side_by_side_are_two_failures() -> None:
+    hubs = watch({**CASCADE, "C1": ("1-3.1",)})
+    cut_off(hubs, *CASCADE, at_s=10.0, present="C1")
+    causes = {slot: failure.cause for slot in CASCADE if (failure := hubs.failure_of(slot, 0, 11))}
+    assert (
+        causes["A1"] == causes["A4"] == ("the hub at 1-1 failed: A1, A2, A3, A4 were lost at once")
+    )
+    assert causes["B1"] == "the hub at 1-2 failed: B1, B2, B3, B4 were lost at once"
+    assert [str(failure.hub) for failure in hubs.news(11.0)] == ["1-1", "1-2"]
+
+
+def test_a_failure_that_goes_further_is_that_of_the_hub_above() -> None:
+    hubs = watch(CASCADE)
+    cut_off(hubs, "A2", "A3", "A4", at_s=10.0, present="A1 B1")
+    cut_off(hubs, "A1", at_s=10.4, present="B1")
+    failure = hubs.failure_of("A1", 0.0, 10.9)
+    assert failure is not None
+    assert failure.cause == "the hub at 1-1 failed: A1, A2, A3, A4 were lost at once"
+    assert hubs.failure_of("A3", 0.0, 10.9) is failure
+    assert hubs.news(10.9) == [failure]
+    assert hubs.news(20.0) == []
+
+
+def test_failures_side_by_side_become_one_of_the_hub_above_them() -> None:
+    hubs = watch({**CASCADE, "C1": ("1-3.1",)})
+    cut_off(hubs, *CASCADE, at_s=10.0, present="C1")
+    cut_off(hubs, "C1", at_s=10.2)
+    found = [hubs.failure_of(slot, 0.0, 10.7) for slot in (*CASCADE, "C1")]
+    (failure,) = hubs.news(10.7)
+    assert all(one is failure for one in found)
+    assert str(failure.hub) == "usb1"
+    assert failure.slots == (*CASCADE, "C1")
+
+
+def test_of_those_who_follow_people_are_told_and_of_nobody_twice() -> None:
+    hubs = watch(CASCADE)
+    cut_off(hubs, "A2", "A3", "A4", at_s=10.0, present="A1 B1")
+    first = hubs.failure_of("A2", 0.0, 10.1)
+    assert hubs.news(10.1) == [first]
+    cut_off(hubs, "A1", at_s=10.3, present="B1")
+    assert hubs.news(10.3) == []
+    then = hubs.failure_of("A1", 0.0, 10.8)
+    assert then is not None
+    assert then.cause == "the hub at 1-1 failed: A1 followed A2, A3, A4"
+    assert hubs.failure_of("A3", 0.0, 10.8) is first
+    assert hubs.news(10.8) == [then]
+    assert hubs.standing == [first, then]
+    hubs.look(["A2", "A3", "A4"], {}, 20.0)
+    assert hubs.standing == [then]
+
+
+def test_of_those_who_follow_on_the_same_hub_people_are_told_too() -> None:
+    hubs = watch()
+    cut_off(hubs, "A1", "A2", "A3", at_s=10.0, present="A4 B1")
+    hubs.failure_of("A1", 0.0, 10.1)
+    assert len(hubs.news(10.1)) == 1
+    cut_off(hubs, "A4", at_s=10.4, present="B1")
+    hubs.failure_of("A4", 0.0, 10.9)
+    assert [failure.slots for failure in hubs.news(10.9)] == [("A4",)]
+
+
+def test_who_is_in_its_reset_may_be_cut_off_by_a_hub_above() -> None:
+    hubs = watch(CASCADE)
+    cut_off(hubs, "A2", "A3", "A4", at_s=10.0, present="B1")
+    assert hubs.has_failed("A1", 0.0, 60.0)
+    assert not hubs.has_failed("B2", 0.0, 60.0), "B1 shows that the controller stands"
+    hubs.look(["A1", "B1"], {}, 61.0)
+    assert not hubs.has_failed("A1", 0.0, 62.0)
+
+
+_CHAINS = st.lists(st.integers(1, 3), min_size=1, max_size=4).map(tuple)
+
+
+@given(st.lists(_CHAINS, min_size=2, max_size=12, unique=True), st.data())
+def test_in_one_moment_on_any_tree(chains: list[tuple[int, ...]], data: st.DataObject) -> None:
+    """Where none is left below a hub, at least two of them lost, nobody is blamed; whoever is not
+    blamed has such a hub, or two more with whom it shares the hub that it is on."""
+    places = {str(PortPath(1, chain)): chain for chain in chains}
+    lost = data.draw(st.sets(st.sampled_from(sorted(places)), min_size=1))
+    present = data.draw(st.sets(st.sampled_from(sorted(places)))) - lost
+    hubs = HubWatch({slot: [PortPath(1, chain)] for slot, chain in places.items()})
+    hubs.look(present, dict.fromkeys(lost, True), 10.0)
+
+    def below(hub: tuple[int, ...], slots: set[str]) -> set[str]:
+        deep = len(hub)
+        return {s for s in slots if places[s][:deep] == hub and len(places[s]) > deep}
+
+    for slot in lost:
+        above = [places[slot][:deep] for deep in range(len(places[slot]))]
+        own = {other for other in lost if places[other][:-1] == places[slot][:-1]}
+        is_excused = len(own) >= 3 or any(
+            len(below(hub, lost)) >= 2 and not below(hub, present) for hub in above
+        )
+        failure = hubs.failure_of(slot, 0.0, 10.0)
+        assert (failure is not None) is is_excused
+        if failure is not None:
+            assert set(failure.slots) <= below(failure.hub.chain, lost)
+            deeper = {places[s][: len(failure.hub.chain) + 1] for s in failure.slots}
+            is_lowest = len(deeper) > 1 or any(places[s] in deeper for s in failure.slots)
+            assert is_lowest, "no hub below has them all"
+    news = [slot for failure in hubs.news(10.0) for slot in failure.slots]
+    assert len(news) == len(set(news))
+
+
 _SLOTS = st.sampled_from(sorted(TRAY))
 _STORIES = st.lists(
     st.tuples(st.floats(0.01, 3.0), st.dictionaries(_SLOTS, st.booleans()), st.sets(_SLOTS)),
@@ -203,28 +373,37 @@ _STORIES = st.lists(
 )
 
 
-@given(_STORIES, st.integers(2, 5))
+@given(_STORIES, st.integers(2, 5), st.sampled_from([TRAY, CASCADE]))
 def test_nobody_is_blamed_on_a_hub_without_company(
-    story: list[tuple[float, dict[str, bool], set[str]]], losses: int
+    story: list[tuple[float, dict[str, bool], set[str]]],
+    losses: int,
+    tray: Mapping[str, tuple[str, ...]],
 ) -> None:
-    """Whatever happens: who is blamed on a hub was cut off, with another of the same hub, within
-    a chain of losses that are no further apart than TOGETHER_S."""
-    hubs, now_s = watch(losses=losses), 0.0
+    """Whatever happens: who is blamed on a hub was cut off, with another below that hub, within a
+    chain of losses that are no further apart than TOGETHER_S; and people hear of it once."""
+    hubs, now_s = watch(tray, losses), 0.0
     cut: dict[str, float] = {}
+    told: list[HubFailure] = []
     for pause_s, lost, present in story:
         now_s += pause_s
         hubs.look(present, lost, now_s)
         cut |= {slot: now_s for slot, was_cut_off in lost.items() if was_cut_off}
-        for slot in TRAY:
+        for slot in tray:
             failure = hubs.failure_of(slot, 0.0, now_s)
             if failure is None or slot in failure.absent:
                 continue
             assert slot in failure.slots
-            assert len(failure.slots) >= 2
-            assert {name[0] for name in failure.slots} == {slot[0]}
+            assert len({*failure.slots, *failure.known}) >= 2
+            deep = len(failure.hub.chain)
+            chains = [PortPath.parse(tray[name][0]).chain for name in failure.slots]
+            assert {chain[:deep] for chain in chains} == {failure.hub.chain}
             assert set(failure.slots) <= cut.keys()
             assert failure.latest_s - failure.at_s <= TOGETHER_S * len(failure.slots)
-        hubs.news(now_s)
+        for failure in hubs.news(now_s):
+            for other in told:
+                is_apart = abs(failure.latest_s - other.latest_s) > TOGETHER_S
+                assert is_apart or not {*failure.slots} & {*other.slots}
+            told.append(failure)
         assert all(failure.missing for failure in hubs.standing)
 
 

@@ -1,6 +1,6 @@
 """A hub that fails, a slot in which all fails, a line that spoils units: on simulated trays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,20 @@ BREAKER = {"window": 4, "minimum": 3, "yield_percent": 80}
 
 def two_hubs(folder: Path) -> Line:
     """Four slots on one hub, two on another; the ports have companions, as USB 3 sockets do."""
+    return line_on(
+        folder,
+        {
+            **{slot: f"1.{n}" for n, slot in enumerate(HUB_1, 1)},
+            **{slot: f"2.{n}" for n, slot in enumerate(HUB_2, 1)},
+        },
+    )
+
+
+def line_on(folder: Path, chains: Mapping[str, str]) -> Line:
+    """Slots on these ports of a controller and of its companion."""
     bench = make_line(folder, slots=1)
-    ports = {
-        **{slot: [f"1-1.{n}", f"2-1.{n}"] for n, slot in enumerate(HUB_1, 1)},
-        **{slot: [f"1-2.{n}", f"2-2.{n}"] for n, slot in enumerate(HUB_2, 1)},
-    }
-    edit_settings(bench, slots={slot: {"ports": paths} for slot, paths in ports.items()})
+    ports = {slot: {"ports": [f"1-{chain}", f"2-{chain}"]} for slot, chain in chains.items()}
+    edit_settings(bench, slots=ports)
     slots = load_settings(bench.config).slots
     tray = make_tray(slots, version=layout_of("ec25").older_version, seed=2, size_mb=6)
     return Line(folder, tray, SimBackend(tuple(tray.ports.values())))
@@ -115,6 +123,44 @@ async def test_a_hub_that_fails_piece_by_piece_is_one_failure(
         assert [view.failure and view.failure.code for view in views] == ["U130"] * 4
     (event,) = events(bench, "hub_failure")
     assert event.detail["slots"] == "A1, A2, A3, A4"
+
+
+@pytest.mark.trio
+async def test_a_hub_above_hubs_fails_and_no_module_on_a_hub_of_its_own_is_blamed(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = line_on(
+        tmp_path, {**{slot: f"1.{n}.1" for n, slot in enumerate(HUB_1, 1)}, "B1": "2.1"}
+    )
+    async with running(bench) as run:
+        await run.arm()
+        await all_write(run, (*HUB_1, "B1"))
+        for slot in HUB_1:
+            run.unplug(slot)
+        cause = "the hub at 1-1 failed: A1, A2, A3, A4 were lost at once"
+        for slot in HUB_1:
+            view = await run.see(slot, *VERDICTS)
+            assert view.outcome is Outcome.ERROR
+            assert view.failure is not None
+            assert (view.failure.code, view.failure.cause) == ("U130", cause)
+        await run.until(lambda: "U130" in alarms(run))
+        assert alarms(run)["U130"] == cause
+        assert (await run.see("B1", *VERDICTS)).outcome is Outcome.PASS
+    (event,) = events(bench, "hub_failure")
+    assert event.detail == {"hub": "1-1", "slots": "A1, A2, A3, A4"}
+
+
+@pytest.mark.trio
+async def test_two_hands_at_two_hubs_are_no_controller(tmp_path: Path, tray_clock: object) -> None:
+    bench = line_on(tmp_path, {slot: f"{n}.1" for n, slot in enumerate(HUB_1, 1)})
+    async with running(bench) as run:
+        await run.arm()
+        await all_write(run, HUB_1)
+        run.unplug("A1")
+        run.unplug("A2")
+        pulled = [await run.see(slot, *VERDICTS) for slot in ("A1", "A2")]
+        assert [view.failure and view.failure.code for view in pulled] == ["U110", "U110"]
+    assert events(bench, "hub_failure") == []
 
 
 @pytest.mark.trio
