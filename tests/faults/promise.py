@@ -1,0 +1,189 @@
+"""What the table promises of a mishap that a campaign has drawn, and what came of it.
+
+The table knows mishaps that strike at the first transfer of a step: once, until cured, for ever. A
+campaign draws them later in a step, too, and several times. So a module whose station lived is
+held against the table in one of these ways:
+
+by its own line   the mishap is one of the table's: each of its attempts ends with the line's
+                  outcome, code and mode, and its flash is as the line says
+once, later       it strikes once, amid the step: as the line of its first transfer, or as a strike
+                  there may end (`_LATER`); `erase` and what comes of it is half done then
+several times     the last attempt's outcome, code and flash are those of a line for the same kind
+                  of mishap at the same step (once, until cured, for ever), or of `_OFTEN`
+never struck      it never came to pass: the module is as good as one without
+
+Not compared: rungs, which `test_table` does; of several strikes the mode, and the attempts before
+the last; modules with a fault of their own, of which the table knows nothing; and all in a round in
+which the station died.
+"""
+
+import functools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from station.errors import (
+    AtSilent,
+    BackupNotMade,
+    IdentityClash,
+    IdentityUnreadable,
+    Nak,
+    NoHello,
+    NoRecipe,
+    StationError,
+    Swapped,
+    Timeout,
+)
+from station.sim.mishap import Cure, Mishap, What
+from tests.faults.table import FOR_EVER, TABLE, Row, all_mishaps
+from tests.holding import Broken, hold
+
+
+class By(Enum):
+    """How a module was compared with the table."""
+
+    LINE = "by its own line"
+    LATER = "once, later"
+    KIND = "several times"
+    UNSTRUCK = "never struck"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    outcome: str
+    code: str
+    flash: str
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.code} {self.flash}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Of the table."""
+
+    ending: Ending
+    mode: str
+
+    def __str__(self) -> str:
+        return f"{self.ending} {self.mode}"
+
+
+GOOD = Ending("PASS", "-", "new")
+
+LASTING = frozenset(mishap.what for mishap in all_mishaps() if mishap.cure is Cure.POWER)
+"""What stays until it is cured; of the others `Fate` asks no cure, but of one that vanishes whether
+there is none."""
+
+
+def _failed(error: type[StationError], flash: str) -> Ending:
+    return Ending("FAIL", error.code, flash)
+
+
+def _blocked(error: type[StationError]) -> Ending:
+    return Ending("BLOCKED", error.code, "old")
+
+
+_LATER = {
+    "backup": {_failed(BackupNotMade, "old")},  # begun, its end not seen: it is not asked for twice
+    "load_programmer": {_blocked(IdentityClash)},  # nonsense in place of a chip serial, which
+    # another module's nonsense was, too
+    "program": {_failed(Nak, "partly")},  # it misses a part of an image, and refuses the rest
+}
+"""By step: what a strike amid it may come to beside its line."""
+
+_OFTEN = {
+    "identify": {_failed(AtSilent, "old"), _blocked(NoRecipe)},  # never all answers at once
+    "load_programmer": {
+        _blocked(Swapped),  # the second attempt finds a module of another chip serial
+        _failed(NoHello, "old"),
+    },
+    "program": {_failed(Timeout, "partly")},
+    "confirm": {_failed(IdentityUnreadable, "new")},
+}
+"""What several strikes amid it may come to beside that."""
+
+
+def check(where: str, mishap: Mishap, struck: int, rows: Sequence[Row]) -> By:
+    """Of one module's attempts, one after the other. Raises Broken."""
+    if (line := own_line(mishap)) is not None:
+        for row in rows:
+            told = Line(_ending(row), row.mode)
+            hold(told == line, f"{where}, {mishap.name}: {told}, but the table says {line}")
+        return By.LINE
+    by, allowed = _allowed(mishap, struck)
+    ending = _ending(rows[-1])
+    hold(ending in allowed, f"{where}, {mishap.name}, {by.value}: {ending}, but the table allows "
+         + ", ".join(sorted(map(str, allowed))))  # fmt: skip
+    return by
+
+
+def _allowed(mishap: Mishap, struck: int) -> tuple[By, set[Ending]]:
+    """How the last attempt may end where the table has no line."""
+    if struck == 0:
+        return By.UNSTRUCK, {GOOD}
+    if mishap.times == 1:
+        return By.LATER, _endings_later(mishap)
+    return By.KIND, _endings_of_kind(mishap)
+
+
+def _ending(row: Row) -> Ending:
+    return Ending(row.outcome, row.code, row.flash)
+
+
+def own_line(mishap: Mishap) -> Line | None:
+    """The line of the table that is about this very mishap."""
+    return lines().get(_as_in_table(mishap))
+
+
+def _as_in_table(mishap: Mishap) -> Mishap:
+    """The same life of a module in the words of the table."""
+    what, once, for_ever = mishap.what, mishap.times == 1, mishap.times == FOR_EVER
+    if what is What.VANISHES and mishap.cure is Cure.NONE:
+        return replace(mishap, times=FOR_EVER)  # it is not there to be struck again
+    if what in LASTING:
+        cured = once and mishap.cure is Cure.NONE  # power off ends everything
+        return replace(mishap, cure=Cure.POWER) if cured else mishap
+    if once:
+        return replace(mishap, cure=Cure.TIME)
+    if for_ever and what is not What.VANISHES:
+        return replace(mishap, cure=Cure.NONE)
+    return mishap
+
+
+def _endings_later(mishap: Mishap) -> set[Ending]:
+    first = own_line(replace(mishap, after=0))
+    if first is None:
+        raise Broken(f"the table has no line for {mishap.name} at its first transfer")
+    return _half_done(mishap.step, {first.ending}) | _LATER.get(mishap.step, set())
+
+
+def _endings_of_kind(mishap: Mishap) -> set[Ending]:
+    kind = {
+        line.ending
+        for other, line in lines().items()
+        if (other.what, other.step) == (mishap.what, mishap.step)
+    }
+    more = _LATER.get(mishap.step, set()) | _OFTEN.get(mishap.step, set())
+    return {GOOD} | _half_done(mishap.step, kind) | more
+
+
+def _half_done(step: str, endings: set[Ending]) -> set[Ending]:
+    """Amid the erase something is erased already."""
+    if step != "erase":
+        return endings
+    return endings | {replace(e, flash="partly") for e in endings if e.flash == "old"}
+
+
+@functools.cache
+def lines() -> dict[Mishap, Line]:
+    """The table as it is promised."""
+    head, *rows = (re.split(r"\s{2,}", line) for line in TABLE.read_text().splitlines())
+    named: dict[str, Line] = {}
+    for row in rows:
+        cells = dict(zip(head, row, strict=True))
+        hold(cells["mishap"] not in named, f"two lines for {cells['mishap']}")
+        ending = Ending(cells["outcome"], cells["code"], cells["flash"])
+        named[cells["mishap"]] = Line(ending, cells["mode"])
+    return {mishap: named[mishap.name] for mishap in all_mishaps()}
