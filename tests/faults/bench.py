@@ -102,8 +102,7 @@ class Bench:
     def begin_anew(self) -> None:
         """An empty record, no evidence, a new factory. In a long run the old one keeps all modules'
         calibration, and the station looks through all attempts at each start."""
-        path = sqlite_path(self.settings.database)
-        assert path is not None
+        path = self.database
         for end in ("", "-wal", "-shm"):
             path.with_name(path.name + end).unlink(missing_ok=True)
         shutil.rmtree(self.settings.evidence, ignore_errors=True)
@@ -154,12 +153,17 @@ class Bench:
     def _recipes(self) -> Any:  # noqa: ANN401 - what load_recipes gives
         return load_recipes(self.settings.recipes)
 
+    @property
+    def database(self) -> Path:
+        """The file of the record."""
+        path = sqlite_path(self.settings.database)
+        assert path is not None
+        return path
+
     # --- the judge ----------------------------------------------------------------------------
 
     def rows(self) -> Rows:
-        path = sqlite_path(self.settings.database)
-        assert path is not None
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as connection:
             count = "SELECT count(*) FROM "
             left = "attempt_opened o LEFT JOIN attempt_closed c ON c.attempt_id = o.id"
             return Rows(
