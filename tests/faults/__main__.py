@@ -83,6 +83,8 @@ def run(play: Play, rounds: Iterable[int], attempts: int) -> int:
     say(f"station, {time.monotonic() - began_s:.0f} s: all held")
     say("outcomes: " + ", ".join(f"{k} {v}" for k, v in totals.outcomes.most_common()))
     say("codes: " + ", ".join(f"{k} {v}" for k, v in totals.codes.most_common()))
+    say(f"held against the table: {totals.compared.total()} of {totals.attempts} attempts ("
+        + ", ".join(f"{k} {v}" for k, v in totals.compared.most_common()) + ")")  # fmt: skip
     return 0
 
 

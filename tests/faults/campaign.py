@@ -1,5 +1,11 @@
 """Seeded rounds of trays: mishaps, odd modules and a station that dies, at random; and what must
-hold after each, whatever happened."""
+hold after each, whatever happened.
+
+Each attempt has one outcome and its rows; PASS and NO_CHANGE only with the right bytes in the flash
+and the right version; no slot is stuck; a module without a mishap comes to a good end; one that was
+switched and not written is given back; and what came of a mishap is what the table promises, as far
+as it says anything (`tests.faults.promise`), which is counted.
+"""
 
 import random
 from collections import Counter
@@ -13,6 +19,7 @@ from station.model import AttemptRecord, Outcome
 from station.sim.faults import FAULTS, Traits
 from station.sim.mishap import NONE, Cure, Mishap, What
 from station.sim.module import SimModule
+from tests.faults import given_back, promise, restart
 from tests.faults.bench import (
     ANYBODY,
     NAMED,
@@ -23,6 +30,7 @@ from tests.faults.bench import (
     is_calibrated,
 )
 from tests.faults.cut import Cut, Dead, MortalBackend
+from tests.faults.table import row_of
 from tests.holding import Broken, hold
 
 ATTEMPTS = 2
@@ -42,6 +50,9 @@ ODD = tuple(
 """Faults of the module itself; in its place are those whose flash differs from the others'."""
 
 
+Chains = dict[str, list[AttemptRecord]]
+"""The attempts of each slot, one after the other."""
+
 SWALLOWING = (What.HANGS, What.MUTE, What.GARBAGE, What.CONTACT)
 """A module that missed a transfer cannot say whether the next one is in order."""
 
@@ -56,10 +67,6 @@ class Case:
     @property
     def traits(self) -> Traits:
         return Traits() if self.fault is None else FAULTS[self.fault].traits
-
-    @property
-    def is_healthy(self) -> bool:
-        return self.mishap is NONE and self.fault is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ class Totals:
     deaths: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    compared: Counter[str] = field(default_factory=Counter)
+    """How many attempts were held against the table, by the way."""
 
     def add(self, other: "Totals") -> None:
         self.attempts += other.attempts
@@ -85,6 +94,7 @@ class Totals:
         self.deaths += other.deaths
         self.outcomes += other.outcomes
         self.codes += other.codes
+        self.compared += other.compared
 
 
 def draw(seed: int, slots: list[str]) -> Round:
@@ -143,13 +153,20 @@ class _Tray:
         died = False
         if self._round.dies_s is not None:
             died = await self._flash_and_die(self._round.dies_s)
-        await self._flash("first", *self._modules, died=died)
+        known = self._known() if died else {}
+        chains = await self._flash("first", *self._modules)
+        for slot, chain in chains.items():
+            given_back.check(slot, self._modules[slot], chain)
+            if not died and self._is_well(slot):
+                self._hold_good(slot, chain)
+            if self._round.dies_s is None:
+                self._compare(slot, chain)
+        held = [slot for slot in known if self._is_held(slot, known[slot], chains[slot])]
         bad = [slot for slot, module in self._modules.items() if self._is_unfinished(module)]
-        if bad:
-            await self._flash("by order", *bad, order=NAMED)
-
-    def _is_unfinished(self, module: SimModule) -> bool:
-        return self._bench.flash_of(module) == "partly"
+        if bad or held:
+            named = await self._flash("by order", *bad, *held, order=NAMED)
+            for slot in filter(self._is_well, held):
+                self._hold_good(f"by order {slot}", named[slot])
 
     async def _flash_and_die(self, dies_s: float) -> bool:
         backend = MortalBackend(tuple(self._ports.values()))
@@ -172,9 +189,7 @@ class _Tray:
         hold(died or rows.left_open == 0, "an attempt is open although the station lives")
         return died
 
-    async def _flash(
-        self, name: str, *slots: str, order: Order = ANYBODY, died: bool = False
-    ) -> None:
+    async def _flash(self, name: str, *slots: str, order: Order = ANYBODY) -> Chains:
         before = self._bench.rows()
         states = {slot: self._bench.flash_of(self._modules[slot]) for slot in slots}
         began_s = trio.current_time()
@@ -183,12 +198,43 @@ class _Tray:
         )
         self._check_rows(tally, slots, before)
         hold(trio.current_time() - began_s < ROUND_S, f"{name}: a slot was at work for an hour")
+        chains: Chains = {slot: [] for slot in slots}
         for record in tally.records:
             slot = record.opened.slot
             self._check(f"{name} {slot}", self._modules[slot], record, states[slot])
-            if self._round.cases[slot].is_healthy and not died and name == "first":
-                hold(record.closed is not None and record.closed.outcome.is_good,
-                      f"{slot} is healthy and got {record.closed}")  # fmt: skip
+            chains[slot].append(record)
+        return chains
+
+    def _is_unfinished(self, module: SimModule) -> bool:
+        return self._bench.flash_of(module) == "partly"
+
+    def _compare(self, slot: str, chain: list[AttemptRecord]) -> None:
+        """With the table, which knows mishaps and no faults."""
+        case, module = self._round.cases[slot], self._modules[slot]
+        if case.mishap is NONE:
+            return
+        rows = [row_of(case.mishap, module, record, self._bench) for record in chain]
+        by = promise.check(slot, case.mishap, module.fate.struck, rows)
+        self._totals.compared[by.value] += len(rows) if by is promise.By.LINE else 1
+
+    def _is_well(self, slot: str) -> bool:
+        """Nothing is the matter with it, or nothing has come of that."""
+        return self._round.cases[slot].fault is None and self._modules[slot].fate.struck == 0
+
+    def _known(self) -> dict[str, restart.Left]:
+        """How the dead station has left them."""
+        return {slot: restart.left(self._bench, m) for slot, m in self._modules.items()}
+
+    def _is_held(self, slot: str, left: restart.Left, chain: list[AttemptRecord]) -> bool:
+        """Whether it is well and waits for a person all the same."""
+        module = self._modules[slot]
+        flash = self._bench.flash_of(module)
+        return self._is_well(slot) and restart.check(slot, module, left, chain[-1], flash)
+
+    def _hold_good(self, where: str, chain: list[AttemptRecord]) -> None:
+        for record in chain:
+            good = record.closed is not None and record.closed.outcome.is_good
+            hold(good, f"{where} is well and got {record.closed}")
 
     def _check_rows(self, tally: Tally, slots: tuple[str, ...], before: Rows) -> None:
         after = self._bench.rows()
@@ -213,10 +259,10 @@ class _Tray:
             self._totals.codes[closed.failure.code] += 1
         state = self._bench.flash_of(module)
         hold(is_calibrated(module), f"{where}: the calibration is damaged")
-        if closed.outcome is Outcome.PASS:
-            hold(state == "new", f"{where}: PASS, but the flash is {state}")
-            told = closed.firmware_after
-            hold(told == module.layout.newer_version, f"{where}: PASS with {told}")
+        if closed.outcome.is_good:
+            verdict, told = closed.outcome.value, closed.firmware_after
+            hold(state == "new", f"{where}: {verdict}, but the flash is {state}")
+            hold(told == module.layout.newer_version, f"{where}: {verdict} with {told}")
         if closed.outcome is Outcome.BLOCKED:
             hold(state == before, f"{where}: BLOCKED, but the flash went from {before} to {state}")
         hold(closed.failure is None or not closed.failure.code.startswith("X"),
