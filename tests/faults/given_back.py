@@ -8,6 +8,7 @@ was switched, nothing more is done to it.
 from station.errors import HubFailed, PulledOut
 from station.model import AttemptRecord, Mode
 from station.sim.faults import FAULTS, Arrival
+from station.sim.mishap import What
 from station.sim.module import SimModule
 from tests.faults.promise import LASTING
 from tests.holding import hold
@@ -44,6 +45,7 @@ def is_forbidden(module: SimModule, record: AttemptRecord) -> bool:
     fate = module.fate
     failure = None if record.closed is None else record.closed.failure
     lasts = fate.is_ill and fate.mishap.what in LASTING
+    away = fate.mishap.what is What.VANISHES and fate.struck > 0  # until its power is cycled
     strange = failure is not None and failure.code in _STRANGE
     hears = module.traits.arrival is Arrival.FLASH and module.traits not in _DEAF
-    return lasts or fate.struck < fate.mishap.times or fate.stays_dead or strange or not hears
+    return lasts or away or fate.struck < fate.mishap.times or strange or not hears

@@ -31,6 +31,7 @@ from station.errors import (
     Nak,
     NoHello,
     NoRecipe,
+    Quarantined,
     StationError,
     Swapped,
     Timeout,
@@ -87,22 +88,24 @@ def _blocked(error: type[StationError]) -> Ending:
 
 _LATER = {
     "backup": {_failed(BackupNotMade, "old")},  # begun, its end not seen: it is not asked for twice
-    "load_programmer": {_blocked(IdentityClash)},  # nonsense in place of a chip serial, which
-    # another module's nonsense was, too
     "program": {_failed(Nak, "partly")},  # it misses a part of an image, and refuses the rest
 }
 """By step: what a strike amid it may come to beside its line."""
 
 _OFTEN = {
     "identify": {_failed(AtSilent, "old"), _blocked(NoRecipe)},  # never all answers at once
-    "load_programmer": {
-        _blocked(Swapped),  # the second attempt finds a module of another chip serial
-        _failed(NoHello, "old"),
-    },
+    "load_programmer": {_failed(NoHello, "old")},
     "program": {_failed(Timeout, "partly")},
     "confirm": {_failed(IdentityUnreadable, "new")},
 }
 """What several strikes amid it may come to beside that."""
+
+_NONSENSE = {
+    _blocked(IdentityClash),  # another module's nonsense was the same
+    _failed(Quarantined, "new"),  # as before, but that one came second
+    _blocked(Swapped),  # the second attempt finds the true chip serial
+}
+"""What a module may come to whose nonsense is taken for its chip serial."""
 
 
 def check(where: str, mishap: Mishap, struck: int, rows: Sequence[Row]) -> By:
@@ -156,7 +159,7 @@ def _endings_later(mishap: Mishap) -> set[Ending]:
     first = own_line(replace(mishap, after=0))
     if first is None:
         raise Broken(f"the table has no line for {mishap.name} at its first transfer")
-    return _half_done(mishap.step, {first.ending}) | _LATER.get(mishap.step, set())
+    return _half_done(mishap.step, {first.ending}) | _amid(mishap)
 
 
 def _endings_of_kind(mishap: Mishap) -> set[Ending]:
@@ -165,8 +168,12 @@ def _endings_of_kind(mishap: Mishap) -> set[Ending]:
         for other, line in lines().items()
         if (other.what, other.step) == (mishap.what, mishap.step)
     }
-    more = _LATER.get(mishap.step, set()) | _OFTEN.get(mishap.step, set())
-    return {GOOD} | _half_done(mishap.step, kind) | more
+    return {GOOD} | _half_done(mishap.step, kind) | _amid(mishap) | _OFTEN.get(mishap.step, set())
+
+
+def _amid(mishap: Mishap) -> set[Ending]:
+    tells_nonsense = mishap.what is What.GARBAGE and mishap.step == "load_programmer"
+    return _LATER.get(mishap.step, set()) | (_NONSENSE if tells_nonsense else set())
 
 
 def _half_done(step: str, endings: set[Ending]) -> set[Ending]:
