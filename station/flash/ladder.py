@@ -139,14 +139,16 @@ class Ladder:
 
     def _useful(self, error: StationError, step: Step, *, away: bool) -> set[Rung]:
         """The rungs that make sense after this failure."""
-        session = self.session
+        session, is_lost = self.session, isinstance(error, Disconnected)
         if isinstance(error, Crashed | SessionReset):
             useful = {Rung.AWAIT, Rung.POWER}
         elif isinstance(error, Disconnected) and not session.touched and self._was_pulled(step):
             useful = set()  # before anything was done to it
         elif step.is_patient or isinstance(error, NoReturn | NoDownloadMode):
             useful = {Rung.POWER}
-            if session.mode is Mode.RUNTIME:  # no reset of its port starts a programmer anew
+            if (
+                session.mode is Mode.RUNTIME and not is_lost
+            ):  # no reset of its port starts a programmer anew
                 useful.add(Rung.USB_RESET)
         elif isinstance(error, NoUsbMemory):
             useful = {Rung.REOPEN}  # the module is well

@@ -81,8 +81,16 @@ def row_of(mishap: Mishap, module: SimModule, record: AttemptRecord, bench: Benc
         failure.code if failure else "-",
         bench.flash_of(module),
         _mode(mishap, record.closed.final_mode),
-        tuple(map(_rung, (step for step in record.steps if step.name == "recover"))),
+        tuple(_rungs(mishap, record)),
     )
+
+
+def _rungs(mishap: Mishap, record: AttemptRecord) -> Iterator[str]:
+    """One that comes and goes for ever has its port reset if it is there by chance."""
+    for step in record.steps:
+        by_chance = _flaps(mishap) and step.detail.get("rung") == Rung.USB_RESET.value
+        if step.name == "recover" and not by_chance:
+            yield _rung(step)
 
 
 def _rung(step: StepRecord) -> str:
@@ -92,8 +100,11 @@ def _rung(step: StepRecord) -> str:
 
 def _mode(mishap: Mishap, mode: Mode) -> str:
     """One that comes and goes for ever is seen by chance."""
-    flaps = mishap.times == FOR_EVER and mishap.what in (What.DIPS, What.CONTACT)
-    return "flaps" if flaps else mode.value
+    return "flaps" if _flaps(mishap) else mode.value
+
+
+def _flaps(mishap: Mishap) -> bool:
+    return mishap.times == FOR_EVER and mishap.what in (What.DIPS, What.CONTACT)
 
 
 def run_table(bench: Bench, chosen: list[Mishap]) -> list[Row]:
