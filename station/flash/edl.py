@@ -176,7 +176,8 @@ async def _enter_again(session: Session) -> None:
 
 async def _read_chip(session: Session) -> None:
     """The chip serial by Sahara command mode, where the boot ROM offers it, or by its product
-    string; committed at once.
+    string; committed at once. Where both tell one and they differ, the answer was no serial: the
+    bus checks what it carries, and the string is what tells whether it is the same later.
 
     Leaves no greeting where there was no way back from command mode.
     """
@@ -186,7 +187,8 @@ async def _read_chip(session: Session) -> None:
     told, session.greeting = await session.run(
         sahara.read_chip_identity(session.greeting, timeout_s=1.0)
     )
-    if told.serial is None:
+    shown = None if session.device is None else await chip_by_product(session, session.device)
+    if told.serial is None or shown not in (None, told.serial):
         await _read_chip_from_product(session)
         return
     known = session.unit.chip_serial

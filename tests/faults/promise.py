@@ -26,14 +26,11 @@ from enum import Enum
 from station.errors import (
     AtSilent,
     BackupNotMade,
-    IdentityClash,
     IdentityUnreadable,
     Nak,
     NoHello,
     NoRecipe,
-    Quarantined,
     StationError,
-    Swapped,
     Timeout,
 )
 from station.sim.mishap import Cure, Mishap, What
@@ -100,13 +97,6 @@ _OFTEN = {
 }
 """What several strikes amid it may come to beside that."""
 
-_NONSENSE = {
-    _blocked(IdentityClash),  # another module's nonsense was the same
-    _failed(Quarantined, "new"),  # as before, but that one came second
-    _blocked(Swapped),  # the second attempt finds the true chip serial
-}
-"""What a module may come to whose nonsense is taken for its chip serial."""
-
 
 def check(where: str, mishap: Mishap, struck: int, rows: Sequence[Row]) -> By:
     """Of one module's attempts, one after the other. Raises Broken."""
@@ -159,7 +149,7 @@ def _endings_later(mishap: Mishap) -> set[Ending]:
     first = own_line(replace(mishap, after=0))
     if first is None:
         raise Broken(f"the table has no line for {mishap.name} at its first transfer")
-    return _half_done(mishap.step, {first.ending}) | _amid(mishap)
+    return _half_done(mishap.step, {first.ending}) | _LATER.get(mishap.step, set())
 
 
 def _endings_of_kind(mishap: Mishap) -> set[Ending]:
@@ -168,12 +158,12 @@ def _endings_of_kind(mishap: Mishap) -> set[Ending]:
         for other, line in lines().items()
         if (other.what, other.step) == (mishap.what, mishap.step)
     }
-    return {GOOD} | _half_done(mishap.step, kind) | _amid(mishap) | _OFTEN.get(mishap.step, set())
-
-
-def _amid(mishap: Mishap) -> set[Ending]:
-    tells_nonsense = mishap.what is What.GARBAGE and mishap.step == "load_programmer"
-    return _LATER.get(mishap.step, set()) | (_NONSENSE if tells_nonsense else set())
+    return (
+        {GOOD}
+        | _half_done(mishap.step, kind)
+        | _LATER.get(mishap.step, set())
+        | _OFTEN.get(mishap.step, set())
+    )
 
 
 def _half_done(step: str, endings: set[Ending]) -> set[Ending]:
