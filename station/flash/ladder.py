@@ -139,20 +139,18 @@ class Ladder:
 
     def _useful(self, error: StationError, step: Step, *, away: bool) -> set[Rung]:
         """The rungs that make sense after this failure."""
-        session, is_lost = self.session, isinstance(error, Disconnected)
+        session, has_left = self.session, isinstance(error, Disconnected)
         if isinstance(error, Crashed | SessionReset):
             useful = {Rung.AWAIT, Rung.POWER}
-        elif isinstance(error, Disconnected) and not session.touched and self._was_pulled(step):
+        elif has_left and not session.touched and self._was_pulled(step):
             useful = set()  # before anything was done to it
         elif step.is_patient or isinstance(error, NoReturn | NoDownloadMode):
             useful = {Rung.POWER}
-            if (
-                session.mode is Mode.RUNTIME and not is_lost
-            ):  # no reset of its port starts a programmer anew
+            if session.mode is Mode.RUNTIME and not has_left:  # no programmer restarts by it
                 useful.add(Rung.USB_RESET)
         elif isinstance(error, NoUsbMemory):
             useful = {Rung.REOPEN}  # the module is well
-        elif isinstance(error, Disconnected):
+        elif has_left:
             useful = {Rung.AWAIT, Rung.POWER, Rung.PUT_BACK}
         else:
             useful = {Rung.REOPEN, Rung.USB_RESET, Rung.POWER}

@@ -39,7 +39,9 @@ async def test_a_module_that_stays_away_costs_one_power_cycle(
     records = by_slot(await line.flash())
     assert code_of(records["A1"]) == "D206"
     tried = [step for step in records["A1"].steps if step.name == "recover"]
-    assert [step.outcome for step in tried] == [StepOutcome.FAILED]
+    assert [(step.outcome, step.detail["rung"]) for step in tried] == [
+        (StepOutcome.FAILED, "cycle the power")
+    ]
     assert code_of(records["A2"]) is None
     assert rungs(records["A2"]) == ["cycle the power"]
 
@@ -174,3 +176,31 @@ async def test_a_hub_that_only_pretends_is_on_record(tmp_path: Path, tray_clock:
     assert code_of(record) is not None
     last = [step for step in record.steps if step.name == "recover"][-1]
     assert "PRETENDS" in str(last.detail["failure"])
+
+
+async def test_one_that_took_the_switch_and_never_came_is_told_so(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """Although the switch is asked for again, of nobody."""
+    record = by_slot(await make_line(tmp_path, faults={"A1": "no-edl"}).flash())["A1"]
+    assert code_of(record) == "D211"
+    assert record.closed is not None
+    assert record.closed.failure is not None
+    assert record.closed.failure.cause.startswith("the module left after the switch")
+
+
+async def test_nonsense_from_a_boot_rom_is_no_chip_serial(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """Its name on the bus says another one; on record, the next one like it was a clash."""
+    line = make_line(tmp_path, 2)
+    modules = [
+        line.befall(slot, Mishap(What.GARBAGE, "load_programmer", after=2)) for slot in ("A1", "A2")
+    ]
+    records = by_slot(await line.flash())
+    for slot, module in zip(("A1", "A2"), modules, strict=True):
+        closed = records[slot].closed
+        assert module.fate.struck == 1
+        assert closed is not None
+        assert (closed.outcome, closed.failure) == (Outcome.PASS, None)
+        assert closed.unit.chip_serial == module.identity.chip_serial

@@ -71,6 +71,16 @@ async def all_write(run: Running, slots: Iterable[str]) -> None:
     await run.until(lambda: all(place.is_writing for place in places))
 
 
+async def two_are_pulled(run: Running) -> list[SlotView]:
+    """Out of the work, in the same moment, by two hands; they say so."""
+    await all_write(run, HUB_1)
+    run.unplug("A1")
+    run.unplug("A2")
+    pulled = [await run.see(slot, *VERDICTS) for slot in ("A1", "A2")]
+    assert [view.failure and view.failure.code for view in pulled] == ["U110", "U110"]
+    return pulled
+
+
 # --- hubs -------------------------------------------------------------------------------------
 
 
@@ -155,11 +165,7 @@ async def test_two_hands_at_two_hubs_are_no_controller(tmp_path: Path, tray_cloc
     bench = line_on(tmp_path, {slot: f"{n}.1" for n, slot in enumerate(HUB_1, 1)})
     async with running(bench) as run:
         await run.arm()
-        await all_write(run, HUB_1)
-        run.unplug("A1")
-        run.unplug("A2")
-        pulled = [await run.see(slot, *VERDICTS) for slot in ("A1", "A2")]
-        assert [view.failure and view.failure.code for view in pulled] == ["U110", "U110"]
+        await two_are_pulled(run)
     assert events(bench, "hub_failure") == []
 
 
@@ -230,11 +236,7 @@ async def test_two_hands_that_pull_two_modules_are_two_modules_pulled_out(
     bench = two_hubs(tmp_path)
     async with running(bench) as run:
         await run.arm()
-        await all_write(run, HUB_1)
-        run.unplug("A1")
-        run.unplug("A2")
-        pulled = [await run.see(slot, *VERDICTS) for slot in ("A1", "A2")]
-        assert [view.failure and view.failure.code for view in pulled] == ["U110", "U110"]
+        pulled = await two_are_pulled(run)
         assert [view.outcome for view in pulled] == [Outcome.FAIL, Outcome.FAIL]
         assert [view.state for view in pulled] == [S.PULLED, S.PULLED]
         for slot in ("A3", "A4"):
