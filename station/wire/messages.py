@@ -9,10 +9,11 @@ A slot and the line are sent whole, never as differences: what was missed does n
 a slow screen gets fewer of them. A gap in `seq` means that lines were lost: connect again.
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from station.errors import OtherProtocol
 from station.live import LineView, LogLine, SlotView
@@ -48,13 +49,19 @@ class Refusal:
     remedy: str
 
 
+def _finite(data: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no other numbers, but 1e999 is read as one. Raises ValueError."""
+    json.dumps(data, allow_nan=False)
+    return data
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`refused` is None for a command that was carried out."""
 
     id: str | None
     refused: Refusal | None = None
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Annotated[dict[str, Any], AfterValidator(_finite)] = field(default_factory=dict)
     type: Literal["answer"] = "answer"
 
 

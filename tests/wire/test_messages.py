@@ -168,6 +168,13 @@ def test_what_is_unknown_names_its_place(line: bytes, complaint: str) -> None:
     assert refusal.value.cause.startswith(f"the engine sent something unknown: {complaint}")
 
 
+@pytest.mark.parametrize("number", [b"1e9991", b"-1e9991", b"NaN"])
+def test_a_number_without_end_is_refused(number: bytes) -> None:
+    line = b'{"id":"1","refused":null,"data":{"rows":[' + number + b']},"type":"answer"}'
+    with pytest.raises(OtherProtocol, match=r"something unknown: answer\.data: "):
+        parse_message(line)
+
+
 def test_a_newer_engine_may_say_more() -> None:
     assert parse_message(b'{"seq":6,"utc_us":7,"type":"beat","mood":"good"}') == Beat(6, 7)
 
