@@ -41,11 +41,16 @@ async def swap(line: Line, **names: str) -> Identity:
     place of the first one's, which are returned."""
     await line.flash()
     first = line.tray.modules["A1"].identity
-    fresh = make_line(line.folder / "fresh").tray.modules["A1"]
-    fresh.identity = replace(first, **names)
+    put_in(line, replace(first, **names), "second")
+    return first
+
+
+def put_in(line: Line, identity: Identity, folder: str) -> None:
+    """A module that goes by this name, on the old version. `folder`: a new one, for its making."""
+    fresh = make_line(line.folder / folder).tray.modules["A1"]
+    fresh.identity = identity
     line.tray.modules["A1"] = fresh  # type: ignore[index]  # the tray's own dict
     line.backend.plug(line.tray.ports["A1"], fresh)
-    return first
 
 
 async def judged(line: Line, name: str, kind: str) -> UnitEvent:
@@ -128,9 +133,7 @@ async def test_of_two_with_one_imei_the_one_that_was_released_is_flashed(
     await line.flash()
     await judged(line, OTHER_CHIP, RELEASED)
     assert outcome(by_slot(await line.flash())["A1"]) == GOOD
-    module = line.tray.modules["A1"]
-    module.identity = first
-    line.edit_recipe(same_version="reflash")
+    put_in(line, first, "third")
     record = by_slot(await line.flash())["A1"]
     assert outcome(record) == (BLOCKED, "D225"), "its chip serial says that it is the other"
     assert record.closed is not None
