@@ -156,7 +156,7 @@ async def test_memory_that_never_comes_ends_with_what_to_do(
 @pytest.mark.parametrize("zlp", [True, False])
 async def test_long_chunks_are_several_transfers_to_the_kernel(bench: Bench, zlp: bool) -> None:
     """All of full packets; the empty one comes behind the last part of each chunk only."""
-    bench.module = Loopback(busy_s=0.001)
+    bench.module = Loopback(busy_s=0.02)
     bench.fake.plug(bench.port, bench.module)
     pipe = await bench.pipe()
     image = bytes(range(256)) * (4096 * 3 + 2)
