@@ -5,13 +5,20 @@ Other processes make and digest the rows of some trays each; this one puts links
 writes. Many links go into one transaction, nothing waits for the disk, and what would refuse a
 wrong row is out of the way meanwhile. The rows say by which link they were sealed, which a process
 knows without those before: `attempts.links_of`.
+
+A large one takes hours: it can be left after any block and gone on with another day. Whoever ends
+this program by force meanwhile begins anew.
 """
 
+import hashlib
+import math
 import sqlite3
+import tempfile
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import zip_longest
@@ -41,6 +48,9 @@ _AHEAD = 4
 _TABLES = {table.name: table for table in schema.metadata.sorted_tables}
 """What is referred to before what refers."""
 
+_SECRET = hashlib.sha256(b"of a record that nobody trusts").digest()
+"""One key for a record that is made on several days."""
+
 Plain = dict[str, chain.Value]
 
 
@@ -52,6 +62,14 @@ class Block:
     seq: int
     rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
     links: list[list[bytes]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`rows`: of this time, links not counted."""
+
+    rows: int
+    is_whole: bool
 
 
 # --- rows, in many processes ------------------------------------------------------------------
@@ -116,12 +134,11 @@ def _in_order(table: str, plain: Plain) -> tuple[Any, ...]:
 _COLUMNS = {name: [column.name for column in table.c] for name, table in _TABLES.items()}
 
 
-def _blocks(line: Line, processes: int) -> Iterator[Block]:
-    """In order; a few of them are ahead."""
+def _blocks(line: Line, processes: int, done: int, seq: int) -> Iterator[Block]:
+    """In order, after the trays that are done; a few of them are ahead. `seq`: of the first."""
     with ProcessPoolExecutor(processes) as pool:
         coming: deque[Future[Block]] = deque()
-        seq = 1
-        for first in range(0, line.trays, BLOCK_TRAYS):
+        for first in range(done, line.trays, BLOCK_TRAYS):
             trays = range(first, min(first + BLOCK_TRAYS, line.trays))
             coming.append(pool.submit(block_of, line, trays, seq))
             seq += links_in(line, trays)
@@ -134,10 +151,10 @@ def _blocks(line: Line, processes: int) -> Iterator[Block]:
 # --- the file, in one -------------------------------------------------------------------------
 
 
-def load(path: Path, line: Line, processes: int) -> int:
-    """Make the record; how many rows it has, links not counted."""
+def load(path: Path, line: Line, processes: int, within_s: float = math.inf) -> Loaded:
+    """Make the record, or what time is left for of it."""
+    until_s = time.monotonic() + within_s
     create_if_missing(sqlite_url(path))
-    writer = _Writer(PrivateKey(Ed25519PrivateKey.generate()))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in (
             "journal_mode=OFF",
@@ -146,40 +163,62 @@ def load(path: Path, line: Line, processes: int) -> int:
             "cache_size=-1000000",
         ):
             connection.execute(f"PRAGMA {pragma}")
-        with _without_triggers(connection):
-            for block in _blocks(line, processes):
-                writer.write(connection, block, line)
-        connection.execute("PRAGMA journal_mode=WAL")
-    return writer.rows
+        told = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        for (name,) in connection.execute(told).fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        writer = _Writer(connection)
+        for block in _blocks(line, processes, writer.trays, writer.seq + 1):
+            writer.write(block, line)
+            if time.monotonic() > until_s:
+                break
+        is_whole = writer.trays >= line.trays
+        if is_whole:
+            _finish(connection)
+    return Loaded(writer.rows, is_whole)
 
 
-@contextmanager
-def _without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
-    """They ask before each row whether it is there already; all come back, in their order."""
-    told = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY rowid"
-    triggers = connection.execute(told).fetchall()
-    for name, _ in triggers:
-        connection.execute(f"DROP TRIGGER {name}")
-    yield
-    for _, sql in triggers:
+def _finish(connection: sqlite3.Connection) -> None:
+    """The triggers ask before each row whether it is there already, so they come last."""
+    for sql in _triggers():
         connection.execute(sql)
+    connection.execute("PRAGMA user_version=0")
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _triggers() -> list[str]:
+    """As a new record has them, in their order."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "new.sqlite"
+        create_if_missing(sqlite_url(path))
+        with closing(sqlite3.connect(path)) as connection:
+            told = "SELECT sql FROM sqlite_master WHERE type = 'trigger' ORDER BY rowid"
+            return [sql for (sql,) in connection.execute(told)]
 
 
 class _Writer:
-    def __init__(self, key: PrivateKey) -> None:
-        self.rows = 0
-        self._key = key
-        self._previous = chain.START
+    """Where it is stands in the file: how many trays as its user version, the rest on the chain."""
 
-    def write(self, connection: sqlite3.Connection, block: Block, line: Line) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.rows = 0
+        self._connection = connection
+        self._key = PrivateKey(Ed25519PrivateKey.from_private_bytes(_SECRET))
+        (self.trays,) = connection.execute("PRAGMA user_version").fetchone()
+        last = connection.execute("SELECT seq, hash FROM chain ORDER BY seq DESC LIMIT 1")
+        self.seq: int
+        self._previous: bytes
+        self.seq, self._previous = last.fetchone() or (0, chain.START)
+
+    def write(self, block: Block, line: Line) -> None:
         linked = list(self._linked(block, line))
-        connection.execute("BEGIN")
+        self._connection.execute("BEGIN")
         for name in _TABLES:
             if rows := block.rows.get(name):
-                connection.executemany(_insert(name), rows)
+                self._connection.executemany(_insert(name), rows)
                 self.rows += len(rows)
-        connection.executemany(_insert("chain"), linked)
-        connection.execute("COMMIT")
+        self._connection.executemany(_insert("chain"), linked)
+        self.trays += BLOCK_TRAYS
+        self._connection.execute(f"PRAGMA user_version={self.trays}")
+        self._connection.execute("COMMIT")
 
     def _linked(self, block: Block, line: Line) -> Iterator[tuple[Any, ...]]:
         for seq, digests in enumerate(block.links, start=block.seq):

@@ -24,13 +24,16 @@ HISTORY_MS = 20
 VERIFY_ROWS_S = 50_000
 
 
-def measure(folder: Path, line: Line, processes: int) -> Iterator[Figure]:
+def measure(folder: Path, line: Line, processes: int, within_s: float) -> Iterator[Figure]:
+    """Nothing is asked of a record that is not whole within that time."""
     path = folder / f"{line.attempts}-{line.images}.sqlite"
     yield Figure("attempts", line.attempts, "")
     load_avg = os.getloadavg()[0]
     yield Figure("others at work", load_avg, "", note=f"processes on {os.cpu_count()} cores")
     if not path.exists():
-        yield from made(path, line, processes)
+        yield from made(path, line, processes, within_s)
+    if not path.exists():
+        return
     yield Figure("file", path.stat().st_size / 1e6, "MB")
     yield Figure("file, an attempt", path.stat().st_size / line.attempts, "B")
     url = sqlite_url(path)
@@ -44,14 +47,14 @@ def measure(folder: Path, line: Line, processes: int) -> Iterator[Figure]:
     yield from copied(path)
 
 
-def made(path: Path, line: Line, processes: int) -> Iterator[Figure]:
+def made(path: Path, line: Line, processes: int, within_s: float) -> Iterator[Figure]:
     """The file has its name once it is whole."""
     draft = path.with_suffix(".part")
-    draft.unlink(missing_ok=True)
-    rows, spent = timed(lambda: load(draft, line, processes))
-    draft.rename(path)
-    yield Figure("rows", rows, "")
-    yield Figure("made", rows / spent.wall_s, "rows/s")
+    loaded, spent = timed(lambda: load(draft, line, processes, within_s))
+    if loaded.is_whole:
+        draft.rename(path)
+    yield Figure("rows", loaded.rows, "", note="" if loaded.is_whole else "and more to come")
+    yield Figure("made", loaded.rows / spent.wall_s, "rows/s")
 
 
 def histories(url: str, line: Line) -> Iterator[Figure]:
