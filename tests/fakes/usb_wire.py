@@ -243,13 +243,14 @@ class FakeWire:
             if transfer in lane:
                 lane.remove(transfer)
         transfer.state = "ended"
-        self.under_way -= 1
         is_heard_here = self.hears_itself and transfer.ended is not None
         if is_heard_here and threading.current_thread() in self._workers.values():
+            self.under_way -= 1
             self._tell(transfer, status)
         else:
             self._ended.append((transfer, status))
             os.eventfd_write(self._bell, 1)
+            self.under_way -= 1  # last: who sees that it ended can hear of it
 
     def _tell(self, transfer: "FakeTransfer", status: Status) -> None:
         self.handled_in.add(threading.get_ident())
