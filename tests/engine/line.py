@@ -19,10 +19,10 @@ from station.engine.stop import Stop
 from station.engine.world import World
 from station.firmware.package_store import PackageStore
 from station.live import SlotState, SlotView
-from station.store.revision import create_if_missing
 from station.store.writer import now_utc_us, open_store
 from station.wire import Arm, Command, RecipeChoice
 from tests.engine import tray
+from tests.new_record import new_record
 
 PEER = Peer(pid=1, uid=1000, gid=1000, user="maria")
 
@@ -79,7 +79,7 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Start the line on this bench; nothing is plugged in by it. Cancelled at the end."""
     settings = bench.settings()
-    create_if_missing(settings.database)
+    new_record(settings.database)
     shelf = Shelf(PackageStore(settings.store))
     try:
         async with open_store(settings.database) as store:

@@ -25,10 +25,10 @@ from station.sim.faults import Traits, fault_named
 from station.sim.module import SimModule
 from station.sim.tray import SimTray, port_of
 from station.store.ids import new_id
-from station.store.revision import create_if_missing
 from station.store.unit_events import QUARANTINED, Judgement
 from station.store.writer import Store, now_utc_us, open_store
 from tests.engine import tray
+from tests.new_record import new_record
 
 SIZE_MB = 2
 POLICY: dict[str, object] = {
@@ -129,7 +129,7 @@ async def tell_of_returns(
 ) -> None:
     """All modules of the rack passed here before, `but` those in these slots."""
     settings = bench.settings()
-    await trio.to_thread.run_sync(create_if_missing, settings.database)
+    await trio.to_thread.run_sync(new_record, settings.database)
     async with open_store(settings.database) as store:
         before = Before(settings, store)
         for slot, module in bench.tray.modules.items():

@@ -13,13 +13,13 @@ from station.errors import NoSigningKey
 from station.seal.keys import make_key
 from station.seal.published import read_published
 from station.store.database import sqlite_url
-from station.store.revision import create_if_missing
 from station.store.verify import verify
 from station.store.writer import open_store
 from station.wire import Disarm
 from tests.engine.line import running
 from tests.engine.tray import make_line
 from tests.mock_time import time_passes
+from tests.new_record import new_record
 from tests.store.samples import a_key, attempt, event, stranger
 
 pytestmark = pytest.mark.trio
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.trio
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     url = sqlite_url(tmp_path / "station.sqlite")
-    create_if_missing(url)
+    new_record(url)
     return url
 
 
@@ -105,7 +105,7 @@ async def test_a_second_history_gets_no_signature(url: str, tmp_path: Path) -> N
     """Somebody made the whole record anew while no engine ran."""
     seen = tmp_path / "checkpoints.jsonl"
     other = sqlite_url(tmp_path / "other.sqlite")
-    create_if_missing(other)
+    new_record(other)
     changed = []
     for place in (url, other):
         async with open_store(place) as store:

@@ -17,7 +17,6 @@ from station.errors import (
 from station.model import EVIDENCE_PRUNED, Operator, Person, Role
 from station.store.database import sqlite_url
 from station.store.events import find_events
-from station.store.revision import create_if_missing
 from station.store.writer import Store, open_store
 from station.wire import (
     Disarm,
@@ -32,6 +31,7 @@ from station.wire import (
 )
 from tests.engine.line import Running, running
 from tests.engine.tray import make_line
+from tests.new_record import new_record
 
 ASKER = Asker(1000, "line")
 WHY = "starts today"
@@ -53,7 +53,7 @@ async def add(
 @pytest.mark.trio
 async def test_names_are_checked_from_the_first_engineer_on(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "station.db")
-    create_if_missing(url)
+    new_record(url)
     async with open_store(url) as store:
         people = await people_of(store, "line-1")
         assert people.worker("anybody") == Person("anybody")
@@ -86,7 +86,7 @@ async def test_names_are_checked_from_the_first_engineer_on(tmp_path: Path) -> N
 @pytest.mark.trio
 async def test_who_joins_and_leaves(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "station.db")
-    create_if_missing(url)
+    new_record(url)
     async with open_store(url) as store:
         people = await people_of(store, "line-1")
         await add(people, store, "eva", "engineer", badge="E-1")

@@ -16,12 +16,12 @@ from station.engine.notify import Notify
 from station.engine.service import FEED_DOG_S, run_engine
 from station.engine.stop import Stop
 from station.store.events import find_events
-from station.store.revision import create_if_missing
 from station.wire import Hello, Snapshot, Status, Watch
 from station.wire import Stop as StopCommand
 from tests.engine import tray
 from tests.engine.screens import Screen
 from tests.mock_time import time_passes
+from tests.new_record import new_record
 
 
 class Systemd:
@@ -53,7 +53,7 @@ async def served(
 ) -> AsyncIterator[tuple[Settings, Stop]]:
     """An engine on this bench; it must have ended by itself when the context does."""
     settings = load_settings(bench.config)
-    create_if_missing(settings.database)
+    new_record(settings.database)
     ready, stop = trio.Event(), Stop()
 
     async def tell_ready() -> None:

@@ -9,17 +9,17 @@ import trio
 from station.engine.slot_log import MAX_WAITING, PACE_S, SlotLog
 from station.errors import DatabaseError
 from station.live import SlotState as S
-from station.store.revision import create_if_missing
 from station.store.slot_states import OFF, Interval, SlotChange, slot_intervals
 from station.store.writer import Store, open_store
 from tests.engine.line import running
 from tests.engine.tray import make_line
+from tests.new_record import new_record
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     made = f"sqlite:///{tmp_path}/station.sqlite"
-    create_if_missing(made)
+    new_record(made)
     return made
 
 

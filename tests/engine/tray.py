@@ -28,9 +28,9 @@ from station.sim.module import SimModule
 from station.sim.power import SimPower
 from station.sim.tray import SimTray, make_tray
 from station.store.queries import find_attempts
-from station.store.revision import create_if_missing
 from station.store.writer import open_store
 from station.transport.base import Backend, Power
+from tests.new_record import new_record
 
 
 @dataclass
@@ -136,7 +136,7 @@ async def flash_line(
     power: Power | None = None,
 ) -> Tally:
     """As `station flash --once` does; all slots if none is named."""
-    create_if_missing(settings.database)
+    new_record(settings.database)
     shelf = Shelf(PackageStore(settings.store))
     chosen = [slot for slot in settings.slots if not slots or slot.name in slots]
     try:

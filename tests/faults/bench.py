@@ -31,9 +31,9 @@ from station.sim.module import SimModule
 from station.sim.port import SimPort
 from station.sim.tray import port_of
 from station.store.database import sqlite_path
-from station.store.revision import create_if_missing
 from station.store.writer import Store, open_store
 from station.transport.base import Backend
+from tests.new_record import new_record
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ class Bench:
 
     def _begin(self) -> None:
         self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=1)
-        create_if_missing(self.settings.database)
+        new_record(self.settings.database)
         self._old = _programmed(self.module())
         self._new = self._flashed()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from station.store.database import sqlite_url
-from station.store.revision import create_if_missing
+from tests.new_record import new_record
 from tests.postgres.databases import SERVER, migrated_database
 
 
@@ -17,5 +17,5 @@ def url(tmp_path: Path) -> Iterator[str]:
             yield made
     else:
         file = sqlite_url(tmp_path / "station.db")
-        create_if_missing(file)
+        new_record(file)
         yield file

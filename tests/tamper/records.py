@@ -2,10 +2,8 @@
 
 import random
 import sqlite3
-import tempfile
 from contextlib import closing
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import trio
@@ -15,8 +13,8 @@ from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
 from station.store.database import sqlite_url
 from station.store.ids import new_id
-from station.store.revision import create_if_missing
 from station.store.writer import Store
+from tests.new_record import empty_record
 from tests.store.samples import (
     BOOT,
     EVIDENCE,
@@ -36,7 +34,7 @@ from tests.store.samples import (
 def make_record(path: Path, chance: random.Random, key: PrivateKey) -> list[Checkpoint]:
     """A new record in this file, and beside it a copy of its first half; what was signed of it,
     in order, the last at its end."""
-    path.write_bytes(_empty())
+    path.write_bytes(empty_record())
     url = sqlite_url(path)
     signed: list[Checkpoint] = []
 
@@ -64,15 +62,6 @@ def _fill(path: Path) -> None:
         names = db.execute("SELECT id, unit_id FROM attempt_opened WHERE unit_id IS NOT NULL")
         attempt_id, unit_id = names.fetchone()
     fill(sqlite_url(path), attempt_id, unit_id)
-
-
-@cache
-def _empty() -> bytes:
-    """A record in which nothing is, as the migrations make it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "station.sqlite"
-        create_if_missing(sqlite_url(path))
-        return path.read_bytes()
 
 
 def older(path: Path) -> Path:
