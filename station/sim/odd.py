@@ -60,18 +60,19 @@ class Odd:
         return self.face, self.enumerated(self.face)
 
     def enumerated(self, face: Face) -> tuple[Reaction, ...]:
-        reactions: list[Reaction] = []
-        if self.floods:
-            reactions += [
-                Stream(interface.number, _flood(interface), FLOOD_BYTES_PER_S)
-                for interface in face.interfaces
-            ]
+        reactions = self.bus_reset()
         if self.leaves_s is not None and face is self.face:
-            reactions.append(Leave(self.then, self.leaves_s, absent_s=0.05))
-        return tuple(reactions)
+            return (*reactions, Leave(self.then, self.leaves_s, absent_s=0.05))
+        return reactions
 
     def bus_reset(self) -> tuple[Reaction, ...]:
-        return ()
+        """What never stops talking goes on."""
+        if not self.floods:
+            return ()
+        return tuple(
+            Stream(interface.number, _flood(interface), FLOOD_BYTES_PER_S)
+            for interface in self.face.interfaces
+        )
 
     def receive(self, interface: int, data: bytes) -> Taken:  # noqa: ARG002 - it does not listen
         return Taken()

@@ -44,7 +44,7 @@ class Boot:
         address = f"{HOST}:{self.tcp_port}"
         command = f"cd {REPOSITORY} && bash {script} {sys.executable} {address} {self.modules}"
         devices = (*_NETWORK, *self.disk)
-        machine = Machine(self.share, devices, processors=1, say=lambda _: None)
+        machine = Machine(self.share, devices, processors=1, say=lambda _: None, counts=False)
         self._began_s = time.monotonic()
         self._thread = ThreadPoolExecutor(1)
         self._code: Future[int] = self._thread.submit(machine.run, command, limit_s=LIMIT_S)

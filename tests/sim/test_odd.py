@@ -82,6 +82,13 @@ def test_a_flood_gives_what_was_asked_for_and_no_more() -> None:
     assert [len(answer) for answer in device.answers] == [48 + 1024] * 4
 
 
+def test_a_flood_goes_on_after_a_reset() -> None:
+    port = SimPort(PortPath.parse("1-1"))
+    port.plug(ODDITIES["flood"].make(), 0.0)
+    port.reset(port.generation, 1.0)
+    assert isinstance(port.read(port.generation, 2, 512, 2.0), bytes)
+
+
 def test_two_devices_at_one_place() -> None:
     port = SimPort(PortPath.parse("1-1"))
     port.plug(ODDITIES["two-devices"].make(), 0.0)
