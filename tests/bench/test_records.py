@@ -12,6 +12,7 @@ from station.store.queries import find_attempts
 from station.store.verify import verify
 from tests.bench.records import load
 from tests.bench.records.line import Line
+from tests.new_record import new_record
 
 ATTEMPTS = 300
 
@@ -28,8 +29,8 @@ def test_made_record_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     told = verify(url)
     assert told.findings == []
     assert told.rows == rows
-    assert load.load(tmp_path / "new", Line(1, images=1), processes=1).is_whole
-    assert schema_of(tmp_path / "station.db") == schema_of(tmp_path / "new")
+    new_record(sqlite_url(tmp_path / "new.db"))
+    assert schema_of(tmp_path / "station.db") == schema_of(tmp_path / "new.db")
     with closing(sqlite3.connect(tmp_path / "station.db")) as connection:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 

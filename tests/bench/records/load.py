@@ -6,8 +6,8 @@ writes. Many links go into one transaction, nothing waits for the disk, and what
 wrong row is out of the way meanwhile. The rows say by which link they were sealed, which a process
 knows without those before: `attempts.links_of`.
 
-A large one takes hours: it can be left after any block and gone on with another day. Whoever ends
-this program by force meanwhile begins anew.
+A large one takes hours: it can be left after any block and gone on with another day. Where this
+program was ended by force the file is torn: delete it.
 """
 
 import hashlib
