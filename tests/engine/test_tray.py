@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from station.engine.journal import Journal
-from station.model import AttemptOpened, IdKind, Mode, Outcome, VerifyKind
+from station.model import AttemptClosed, AttemptOpened, IdKind, Mode, Outcome, VerifyKind
 from station.protocols.at import READS
 from station.sim.faults import FAULTS
 from station.sim.referee import OutEntry
@@ -22,6 +22,33 @@ EIGHT_FAULTS = {
     "A7": ("other-imei", "D208", Outcome.FAIL),
     "A8": ("ftm", "D209", Outcome.FAIL),
 }
+
+ENDS = {
+    "arrives-in-edl": "BLOCKED D212, edl",
+    "arrives-programmer-running": "BLOCKED D212, edl",
+    "boot-loop": "BLOCKED D212, edl",
+    "corrupt-write": "FAIL D210, edl",
+    "default-imei": "BLOCKED D223, runtime",
+    "early-nak": "FAIL P112, edl",
+    "edl-read-refused": "FAIL P112, runtime",
+    "ftm": "FAIL D209, runtime",
+    "hung": "FAIL P132, runtime, twice",
+    "mibib-moved": "FAIL D205, runtime",
+    "nak": "FAIL P112, edl",
+    "no-edl": "FAIL D211, absent",
+    "no-return": "FAIL D206, absent",
+    "no-return-once": "FAIL D206, absent",
+    "old-version": "FAIL D207, runtime",
+    "other-imei": "FAIL D208, runtime",
+    "silent-sahara": "FAIL P102, edl, twice",
+    "unplug": "FAIL U110, absent",
+    "wide-payload": "BLOCKED D212, edl",
+    "wrong-geometry": "FAIL D204, runtime",
+    "wrong-programmer": "FAIL D203, runtime",
+    "wrong-variant": "BLOCKED R302, runtime",
+}
+"""Where no hub can switch power: outcome, code, final mode, whether it was tried twice. With any
+other named fault a module is flashed."""
 
 STEPS = [
     "identify",
@@ -88,21 +115,31 @@ async def test_eight_faults_give_eight_codes_and_harm_no_neighbour(
 
 @pytest.mark.trio
 @pytest.mark.parametrize("fault", sorted(FAULTS))
-async def test_whatever_the_fault_there_is_an_outcome_and_the_neighbour_passes(
+async def test_each_fault_has_its_end_and_the_neighbour_passes(
     tmp_path: Path, tray_clock: object, fault: str
 ) -> None:
     line = make_line(tmp_path, slots=2, faults={"A1": fault})
     with no_breaches(line.tray):
         records = by_slot(await line.flash())
-    closed = records["A1"].closed
-    assert closed is not None
-    assert closed.failure is None or not closed.failure.code.startswith("X"), closed.failure
     assert code_of(records["A2"]) is None
     *before, last = line.recorded(slot="A1")
     assert last.closed is not None
-    assert last.closed.outcome is closed.outcome
+    assert records["A1"].closed is not None
+    assert last.closed.outcome is records["A1"].closed.outcome
+    if fault in ENDS:
+        assert _end_of(last.closed, len(before)) == ENDS[fault], last.closed.failure
+    else:
+        assert (_end_of(last.closed, len(before)), last.closed.verify) == (
+            "PASS None, runtime",
+            VerifyKind.READBACK,
+        ), last.closed.failure
     assert all(row.closed and row.closed.outcome is Outcome.FAIL for row in before)
-    assert len(before) <= 1
+
+
+def _end_of(closed: AttemptClosed, before: int) -> str:
+    code = closed.failure and closed.failure.code
+    end = f"{closed.outcome.value} {code}, {closed.final_mode.value}"
+    return f"{end}, twice" if before == 1 else end
 
 
 @pytest.mark.trio
