@@ -18,8 +18,8 @@ from tests.fuzz.targets import Target
 UNIT_TIMEOUT_S = 10
 """One input that takes longer is a finding."""
 MEMORY_LIMIT_MB = 1024
-GRACE_S = 300
-"""For imports, the corpus, and the last input, also beside others."""
+GRACE_S = 60
+"""For imports, the corpus, and the last input."""
 
 _EXECUTIONS = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _SAVED = re.compile(r"Test unit written to (\S+)")

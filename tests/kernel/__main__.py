@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.kernel.machine import REPOSITORY, Machine, Missing
 
 PYTEST = (sys.executable, "-m", "tests.kernel.suite", "-q", "--color=no")
-SLOW = ("-o", "faulthandler_timeout=600")
-"""Everything takes ten times longer than outside, on a slow machine thirty times."""
+SLOW = ("-o", "faulthandler_timeout=200")
+"""Everything takes ten times longer than outside."""
 
 HERE = Path(__file__).parent
 FIRST_GUEST = ("strangers", "tray", "usbip")

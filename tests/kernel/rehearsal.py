@@ -21,8 +21,7 @@ from tests.engine.tray import by_slot, flash_line
 from tests.kernel.kernel import DEVICES, read, until
 from tests.programs import Begin, Program, forked, ran
 
-START_S = 240.0
-"""Python and its imports take a minute to begin where a slow machine plays another."""
+START_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ HOST = "10.0.2.2"
 
 _NETWORK = ("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net")
 
-UP_S = 480.0
+UP_S = 240.0
 LIMIT_S = 900.0
 DIES_S = 30.0
 SILENT_S = 30.0

@@ -19,7 +19,7 @@ LINE = Path("/disk/line")
 CONFIG = ("--config", str(LINE / "station.yaml"))
 RECIPE = "ec25-demo"
 
-UP_S = 240.0
+UP_S = 120.0
 """Whatever is begun is up by then."""
 
 BOOT_S = 900.0
