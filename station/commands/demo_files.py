@@ -32,12 +32,13 @@ def write_demo_files(folder: Path, slot_names: list[str], size_mb: int = SIZE_MB
         for layout in LAYOUTS.values():
             _write_recipe(folder, layout, size_mb)
         _write_campaign(folder / "campaigns")
-        return _write_settings(folder, slot_names)
+        return write_demo_settings(folder, slot_names)
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: {error.strerror}") from error
 
 
-def _write_settings(folder: Path, slot_names: list[str]) -> Path:
+def write_demo_settings(folder: Path, slot_names: list[str]) -> Path:
+    """Only `station.yaml`, with these slots; its path."""
     settings = {
         "station": {"name": "demo", "site": "desk"},
         "database": "station.sqlite",

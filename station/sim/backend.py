@@ -12,7 +12,7 @@ import trio
 from station.errors import Disconnected, NoBulkPair, Timeout, UsbBusy, UsbClosed
 from station.model import DeviceInfo, Endpoint, PortPath
 from station.protocols.dialogue import Sent, Source, read_exact
-from station.sim.port import Module, SimPort
+from station.sim.port import Face, Module, SimPort
 from station.sim.power import SimPower
 from station.transport.base import check_read, check_span
 
@@ -46,11 +46,21 @@ class _Seat:
         self.port = port
         self.bell = _Bell()
         self._world = world
+        self._told: tuple[Face | None, int, float | None] | None = None
         self.claims: set[tuple[int, int]] = set()
 
     def ring(self) -> None:
         self.bell.ring()
         self._world.ring()
+
+    def wrote(self, now_s: float) -> None:
+        """The world hears of it only if the module comes or goes by it, or will."""
+        self.bell.ring()
+        change_s = self.port.next_change_s(now_s)
+        tells = (self.port.face, self.port.generation, change_s)
+        if tells != self._told:
+            self._told = tells
+            self._world.ring()
 
     def is_at(self, path: PortPath) -> bool:
         return path in (self.port.high_speed, self.port.super_speed)
@@ -248,7 +258,7 @@ class SimPipe:
     def _put(self, data: bytes) -> None:
         port, now_s = self._seat.port, trio.current_time()
         port.write(self._generation, self._interface, data, now_s)
-        self._seat.ring()
+        self._seat.wrote(now_s)
 
     def _check_open(self, doing: str) -> None:
         if self._closed:

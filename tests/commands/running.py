@@ -18,12 +18,12 @@ from typing import Any
 import yaml
 
 from station.commands.call import call
-from station.commands.demo_files import write_demo_files
 from station.dashboard.picture import Picture
 from station.errors import NoEngine
 from station.live import SlotState
 from station.wire import Watch
 from tests.commands.test_cli import environment, station
+from tests.demo_line import demo_line
 from tests.own_ports import own_ports
 
 DEADLINE_S = 90.0
@@ -33,7 +33,7 @@ RECIPE = "ec25-demo"
 def files(folder: Path, slots: int) -> Path:
     """The settings of a line with small packages, on ports that no other test has."""
     names = [f"A{number}" for number in range(1, slots + 1)]
-    config = write_demo_files(folder, names, size_mb=2)
+    config = demo_line(folder, names, size_mb=2)
     places = {name: {"ports": own_ports(number)} for number, name in enumerate(names, start=1)}
     settings = yaml.safe_load(config.read_text()) | {"slots": places}
     config.write_text(yaml.safe_dump(settings, sort_keys=False))

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from station.commands.demo_files import write_demo_files
 from station.config import load_settings
 from station.model import Outcome
 from station.store.revision import create_if_missing
 from station.store.schema import clash
 from tests.commands.test_cli import station
+from tests.demo_line import demo_line
 from tests.store.made import DAY_US, MIDNIGHT_US, NEW, OLD, imei, line
 from tests.store.samples import rows
 
@@ -25,7 +25,7 @@ TODAY, TOMORROW = MIDNIGHT_US, MIDNIGHT_US + DAY_US
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Settings of a line with two days on record: maria's lot, then paul's, and a clash."""
-    path = write_demo_files(tmp_path_factory.mktemp("line"), ["A1", "A2"])
+    path = demo_line(tmp_path_factory.mktemp("line"), ["A1", "A2"])
     url = load_settings(path).database
     create_if_missing(url)
     with line(url) as made:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from station.commands.demo_files import write_demo_files
 from station.config import load_settings
 from station.store.revision import create_if_missing
 from station.store.writer import now_utc_us
 from tests.commands.test_cli import station
+from tests.demo_line import demo_line
 from tests.store.samples import CHIP, IMEI, NOON_US, SERIAL, attempt, event, flashed, recorded
 
 HOLD = event("hold", detail={"reason": "the cable is loose, é"})
@@ -35,7 +35,7 @@ STOPPED = event(
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Settings with a record: three events long ago, and a flashed unit."""
-    path = write_demo_files(tmp_path_factory.mktemp("line"), ["A1"])
+    path = demo_line(tmp_path_factory.mktemp("line"), ["A1"])
     url = load_settings(path).database
     create_if_missing(url)
     recorded(url, HOLD, ARMED, STOPPED)

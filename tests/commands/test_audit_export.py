@@ -10,20 +10,20 @@ import pytest
 
 from station.commands import audit_export, audit_seal
 from station.commands.audit import Question
-from station.commands.demo_files import write_demo_files
 from station.commands.exits import Exit
 from station.config import Settings, load_settings
 from station.errors import NoSigningKey, UsageError
 from station.seal.keys import load_key
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
+from tests.demo_line import demo_line
 from tests.store.samples import IMEI, attempt, failed, flashed
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Two attempts on one unit; a key."""
-    found = load_settings(write_demo_files(tmp_path / "line", ["A1"], size_mb=1))
+    found = load_settings(demo_line(tmp_path / "line", ["A1"]))
     create_if_missing(found.database)
     audit_seal.new_key(found)
     bad = attempt(station=found.station.name)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from station.commands.demo_files import write_demo_files
 from station.engine.lock import own
 from station.model import PortPath
 from station.sim.layouts import layout_of
+from tests.demo_line import demo_line
 from tests.programs import forked, ran
 
 OLD = layout_of("ec25").older_version
@@ -99,7 +99,7 @@ def test_nothing_found_is_an_empty_answer(demo: tuple[Path, list[dict[str, objec
 
 
 def test_flash_on_a_machine_without_modules_says_no_usb(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1"])
+    config = demo_line(tmp_path, ["A1"])
     done = station("flash", "--once", "--json", "--config", config, cwd=tmp_path)
     if done.returncode == 3:
         pytest.skip(f"this machine gives no access to USB: {done.stderr.strip()}")
@@ -131,7 +131,7 @@ def test_flash_on_a_machine_without_modules_says_no_usb(tmp_path: Path) -> None:
 def test_wrong_usage_is_two_with_words_and_no_traceback(
     tmp_path: Path, arguments: list[str]
 ) -> None:
-    config = write_demo_files(tmp_path, ["A1"])
+    config = demo_line(tmp_path, ["A1"])
     extra = [] if arguments == ["frobnicate"] else ["--config", str(config)]
     done = station(*arguments, *extra, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -159,7 +159,7 @@ def test_wrong_usage_without_settings(tmp_path: Path, arguments: list[str]) -> N
 
 
 def test_a_database_that_is_none_is_the_stations_failure(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1"])
+    config = demo_line(tmp_path, ["A1"])
     (tmp_path / "station.sqlite").write_bytes(b"this is not a database" * 100)
     for arguments in (["flash", "--once"], ["audit", "find", "--slot", "A1"], ["db", "check"]):
         done = station(*arguments, "--config", config, cwd=tmp_path)
@@ -238,7 +238,7 @@ def test_a_demo_writes_to_no_folder_of_somebody_else(tmp_path: Path) -> None:
 
 
 def test_plan_prints_what_would_be_written(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1"])
+    config = demo_line(tmp_path, ["A1"])
     shown = station("plan", "--recipe", "ec25-demo", "--config", config, cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     lines = shown.stdout.splitlines()
@@ -252,7 +252,7 @@ def test_plan_prints_what_would_be_written(tmp_path: Path) -> None:
 
 
 def test_recipe_commands_explain(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1"])
+    config = demo_line(tmp_path, ["A1"])
     good = station("recipe", "check", "--config", config, cwd=tmp_path)
     assert good.returncode == 0
     match = station(
@@ -278,7 +278,7 @@ def test_recipe_commands_explain(tmp_path: Path) -> None:
 
 
 def test_packages_are_written_checked_added_and_listed(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1"])
+    config = demo_line(tmp_path, ["A1"])
     package = tmp_path / "rm500q"
     made = station("sim", "package", package, "--family", "rm500q", "--size", "4", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
@@ -295,7 +295,7 @@ def test_packages_are_written_checked_added_and_listed(tmp_path: Path) -> None:
 
 
 def test_two_engines_on_one_database_are_refused(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1"])
+    config = demo_line(tmp_path, ["A1"])
     with own(tmp_path / "station.sqlite", []):
         done = station("flash", "--once", "--config", config, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
@@ -303,7 +303,7 @@ def test_two_engines_on_one_database_are_refused(tmp_path: Path) -> None:
 
 
 def test_two_engines_on_one_port_are_refused(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1", "A2"])
+    config = demo_line(tmp_path, ["A1", "A2"])
     with own(None, [PortPath.parse("1-1.1")]):
         taken = station("flash", "--once", "--slot", "A1", "--config", config, cwd=tmp_path)
         free = station("flash", "--once", "--slot", "A2", "--config", config, cwd=tmp_path)
@@ -320,7 +320,7 @@ def test_list_faults_names_the_eight_of_the_contract(tmp_path: Path) -> None:
 
 
 def test_db_upgrade_creates_and_check_confirms(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1"])
+    config = demo_line(tmp_path, ["A1"])
     missing = station("db", "check", "--config", config, cwd=tmp_path)
     assert missing.returncode == 3
     assert "station db upgrade" in missing.stderr
@@ -331,7 +331,7 @@ def test_db_upgrade_creates_and_check_confirms(tmp_path: Path) -> None:
 
 
 def test_recipe_match_says_what_it_needs_to_know(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1"])
+    config = demo_line(tmp_path, ["A1"])
     sku_only = station("recipe", "match", "--sku", "EC25EFA", "--config", config, cwd=tmp_path)
     assert sku_only.returncode == 0
     assert "+ ec25-demo" in sku_only.stdout

@@ -8,7 +8,6 @@ import pytest
 
 from station.commands import audit_seal, db
 from station.commands.audit_seal import Witness
-from station.commands.demo_files import write_demo_files
 from station.commands.exits import Exit
 from station.config import Settings, load_settings
 from station.engine import lock
@@ -18,13 +17,14 @@ from station.seal.published import publish, read_published
 from station.store.database import sqlite_path
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
+from tests.demo_line import demo_line
 from tests.store.samples import attempt, flashed, written
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """One attempt; a key, and a file that checkpoints are published to."""
-    config = write_demo_files(tmp_path / "line", ["A1"], size_mb=1)
+    config = demo_line(tmp_path / "line", ["A1"])
     with config.open("a") as file:
         file.write("\naudit: {publish: seen.jsonl}\n")
     found = load_settings(config)

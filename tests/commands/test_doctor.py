@@ -7,15 +7,15 @@ from pathlib import Path
 
 from station.commands.checks.finding import Finding, Grade, bad, ok, warn
 from station.commands.checks.ground import Ground
-from station.commands.demo_files import write_demo_files
 from station.commands.doctor import CHECKS, examine
 from station.config import load_families, load_settings
 from station.transport.topology import Topology
 from tests.commands.test_cli import station
+from tests.demo_line import demo_line
 
 
 def ground(folder: Path) -> Ground:
-    settings = load_settings(write_demo_files(folder / "line", ["A1"], size_mb=1))
+    settings = load_settings(demo_line(folder / "line", ["A1"]))
     return Ground(settings, load_families(), Topology(), root=folder / "nothing")
 
 
@@ -50,7 +50,7 @@ def test_whatever_is_wrong_has_a_remedy(tmp_path: Path) -> None:
 
 
 def test_the_command_says_it_and_changes_nothing(tmp_path: Path) -> None:
-    config = write_demo_files(tmp_path, ["A1"], size_mb=1)
+    config = demo_line(tmp_path, ["A1"])
     before = _files(tmp_path)
     people = station("doctor", "--config", config, cwd=tmp_path)
     lines = station("doctor", "--json", "--config", config, cwd=tmp_path)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from station.commands import evidence
-from station.commands.demo_files import write_demo_files
 from station.commands.evidence import DAY_US, prune
 from station.commands.exits import Exit
 from station.commands.explain import explain
@@ -24,6 +23,7 @@ from station.store.ids import new_id
 from station.store.queries import find_attempts
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
+from tests.demo_line import demo_line
 from tests.store.samples import NOON_US, attempt, flashed, verdict
 
 OLD, NEW = "A1", "A2"
@@ -32,7 +32,7 @@ OLD, NEW = "A1", "A2"
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A record with an attempt in A1, and one in A2 thirty days later; it is that day now."""
-    found = load_settings(write_demo_files(tmp_path / "line", [OLD, NEW], size_mb=1))
+    found = load_settings(demo_line(tmp_path / "line", [OLD, NEW]))
     create_if_missing(found.database)
     for slot, days in ((OLD, 0), (NEW, 30)):
         opened = attempt(

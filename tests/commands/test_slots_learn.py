@@ -9,7 +9,6 @@ import pytest
 import trio
 import trio.testing
 
-from station.commands.demo_files import write_demo_files
 from station.commands.exits import Exit
 from station.commands.slots_learn import LOOK_S, Learning, learn, parse_slots
 from station.config import load_settings, load_settings_to_learn
@@ -20,6 +19,7 @@ from station.transport.locate import locate
 from station.transport.topology import read_topology
 from tests.commands.test_cli import station
 from tests.commands.test_lesson import MODULE, tree
+from tests.demo_line import demo_line
 from tests.fakes.sysfs import SysfsTree
 from tests.mock_time import time_passes
 
@@ -54,7 +54,7 @@ def interrupted() -> None:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    return write_demo_files(tmp_path / "line", ["A1", "A2"], size_mb=1)
+    return demo_line(tmp_path / "line", ["A1", "A2"])
 
 
 def run(

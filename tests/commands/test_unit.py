@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from station.commands.demo_files import write_demo_files
 from station.config import Settings, load_settings
 from station.engine.lock import own
 from station.live import SlotState
@@ -16,6 +15,7 @@ from station.store.unit_events import QUARANTINED, RELEASED, find_unit_events
 from station.store.writer import Store
 from tests.commands.running import engine, files
 from tests.commands.test_cli import station
+from tests.demo_line import demo_line
 from tests.store.samples import CHIP, IMEI, NOON_US, SERIAL, attempt, flashed, written
 
 BY = ("--by", "eva", "--reason", "two labels")
@@ -24,7 +24,7 @@ BY = ("--by", "eva", "--reason", "two labels")
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A record with one unit."""
-    found = load_settings(write_demo_files(tmp_path / "line", ["A1", "A2"], size_mb=1))
+    found = load_settings(demo_line(tmp_path / "line", ["A1", "A2"]))
     create_if_missing(found.database)
     flashed(found.database, attempt(station=found.station.name))
     return found

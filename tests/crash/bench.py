@@ -17,7 +17,6 @@ from typing import Any
 import yaml
 
 from station.commands.call import call
-from station.commands.demo_files import write_demo_files
 from station.commands.line import command_of
 from station.commands.sim_control import ask
 from station.config import Settings, load_recipes, load_settings
@@ -25,6 +24,7 @@ from station.errors import NoEngine
 from station.store.revision import create_if_missing
 from station.wire import Status
 from tests.crash import engine
+from tests.demo_line import demo_line
 from tests.holding import Broken
 from tests.own_ports import own_ports
 from tests.programs import Forked, forked
@@ -58,7 +58,7 @@ def until(true: Callable[[], object], what: str, limit_s: float = LIMIT_S) -> No
 
 def make_stock(folder: Path) -> Path:
     """Settings, packages, recipes and an empty record: copied for each round."""
-    config = write_demo_files(folder, list(SLOTS), SIZE_MB)
+    config = demo_line(folder, list(SLOTS), SIZE_MB)
     settings = yaml.safe_load(config.read_text())
     settings["slots"] = {name: {"ports": own_ports(n)} for n, name in enumerate(SLOTS, start=1)}
     settings["line"] |= {"put_back_s": 3, "slot_failures": None}

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import trio
 
-from station.commands.demo_files import write_demo_files
 from station.config import Settings, load_settings
 from station.model import (
     AttemptClosed,
@@ -27,6 +26,7 @@ from station.sim.tray import SimTray, port_of
 from station.store.ids import new_id
 from station.store.unit_events import QUARANTINED, Judgement
 from station.store.writer import Store, now_utc_us, open_store
+from tests.demo_line import demo_line
 from tests.engine import tray
 from tests.new_record import new_record
 
@@ -49,7 +49,7 @@ def make_rack(
 ) -> tray.Line:
     """A line with these modules; nothing is plugged in. `at_target`: they have the new version."""
     names = [f"A{number}" for number in range(1, slots + 1)]
-    config = write_demo_files(folder, names, size_mb=SIZE_MB)
+    config = demo_line(folder, names, size_mb=SIZE_MB)
     write_policy(folder)
     factory = Factory(size_mb=SIZE_MB, seed=3)
     modules: dict[str, SimModule] = {}

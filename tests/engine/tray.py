@@ -10,7 +10,6 @@ import pytest
 import trio
 import yaml
 
-from station.commands.demo_files import SIZE_MB, write_demo_files
 from station.config import Settings, load_families, load_recipes, load_settings
 from station.engine.backlog import Backlog
 from station.engine.evidence import close_interrupted
@@ -30,7 +29,10 @@ from station.sim.tray import SimTray, make_tray
 from station.store.queries import find_attempts
 from station.store.writer import open_store
 from station.transport.base import Backend, Power
+from tests.demo_line import demo_line
 from tests.new_record import new_record
+
+SIZE_MB = 6
 
 
 @dataclass
@@ -169,7 +171,7 @@ def make_line(
     family: str = "ec25",
 ) -> Line:
     names = [f"A{number}" for number in range(1, slots + 1)]
-    config = write_demo_files(folder, names)
+    config = demo_line(folder, names, SIZE_MB)
     tray = make_tray(
         load_settings(config).slots,
         family=family,

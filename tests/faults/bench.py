@@ -16,7 +16,6 @@ import trio.testing
 import yaml
 from trio._core import _run  # where Hypothesis seeds the shuffle, too: there is no other way
 
-from station.commands.demo_files import write_demo_files
 from station.config import Settings, load_families, load_recipes, load_settings
 from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
@@ -33,6 +32,7 @@ from station.sim.tray import port_of
 from station.store.database import sqlite_path
 from station.store.writer import Store, open_store
 from station.transport.base import Backend
+from tests.demo_line import demo_line
 from tests.new_record import new_record
 
 T = TypeVar("T")
@@ -204,7 +204,7 @@ def _with_backups(folder: Path) -> None:
 def _settings(folder: Path, names: list[str], attempts: int) -> Path:
     """Slots on controllers of their own, so that modules which vanish together are not taken for
     the failure of a hub that they share."""
-    path = write_demo_files(folder, names, SIZE_MB)
+    path = demo_line(folder, names, SIZE_MB)
     settings = yaml.safe_load(path.read_text())
     settings["line"]["attempts"] = attempts
     settings["slots"] = {

@@ -11,12 +11,12 @@ from typing import Any
 import trio
 import yaml
 
-from station.commands.demo_files import write_demo_files
 from station.commands.sim_control import ask
 from station.config import load_settings
 from station.model import AttemptRecord, Event
 from station.sim.layouts import layout_of
 from station.transport.libusb import LibusbBackend
+from tests.demo_line import demo_line
 from tests.engine.tray import by_slot, flash_line
 from tests.kernel.kernel import DEVICES, read, until
 from tests.programs import Begin, Program, forked, ran
@@ -161,7 +161,7 @@ class Line:
 
 
 def make_line(folder: Path, slots: Mapping[str, Any], size_mb: int = 1) -> Line:
-    config = write_demo_files(folder / "line", list(slots), size_mb)
+    config = demo_line(folder / "line", list(slots), size_mb)
     settings = yaml.safe_load(config.read_text())
     settings["slots"] = dict(slots)
     settings["line"] = settings.get("line", {}) | {"put_back_s": 3, "attempts": 1}

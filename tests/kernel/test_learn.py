@@ -12,10 +12,10 @@ import pytest
 from station.commands.checks.finding import Finding, Grade
 from station.commands.checks.ground import Ground
 from station.commands.checks.tray import tray
-from station.commands.demo_files import write_demo_files
 from station.commands.slots import list_slots
 from station.config import load_families, load_settings
 from station.transport.topology import read_topology
+from tests.demo_line import demo_line
 from tests.kernel.kernel import DEVICES, until
 from tests.kernel.qmp import Monitor, monitor
 from tests.programs import Program, forked
@@ -27,7 +27,7 @@ HUB = {"port-power": True, "serial": "HUB-A"}
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A line whose slots are not known yet."""
-    settings = write_demo_files(tmp_path / "line", ["A1"], size_mb=1)
+    settings = demo_line(tmp_path / "line", ["A1"])
     text = settings.read_text()
     settings.write_text(text[: text.index("slots:")] + "slots: slots.yaml\n")
     return settings

@@ -14,13 +14,13 @@ import pytest
 import trio
 import yaml
 
-from station.commands.demo_files import write_demo_files
 from station.places import PortPath
 from station.transport.base import PowerProof, Switched
 from station.transport.libusb import LibusbBackend
 from station.transport.port_switch import UsbHubs
 from station.transport.power import PortPower
 from station.transport.topology import Topology, read_topology
+from tests.demo_line import demo_line
 from tests.kernel.kernel import DEVICES, until
 from tests.kernel.qmp import Monitor, monitor
 from tests.kernel.rehearsal import rehearsal
@@ -165,7 +165,7 @@ def test_a_port_that_a_killed_process_left_off_is_switched_on(bus: str) -> None:
 
 def test_the_command_names_the_hub_that_switches(bus: str, tmp_path: Path) -> None:
     """Two slots on it, and one that is empty."""
-    config = write_demo_files(tmp_path / "line", ["A1", "A2", "A3"], size_mb=1)
+    config = demo_line(tmp_path / "line", ["A1", "A2", "A3"])
     settings = yaml.safe_load(config.read_text())
     for number, slot in enumerate(settings["slots"].values(), start=3):
         slot["ports"] = [f"{bus}-1.{number}"]

@@ -11,12 +11,12 @@ from typing import Any, NoReturn, TextIO
 
 import pytest
 
-from station.commands.demo_files import write_demo_files
 from station.commands.slots import list_slots, located
 from station.config import HubMark, load_settings, slot_map_text
 from station.model import Slot
 from station.places import Location, PortPath, parse_place
 from station.transport.topology import Hub, Topology, UsbDevice, read_topology
+from tests.demo_line import demo_line
 from tests.kernel.kernel import DEVICES, until
 from tests.kernel.qmp import Monitor, monitor
 from tests.kernel.rehearsal import Line
@@ -126,7 +126,7 @@ def test_peers_are_as_the_kernel_links_them() -> None:
 
 def tray(folder: Path, hub: Hub) -> Path:
     """Settings whose slots A1, A2 are on the hub that is there now, and B1 is one of vhci's."""
-    config = write_demo_files(folder / "line", ["A1", "A2", "B1"], size_mb=1)
+    config = demo_line(folder / "line", ["A1", "A2", "B1"])
     slots = [
         Slot("A1", frozenset(), None, frozenset({hub.location.port(1)})),
         Slot("A2", frozenset(), None, frozenset({hub.location.port(3)})),

@@ -10,10 +10,10 @@ import pytest
 from station.commands.checks.finding import Finding, Grade
 from station.commands.checks.ground import Check, Ground
 from station.commands.checks.person import Person, keeper
-from station.commands.demo_files import write_demo_files
 from station.config import load_families, load_settings
 from station.store.revision import create_if_missing
 from station.transport.topology import read_topology
+from tests.demo_line import demo_line
 from tests.fakes.sysfs import SysfsTree
 
 RULES = Path(__file__).parents[3] / "deploy/60-station.rules"
@@ -69,7 +69,7 @@ class Machine:
 def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A line's folder with record and packages, to be copied."""
     folder = tmp_path_factory.mktemp("doctor") / "line"
-    config = write_demo_files(folder, ["A1", "A2"], size_mb=1)
+    config = demo_line(folder, ["A1", "A2"])
     create_if_missing(load_settings(config).database)
     return folder
 
