@@ -38,7 +38,7 @@ def write_demo_files(folder: Path, slot_names: list[str], size_mb: int = SIZE_MB
 
 
 def write_demo_settings(folder: Path, slot_names: list[str]) -> Path:
-    """Only `station.yaml`, with these slots; its path."""
+    """Only `station.yaml`, with these slots; its path. Raises OSError."""
     settings = {
         "station": {"name": "demo", "site": "desk"},
         "database": "station.sqlite",

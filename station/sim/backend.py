@@ -46,6 +46,7 @@ class _Seat:
         self.port = port
         self.bell = _Bell()
         self._world = world
+        # Who is there, and when that changes by itself: what the world heard of a write last.
         self._told: tuple[Face | None, int, float | None] | None = None
         self.claims: set[tuple[int, int]] = set()
 

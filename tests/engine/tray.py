@@ -10,6 +10,7 @@ import pytest
 import trio
 import yaml
 
+from station.commands.demo_files import SIZE_MB
 from station.config import Settings, load_families, load_recipes, load_settings
 from station.engine.backlog import Backlog
 from station.engine.evidence import close_interrupted
@@ -31,8 +32,6 @@ from station.store.writer import open_store
 from station.transport.base import Backend, Power
 from tests.demo_line import demo_line
 from tests.new_record import new_record
-
-SIZE_MB = 6
 
 
 @dataclass
