@@ -7,11 +7,9 @@ when all its rows have come by.
 """
 
 import sqlite3
-from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,6 +18,7 @@ from station.seal.checkpoint import Checkpoint
 from station.store import schema
 from station.store.ahead import Ahead
 from station.store.database import sqlite_path
+from station.store.links import Link, Links
 from station.store.reading import reading
 from station.store.signing import checkpoints, restored_since
 from station.store.untouched import changed_schema, damage_within
@@ -132,7 +131,7 @@ class _Check:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self._findings: set[Finding] = set()
-        self._links = _Links(connection)
+        self._links = Links(connection)
         self._pending: dict[tuple[str, int], _Pending] = {}
         self._seen = {station: bytearray(1 + n) for station, (n, _) in self._links.heads.items()}
         self._signed: dict[str, int] = {}
@@ -236,7 +235,7 @@ class _Check:
             del self._pending[station, seq]
         return None
 
-    def _judge(self, station: str, seq: int, link: "_Link", digests: Sequence[bytes]) -> None:
+    def _judge(self, station: str, seq: int, link: Link, digests: Sequence[bytes]) -> None:
         """All rows of a link are known, by the beginnings of their digests."""
         self._see(station, seq)
         before = self._links.before(station, seq)
@@ -346,93 +345,3 @@ def _stretches(connection: sa.Connection) -> Iterator[_Stretch]:
         if until is None:
             return
         after = until
-
-
-# --- links ------------------------------------------------------------------------------------
-
-
-class _Link(NamedTuple):
-    row_digests: bytes
-    hash: bytes
-
-
-class _Links:
-    """The chains, read as they are asked for: in blocks, but the first few links of each singly.
-    Checkpoints are few in a block; reading it whole for them would read the chain twice more."""
-
-    BLOCK = 4096
-    BLOCKS = 64
-    SINGLY = 16
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-        self._blocks: OrderedDict[tuple[str, int], dict[int, _Link]] = OrderedDict()
-        self._singly: Counter[tuple[str, int]] = Counter()
-        self._latest: tuple[tuple[str, int], dict[int, _Link]] = (("", -1), {})
-        self.heads: dict[str, tuple[int, bytes]] = {}
-        """Station -> how many links its chain has, and the hash of the last if there is no gap."""
-        self.strange: list[str] = []
-        """Links whose station is no text."""
-        counted = sa.select(_station, sa.func.count()).group_by(_station)
-        for station, count in connection.execute(counted).all():
-            if not isinstance(station, str):
-                self.strange.append(f"chain {station!r}")
-                continue
-            self.heads[station] = (count, b"")
-            link = self.get(station, count)
-            self.heads[station] = (count, link.hash if link else b"")
-
-    def get(self, station: str, seq: int) -> _Link | None:
-        if not 1 <= seq <= chain.MOST_LINKS or station not in self.heads:
-            return None
-        place = station, seq // self.BLOCK
-        if place == self._latest[0]:
-            return self._latest[1].get(seq)
-        block = self._blocks.get(place)
-        if block is not None:
-            self._blocks.move_to_end(place)
-            self._latest = place, block
-        elif self._singly[place] < self.SINGLY:
-            self._singly[place] += 1
-            block = self._read(station, seq, seq + 1)
-        else:
-            del self._singly[place]
-            first = seq - seq % self.BLOCK
-            block = self._blocks[place] = self._read(station, first, first + self.BLOCK)
-            if len(self._blocks) > self.BLOCKS:
-                self._blocks.popitem(last=False)
-        return block.get(seq)
-
-    def before(self, station: str, seq: int) -> bytes | None:
-        """The hash of the link before this one."""
-        if seq == 1:
-            return chain.START
-        link = self.get(station, seq - 1)
-        return None if link is None else link.hash
-
-    def gaps(self) -> Iterator[tuple[str, int]]:
-        """The first number that is missing of each chain that has a hole."""
-        for station, (count, _) in self.heads.items():
-            mine = _station == station
-            if self._connection.scalar(sa.select(sa.func.max(_seq)).where(mine)) != count:
-                there = set(self._connection.scalars(sa.select(_seq).where(mine)).all())
-                yield station, min(set(range(1, count + 2)) - there)
-
-    def _read(self, station: str, first: int, end: int) -> dict[int, _Link]:
-        rows = self._connection.execute(
-            sa.select(_seq, schema.chain.c.row_digests, schema.chain.c.hash).where(
-                _station == station, _seq >= first, _seq < end
-            )
-        )
-        return {seq: _Link(_bytes(digests), _bytes(hash_)) for seq, digests, hash_ in rows.all()}
-
-
-_station = sa.type_coerce(schema.chain.c.station, sa.types.NullType())
-_seq = sa.type_coerce(schema.chain.c.seq, sa.types.NullType())
-
-
-def _bytes(value: object) -> bytes:
-    """SQLite keeps what it is given; what is no bytes is no hash of anything."""
-    if isinstance(value, bytes):
-        return value
-    return bytes(value) if isinstance(value, memoryview) else b""
