@@ -10,9 +10,9 @@ no order.
 """
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 
 FORMAT = 1
 
@@ -27,24 +27,43 @@ SHORT_BYTES = 8
 
 Value = str | int | None
 
-_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
-_PLAIN = {int, str}
-
 
 def row_digest(table: str, row: Mapping[str, Value]) -> bytes:
     """SHA-256 of one row. Raises TypeError for a value that no row of the record holds."""
-    told = {name: value for name, value in row.items() if value is not None}
-    if not _PLAIN.issuperset(map(type, told.values())):
-        told = {name: _plain(value) for name, value in told.items()}
-    return hashlib.sha256(_json([table, told]).encode("ascii")).digest()
+    columns = tuple(sorted(row))
+    return form(table, columns).digest(map(row.__getitem__, columns))
 
 
-def _plain(value: object) -> str | int:
+@lru_cache(maxsize=256)
+def form(table: str, columns: tuple[str, ...]) -> "Form":
+    """Of rows that have these columns, which are sorted."""
+    return Form(table, columns)
+
+
+class Form:
+    """Rows of one table as bytes. Millions are looked at, so each is put together of its pieces:
+    a JSON encoder, made anew for each row, takes twice the time."""
+
+    def __init__(self, table: str, columns: Sequence[str]) -> None:
+        self._begin = f"[{_quoted(table)},{{"
+        self._names = [f"{_quoted(name)}:" for name in columns]
+
+    def digest(self, values: Iterable[object]) -> bytes:
+        """In the order of the columns. Raises as `row_digest`."""
+        told = [
+            name + (_quoted(value) if type(value) is str else _told(value))
+            for name, value in zip(self._names, values, strict=True)
+            if value is not None
+        ]
+        return hashlib.sha256(f"{self._begin}{','.join(told)}}}]".encode("ascii")).digest()
+
+
+def _told(value: object) -> str:
+    """A number, or the text of an enumeration."""
     if isinstance(value, int):
-        return int(value)
+        return str(int(value))
     if isinstance(value, str):
-        return value
+        return _quoted(value)
     raise TypeError(f"a record holds integers and text, not {value!r}")
 
 
@@ -53,11 +72,6 @@ def link(previous: bytes, station: str, seq: int, digests: Iterable[bytes]) -> b
     rows = sorted(digests)
     told = f"[{FORMAT},{_quoted(station)},{seq},{len(rows)}]"
     return hashlib.sha256(previous + told.encode("ascii") + b"".join(rows)).digest()
-
-
-@lru_cache(maxsize=64)
-def _quoted(station: str) -> str:
-    return _json(station)
 
 
 def shorts(digests: Iterable[bytes]) -> bytes:

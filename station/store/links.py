@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from station.seal import chain
 from station.store import schema
+from station.store.raw_rows import fetched
 
 _station = sa.type_coerce(schema.chain.c.station, sa.types.NullType())
 _seq = sa.type_coerce(schema.chain.c.seq, sa.types.NullType())
@@ -81,12 +82,11 @@ class Links:
                 yield station, min(set(range(1, count + 2)) - there)
 
     def _read(self, station: str, first: int, end: int) -> dict[int, Link]:
-        rows = self._connection.execute(
-            sa.select(_seq, schema.chain.c.row_digests, schema.chain.c.hash).where(
-                _station == station, _seq >= first, _seq < end
-            )
+        query = sa.select(_seq, schema.chain.c.row_digests, schema.chain.c.hash).where(
+            _station == station, _seq >= first, _seq < end
         )
-        return {seq: Link(_bytes(digests), _bytes(hash_)) for seq, digests, hash_ in rows.all()}
+        rows = fetched(self._connection, query)
+        return {seq: Link(_bytes(digests), _bytes(hash_)) for seq, digests, hash_ in rows}
 
 
 def _bytes(value: object) -> bytes:

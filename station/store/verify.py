@@ -6,10 +6,9 @@ lie close together: they are read side by side, a stretch of keys at a time, and
 when all its rows have come by.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from operator import itemgetter
 
 import sqlalchemy as sa
 
@@ -19,6 +18,7 @@ from station.store import schema
 from station.store.ahead import Ahead
 from station.store.database import sqlite_path
 from station.store.links import Link, Links
+from station.store.raw_rows import Values, columns_of, read_any_text, rows_of
 from station.store.reading import reading
 from station.store.signing import checkpoints, restored_since
 from station.store.untouched import changed_schema, damage_within
@@ -103,18 +103,11 @@ def verify(
     """`outside`: checkpoints that were kept elsewhere. `trusted`: public keys of the stations.
     Raises as `reading`."""
     with reading(url) as connection, Ahead(sqlite_path(url)) as ahead:
-        _read_any_text(connection)
+        read_any_text(connection)
         check = _Check(connection)
         check.look(ahead)
         check.signatures(outside, trusted)
         return check.told()
-
-
-def _read_any_text(connection: sa.Connection) -> None:
-    """What is no UTF-8 is a finding, not the end of looking."""
-    raw = connection.connection.driver_connection
-    if isinstance(raw, sqlite3.Connection):
-        raw.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
 
 
 @dataclass(slots=True)
@@ -161,7 +154,7 @@ class _Check:
         for station, seq in self._links.gaps():
             self._find_link(station, seq, "it is missing")
         for table in _FEW:
-            self._take(table, self._read(table, sa.true()), {})
+            self._take(table, rows_of(self._connection, table, sa.true()), {})
         all_links = max(1, sum(count for count, _ in self._links.heads.values()))
         for stretch in _stretches(self._connection):
             ahead.at(self._seen_links / all_links)
@@ -174,43 +167,39 @@ class _Check:
         self._find_links_without_rows()
 
     def _look_at(self, stretch: "_Stretch") -> None:
-        stations: dict[str, str] = {}
+        stations: dict[object, object] = {}
         for table, key in _BY_TIME:
-            rows = self._read(table, stretch.holds(table.c[key]))
+            rows = rows_of(self._connection, table, stretch.holds(table.c[key]))
             if table is schema.attempt_opened:
-                rows = list(rows)
-                stations = {str(row["id"]): str(row["station"]) for row in rows}
+                columns = columns_of(table)
+                of = itemgetter(columns.index("id"), columns.index("station"))
+                stations = dict(map(of, rows))
             self._take(table, rows, stations)
 
-    def _read(
-        self, table: sa.Table, which: sa.ColumnElement[bool]
-    ) -> Iterable[Mapping[str, object]]:
-        """As the database holds them, whatever type the column has."""
-        columns = [sa.type_coerce(column, sa.types.NullType()) for column in table.c]
-        names = [column.name for column in table.c]
-        for row in self._connection.execute(sa.select(*columns).where(which)):
-            yield dict(zip(names, row, strict=True))
-
     def _take(
-        self,
-        table: sa.Table,
-        rows: Iterable[Mapping[str, object]],
-        stations: Mapping[str, str],
+        self, table: sa.Table, rows: Sequence[Values], stations: Mapping[object, object]
     ) -> None:
-        name, names_station = table.name, "station" in table.c
+        """`stations`: attempt -> whose it is, for tables that do not say."""
+        columns = columns_of(table)
+        names_station = "station" in columns
+        whose = columns.index("station" if names_station else "attempt_id")
+        which = columns.index("seq")
+        form = chain.form(table.name, columns)
+        self._rows += len(rows)
         for row in rows:
-            self._rows += 1
-            told = row["station"] if names_station else stations.get(str(row["attempt_id"]))
-            seq = row["seq"]
-            if not isinstance(told, str) or not isinstance(seq, int) or seq < 1:
-                self._find(str(told or ""), 0, _what(table, row), "it is in no link of the chain")
-            elif why := self._why_not(told, seq, name, row):
-                self._find(told, seq, _what(table, row), why)
+            station, seq = row[whose], row[which]
+            if not names_station:
+                station = stations.get(station)
+            if not isinstance(station, str) or not isinstance(seq, int) or seq < 1:
+                what = _what(table, row)
+                self._find(str(station or ""), 0, what, "it is in no link of the chain")
+            elif why := self._why_not(station, seq, form, row):
+                self._find(station, seq, _what(table, row), why)
 
-    def _why_not(self, station: str, seq: int, table: str, row: Mapping[str, object]) -> str | None:
+    def _why_not(self, station: str, seq: int, form: chain.Form, row: Values) -> str | None:
         """Put the row to its link; or what speaks against that."""
         try:
-            digest = chain.row_digest(table, row)  # type: ignore[arg-type]  # it looks itself
+            digest = form.digest(row)
         except TypeError as error:
             return str(error)
         link = self._links.get(station, seq)
@@ -305,8 +294,9 @@ class _Check:
             self._find(station, last + 1, what, f"the record ends at link {last}")
 
 
-def _what(table: sa.Table, row: Mapping[str, object]) -> str:
-    key = " ".join(str(row[part.name])[:_SHOWN] for part in table.primary_key)
+def _what(table: sa.Table, row: Values) -> str:
+    told = dict(zip(columns_of(table), row, strict=True))
+    key = " ".join(str(told[part.name])[:_SHOWN] for part in table.primary_key)
     return f"{table.name} {key}"
 
 
