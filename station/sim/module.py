@@ -224,6 +224,8 @@ class SimModule:
                 return taken
 
     def _to_firehose(self, firehose: FirehoseSide, data: bytes) -> Taken:
+        if firehose.leaving is not None:  # it waits for its reset, and reads nothing more
+            return Taken()
         taken = firehose.receive(data)
         self.flashed |= firehose.programs_begun > 0
         self.vendor_lines += firehose.vendor_lines
@@ -238,7 +240,6 @@ class SimModule:
                 leave = Leave(self._edl_face(), after_s, self.timing.edl_absent_s)
             case _:
                 leave = Leave(None, self.timing.reset_s + firehose.delay_s)
-        firehose.leaving = None
         return Taken(taken.busy_s, (*taken.reactions, leave))
 
     # --- starting -----------------------------------------------------------------------------

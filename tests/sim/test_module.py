@@ -97,6 +97,25 @@ def test_an_interrupted_flash_comes_up_in_edl_again() -> None:
     assert host.usb_id == "05c6:9008"
 
 
+def test_a_programmer_that_waits_for_its_reset_reads_nothing_more() -> None:
+    """Whoever comes in that second cannot change the flash that the module starts from."""
+    unit = module()
+    host = Host(unit)
+    literals.to_edl(host)
+    literals.load(host, unit.layout)
+    host.ask(literals.CONFIGURE)
+    host.send(literals.HEAD + b'<power value="reset" DelayInSeconds="2" /></data>')
+    while (answer := host.read(patience_s=0.5)) is not None:
+        assert b"NAK" not in answer
+    part = unit.layout.boot_loader
+    start, sectors = unit.layout.start_sector(part), unit.layout.num_sectors(part)
+    host.send(literals.command(unit.layout, "erase", start, sectors))
+    assert host.read(patience_s=0.5) is None
+    assert host.wait_return() == "2c7c:0125"
+    assert at(host, b"AT+QGMR") == unit.layout.older_version.encode()
+    assert unit.breaches == []
+
+
 def test_an_erased_calibration_costs_the_imei() -> None:
     unit = module()
     host = Host(unit)
