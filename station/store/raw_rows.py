@@ -1,14 +1,17 @@
 """Rows as the database holds them, whatever its columns should hold."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
 Values = Sequence[object]
 """In the order of `columns_of` their table."""
+
+_CHUNK = 1000
 
 _any_text = partial(str, encoding="utf-8", errors="surrogateescape")
 
@@ -26,21 +29,38 @@ def columns_of(table: sa.Table) -> tuple[str, ...]:
 
 def rows_of(
     connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool]
-) -> Sequence[Values]:
+) -> Iterator[Values]:
+    """A few at a time, however many there are; other questions may be asked meanwhile."""
     columns = [sa.type_coerce(table.c[name], sa.types.NullType()) for name in columns_of(table)]
     query = sa.select(*columns).where(which)
-    raw = _sqlite(connection)
-    if raw is None:
-        return fetched(connection, query)
-    raw.text_factory = str  # several times as fast
+    given = 0
     try:
-        return fetched(connection, query)
+        for row in _rows(connection, query, str):  # several times as fast as any text
+            yield row
+            given += 1
     except sqlite3.OperationalError as error:
         if hasattr(error, "sqlite_errorcode"):  # else it is the driver's own: no UTF-8
             raise
-    finally:
-        raw.text_factory = _any_text
-    return fetched(connection, query)
+    else:
+        return
+    yield from islice(_rows(connection, query, _any_text), given, None)
+
+
+def _rows(
+    connection: sa.Connection, query: sa.Executable, text: Callable[[bytes], str]
+) -> Iterator[Values]:
+    raw = _sqlite(connection)
+    with connection.execute(query) as result:
+        while True:
+            if raw is not None:
+                raw.text_factory = text
+            try:
+                rows = result.cursor.fetchmany(_CHUNK)
+            finally:
+                read_any_text(connection)
+            if not rows:
+                return
+            yield from rows
 
 
 def fetched(connection: sa.Connection, query: sa.Executable) -> Sequence[Any]:

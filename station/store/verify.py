@@ -6,7 +6,7 @@ lie close together: they are read side by side, a stretch of keys at a time, and
 when all its rows have come by.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -169,15 +169,15 @@ class _Check:
     def _look_at(self, stretch: "_Stretch") -> None:
         stations: dict[object, object] = {}
         for table, key in _BY_TIME:
-            rows = rows_of(self._connection, table, stretch.holds(table.c[key]))
+            rows: Iterable[Values] = rows_of(self._connection, table, stretch.holds(table.c[key]))
             if table is schema.attempt_opened:
-                columns = columns_of(table)
+                rows, columns = list(rows), columns_of(table)
                 of = itemgetter(columns.index("id"), columns.index("station"))
                 stations = dict(map(of, rows))
             self._take(table, rows, stations)
 
     def _take(
-        self, table: sa.Table, rows: Sequence[Values], stations: Mapping[object, object]
+        self, table: sa.Table, rows: Iterable[Values], stations: Mapping[object, object]
     ) -> None:
         """`stations`: attempt -> whose it is, for tables that do not say."""
         columns = columns_of(table)
@@ -185,8 +185,8 @@ class _Check:
         whose = columns.index("station" if names_station else "attempt_id")
         which = columns.index("seq")
         form = chain.form(table.name, columns)
-        self._rows += len(rows)
         for row in rows:
+            self._rows += 1
             station, seq = row[whose], row[which]
             if not names_station:
                 station = stations.get(station)
