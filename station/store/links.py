@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from station.seal import chain
 from station.store import schema
-from station.store.raw_rows import fetched
 
 _station = sa.type_coerce(schema.chain.c.station, sa.types.NullType())
 _seq = sa.type_coerce(schema.chain.c.seq, sa.types.NullType())
@@ -85,7 +84,8 @@ class Links:
         query = sa.select(_seq, schema.chain.c.row_digests, schema.chain.c.hash).where(
             _station == station, _seq >= first, _seq < end
         )
-        rows = fetched(self._connection, query)
+        with self._connection.execute(query) as result:  # without a row of SQLAlchemy's about each
+            rows = result.cursor.fetchall()
         return {seq: Link(_bytes(digests), _bytes(hash_)) for seq, digests, hash_ in rows}
 
 

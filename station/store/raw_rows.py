@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -35,7 +34,7 @@ def rows_of(
     query = sa.select(*columns).where(which)
     given = 0
     try:
-        for row in _rows(connection, query, str):  # several times as fast as any text
+        for row in _rows(connection, query, str):  # half the time of any text
             yield row
             given += 1
     except sqlite3.OperationalError as error:
@@ -49,6 +48,7 @@ def rows_of(
 def _rows(
     connection: sa.Connection, query: sa.Executable, text: Callable[[bytes], str]
 ) -> Iterator[Values]:
+    """As the driver hands them over: a row of SQLAlchemy's about each costs as much again."""
     raw = _sqlite(connection)
     with connection.execute(query) as result:
         while True:
@@ -61,12 +61,6 @@ def _rows(
             if not rows:
                 return
             yield from rows
-
-
-def fetched(connection: sa.Connection, query: sa.Executable) -> Sequence[Any]:
-    """As the driver hands them over: a row of SQLAlchemy's about each costs as much again."""
-    with connection.execute(query) as result:
-        return result.cursor.fetchall()
 
 
 def _sqlite(connection: sa.Connection) -> sqlite3.Connection | None:
