@@ -117,6 +117,8 @@ class StationApp(App[None]):
 
     def show_news(self) -> None:
         """Tell the screens what is new, or once a second that time has passed."""
+        if not self.is_running:
+            return  # being left: the screens are taken apart
         second = self.now_utc_us() // 1_000_000
         if self._news == Change() and second == self._shown_s:
             return

@@ -10,7 +10,7 @@ from station.live import SlotView
 from station.wire import SlotChanged
 from tests.dashboard.engine import ScriptedEngine, serving
 from tests.dashboard.golden import check_golden, plain_text, screen_text
-from tests.dashboard.show import connected, showing
+from tests.dashboard.show import Show, connected, showing
 from tests.dashboard.tray import ALARMS, DISARMED, LINE, STATES, S, rows
 
 SIZES = ((80, 24), (120, 40), (160, 48))
@@ -145,6 +145,21 @@ def test_the_engine_goes_and_comes(tmp_path: Path) -> None:
                 await show.until(lambda: not show.app.picture.trouble)
                 await show.drawn()
                 assert "░░░" not in plain_text(show.app)
+
+    asyncio.run(look())
+
+
+def test_news_while_the_screen_is_left_end_nothing(tmp_path: Path) -> None:
+    async def hear(show: Show) -> None:
+        while show.app.screen_stack:
+            show.clock.utc_us += S
+            show.app.show_news()
+            await asyncio.sleep(0)
+
+    async def look() -> None:
+        async with connected(engine(), tmp_path / "s") as show:
+            news = asyncio.create_task(hear(show))
+        await news
 
     asyncio.run(look())
 
