@@ -6,6 +6,7 @@ import platform
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 
 import trio
@@ -51,9 +52,10 @@ def slot_map(slots: Iterable[Slot]) -> dict[str, dict[str, str | list[str]]]:
 # --- the libraries ----------------------------------------------------------------------------
 
 
+@cache
 def lock_sha256() -> str | None:
     """Over what is installed, not over what a file says should be. None where the station itself
-    is not installed."""
+    is not installed. Looked up once: a process goes on with what it began with."""
     lines = sorted(f"{name}=={version}\n" for name, version in libraries().items())
     return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else None
 
