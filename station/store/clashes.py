@@ -6,7 +6,7 @@ released the very unit that has both names.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from station.store import schema
 from station.store.queries import of_unit_ids
 from station.store.reading import reading
 from station.store.unit_events import RELEASED, UnitEvent, last_event, names, quarantine_of
-from station.store.units import known_units, rivals
+from station.store.units import is_surely, known_units, rivals
 
 _clash = schema.clash
 _opened = schema.attempt_opened
@@ -28,7 +28,7 @@ _KINDS = {IdKind.IMEI: ClashKind.IMEI, IdKind.CHIP: ClashKind.CHIP}
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """`quarantine`: why the unit may not be touched; of several units that it may be, only where
+    """`quarantine`: why the unit may not be touched; of several units that it only may be, where
     all are held. `clashes`: with whom it shares a name and should not."""
 
     quarantine: UnitEvent | None = None
@@ -59,8 +59,7 @@ def known_against(url: str, unit: Unit, *, but_attempt: str | None = None) -> Ag
     does not count as where the other was seen."""
     with reading(url) as connection:
         own = known_units(connection, unit)
-        held = [quarantine_of(connection, unit_id) for unit_id in own]
-        quarantine = held[0] if held and None not in held else None
+        quarantine = _quarantine(connection, own, unit)
         if any(_is_accepted(connection, unit_id, unit) for unit_id in own):
             return Against(quarantine)
         found = (
@@ -68,6 +67,14 @@ def known_against(url: str, unit: Unit, *, but_attempt: str | None = None) -> Ag
             for kind, unit_id in rivals(connection, unit)
         )
         return Against(quarantine, tuple(found))
+
+
+def _quarantine(connection: sa.Connection, own: Sequence[str], unit: Unit) -> UnitEvent | None:
+    """One module may have two units on record: first seen by its chip alone, then by its IMEI."""
+    held = {i: event for i in own if (event := quarantine_of(connection, i)) is not None}
+    if len(held) < len(own):
+        held = {i: event for i, event in held.items() if is_surely(connection, i, unit)}
+    return next(iter(held.values()), None)
 
 
 def _is_accepted(connection: sa.Connection, unit_id: str, unit: Unit) -> bool:

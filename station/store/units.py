@@ -81,6 +81,15 @@ def may_be(connection: sa.Connection, unit_id: str, identifiers: Iterable[Identi
     return _agree(_known_names(connection, unit_id), names) is not False
 
 
+def is_surely(connection: sa.Connection, unit_id: str, unit: Unit) -> bool:
+    """Whether it was seen under no IMEI and no chip serial but this unit's, and under one of them.
+    A serial number alone may be many modules'."""
+    known = _known_names(connection, unit_id)
+    names = _identifying((name.kind, name.value) for name in names_of(unit))
+    own = [kind for kind in (IdKind.IMEI, IdKind.CHIP) if kind in known]
+    return bool(own) and all(_share(known, names, kind) for kind in own)
+
+
 def rivals(connection: sa.Connection, unit: Unit) -> list[tuple[IdKind, str]]:
     """Units that go by this unit's IMEI and have another chip serial, or by its chip serial and
     have another IMEI; each with the name that both have."""

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from station.errors import NotNow, UsageError
-from station.model import AttemptRecord, Identifier, IdKind, Mode, Outcome
+from station.model import AttemptRecord, Identifier, IdKind, Mode, Outcome, Unit
 from station.sim.factory import with_check_digit
 from station.sim.module import Identity
 from station.store.clashes import find_clashes
+from station.store.revision import create_if_missing
 from station.store.unit_events import (
     QUARANTINED,
     RELEASED,
@@ -20,6 +21,7 @@ from station.store.unit_events import (
 )
 from station.store.writer import now_utc_us, open_store
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
+from tests.store.samples import attempt, verdict
 
 OTHER_CHIP = "0badcafe"
 OTHER_IMEI = with_check_digit("86426605999999")
@@ -211,6 +213,28 @@ async def test_an_engineer_holds_a_unit_and_lets_it_go(tmp_path: Path, tray_cloc
     with pytest.raises(UsageError, match="no unit was ever seen"):
         await judged(line, "nobody", QUARANTINED)
     assert Identifier(IdKind.IMEI, imei, "at") in record.opened.identifiers
+
+
+@pytest.mark.trio
+async def test_a_unit_that_was_held_by_its_chip_alone_is_not_touched(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    chip = line.tray.modules["A1"].identity.chip_serial
+    in_edl = attempt(
+        unit=Unit(chip_serial=chip), identifiers=(Identifier(IdKind.CHIP, chip, "sahara"),)
+    )
+    create_if_missing(line.settings().database)
+    async with open_store(line.settings().database) as store:
+        await store.open_attempt(in_edl)
+        await store.close_attempt(verdict(in_edl, unit=in_edl.unit))
+    await judged(line, chip, QUARANTINED)
+    for _ in range(2):
+        record = by_slot(await line.flash())["A1"]
+        assert outcome(record) == (BLOCKED, "D225")
+        assert "erase" not in {step.name for step in record.steps}
+        assert record.closed is not None
+        assert record.closed.final_mode is Mode.RUNTIME
 
 
 @pytest.mark.trio

@@ -21,6 +21,7 @@ from station.store.clashes import find_clashes, known_against
 from station.store.pending import Result
 from station.store.queries import find_attempts
 from station.store.unit_events import (
+    QUARANTINED,
     RELEASED,
     Judgement,
     find_quarantined,
@@ -32,6 +33,7 @@ from tests.store.samples import (
     CHIP,
     IMEI,
     NOON_US,
+    READ_BY_SAHARA,
     SERIAL,
     attempt,
     flashed,
@@ -132,6 +134,27 @@ def test_it_is_the_pair_of_names_that_is_accepted(url: str) -> None:
     assert known_against(url, KNOWN).quarantine is not None
     third = known_against(url, replace(KNOWN, chip_serial="33333333"))
     assert len(third.clashes) == 2, "both others have its IMEI"
+
+
+def test_a_unit_held_by_its_chip_alone_stays_held_once_its_imei_is_read(url: str) -> None:
+    in_edl = attempt(unit=Unit(chip_serial=CHIP), identifiers=(READ_BY_SAHARA,))
+    flashed(url, in_edl, verdict(in_edl, unit=in_edl.unit))
+    said = Judgement(CHIP, QUARANTINED, "line-1", NOON_US, "eva", "burnt")
+    written(url, lambda store: store.judge_unit(said))
+    by_at = attempt(slot="A2", started_utc_us=NOON_US + 60_000_000)
+
+    async def arrives(store: Store) -> None:
+        await store.open_attempt(by_at)
+        assert (await store.known_against(by_at.unit, by_at.attempt_id)).quarantine is None
+        await store.add_identifiers(by_at.attempt_id, [READ_BY_SAHARA])
+
+    written(url, arrives)
+    for seen in (KNOWN, Unit(imei=IMEI, chip_serial=CHIP), Unit(chip_serial=CHIP)):
+        assert known_against(url, seen).quarantine is not None
+    assert known_against(url, COPY).quarantine is None
+    (held,) = find_quarantined(url)
+    written(url, lambda store: store.judge_unit(replace(said, name=held.unit_id, kind=RELEASED)))
+    assert known_against(url, KNOWN).quarantine is None
 
 
 def test_a_result_that_waited_brings_its_clash_along_once(url: str) -> None:
