@@ -248,8 +248,12 @@ class Attempt:
             session.recipe = selection.recipe.recipe
             decision, self.resumed = selection.decision, selection.resumed
             is_begun = self.order.after is not None or self.resumed is not None
-            if self.order.chosen is None and not is_begun:  # that is finished; a night has no shift
-                self.world.golden.check(selection.unit, self.world.settings.golden.units)
+            if self.order.chosen is None:  # a night has no shift
+                golden, units = self.world.golden, self.world.settings.golden.units
+                if not is_begun:  # that is finished
+                    golden.check(selection.unit, units)
+                if golden.is_tried_by(selection.unit, units):
+                    decision = Decision.FLASH
             if self.has_changed:  # nothing that was written before is trusted
                 decision = Decision.FLASH
             detail = {"recipe": selection.recipe.recipe.name, "decision": decision.value}

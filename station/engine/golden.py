@@ -34,6 +34,10 @@ class Golden:
         if self.is_due and purpose(unit, units) is None:
             raise GoldenFirst("in this shift no golden unit has passed yet")
 
+    def is_tried_by(self, unit: Unit, units: Collection[str]) -> bool:
+        """Whether this unit has to prove the line: it is written though it has the version."""
+        return self.is_due and purpose(unit, units) is not None
+
 
 def purpose(unit: Unit, units: Collection[str]) -> str | None:
     """Why an attempt on this unit does not count; None: it does. `units`: the IMEIs and serial
@@ -42,9 +46,9 @@ def purpose(unit: Unit, units: Collection[str]) -> str | None:
 
 
 def has_passed(outcome: Outcome, code: str | None) -> bool | None:
-    """What a golden unit's verdict says of the line; None: nothing. A refusal says as much as a
-    failure: it would meet good units, too."""
-    if outcome.is_good:
+    """What a golden unit's verdict says of the line; None: nothing, as where nothing was written.
+    A refusal says as much as a failure: it would meet good units, too."""
+    if outcome is Outcome.PASS:
         return True
     if outcome is Outcome.BLOCKED or counts_against(outcome, code):
         return False

@@ -8,7 +8,7 @@ import pytest
 from station.engine.golden import has_passed, is_proven, purpose
 from station.errors import GoldenFirst, HubFailed, LineStopped, NotNow
 from station.live import SlotState as S
-from station.model import GOLDEN, Outcome, Unit
+from station.model import GOLDEN, Outcome, Unit, VerifyKind
 from station.wire import Lift, Retry, ShiftStart
 from tests.engine.line import running
 from tests.engine.test_shared_fate import alarms, edit_settings, events
@@ -55,6 +55,15 @@ async def test_production_waits_for_a_golden_unit_and_then_goes_on_by_itself(
         assert run.line.world.golden.is_due
         assert run.line.feed.line.shift is not None
         assert run.line.feed.line.shift.waits_for_golden
+        await run.see("A1", S.DONE)
+        run.unplug("A1")
+        await run.see("A1", S.EMPTY)
+        run.plug("A1")
+        await run.until(lambda: not run.line.world.golden.is_due)
+    again = bench.recorded(slot="A1")[-1]
+    assert again.closed is not None
+    assert (again.closed.outcome, again.closed.verify) == (Outcome.PASS, VerifyKind.READBACK)
+    assert "program" in {step.name for step in again.steps}, "it had the version already"
 
 
 @pytest.mark.trio
@@ -110,7 +119,7 @@ async def test_flashed_without_the_line_it_is_golden_too(
 def test_what_a_verdict_says_of_the_line() -> None:
     said = {
         (Outcome.PASS, None): True,
-        (Outcome.NO_CHANGE, None): True,
+        (Outcome.NO_CHANGE, None): None,
         (Outcome.FAIL, "P112"): False,
         (Outcome.BLOCKED, "R302"): False,
         (Outcome.ERROR, HubFailed.code): None,
