@@ -1,10 +1,12 @@
 """Which units have this package or version, which ever had it.
 
-A flash is *good* if it ended PASS or NO_CHANGE; a unit has what its latest good one left. Golden
-units have it, too. Attempts with a package that ended otherwise: `queries.find_attempts`.
+A flash is *good* if it ended PASS or NO_CHANGE; a unit has what its latest good one left. NO_CHANGE
+tells a version and writes nothing: by package only a PASS counts, and what it wrote is still there
+when later attempts found nothing to do. Golden units have it, too. Attempts with a package that
+ended otherwise: `queries.find_attempts`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -53,7 +55,7 @@ def recall(
     and left this firmware (`prefix*` allowed); at least one of them. Raises as `queries`."""
     with reading(url) as connection:
         for drawer in _drawers(connection, package, firmware):
-            with streamed(connection, recall_question(drawer)) as rows:
+            with streamed(connection, recall_question(drawer, _good(package))) as rows:
                 yield from (Flashed._make((*row, True)) for row in rows)
 
 
@@ -62,21 +64,28 @@ def ever(url: str, *, package: str | None = None, firmware: str | None = None) -
     with reading(url) as connection:
         same = _same(connection, package, firmware)
         for drawer in _drawers(connection, package, firmware):
-            with streamed(connection, ever_question(drawer, same)) as rows:
+            with streamed(connection, ever_question(drawer, same, _good(package))) as rows:
                 yield from (Flashed._make((*row[:-1], bool(row[-1]))) for row in rows)
 
 
-def recall_question(drawer: Iterable[Condition]) -> sa.Select[Any]:
-    return _good_flashes(drawer).where(~_good_later())
+def _good(package: str | None) -> Sequence[Outcome]:
+    return GOOD if package is None else (Outcome.PASS,)
 
 
-def ever_question(drawer: Iterable[Condition], same: Iterable[Condition]) -> sa.Select[Any]:
+def recall_question(drawer: Iterable[Condition], good: Sequence[Outcome] = GOOD) -> sa.Select[Any]:
+    return _good_flashes(drawer, good).where(~_good_later(good))
+
+
+def ever_question(
+    drawer: Iterable[Condition], same: Iterable[Condition], good: Sequence[Outcome] = GOOD
+) -> sa.Select[Any]:
     """`same`: conditions on the two halves of a later attempt, that it is another of these."""
-    is_latest = (~_good_later()).label("is_latest")
-    return _good_flashes(drawer).add_columns(is_latest).where(~_good_later(*same))
+    is_latest = (~_good_later(good)).label("is_latest")
+    flashes = _good_flashes(drawer, good)
+    return flashes.add_columns(is_latest).where(~_good_later(good, *same))
 
 
-def _good_flashes(drawer: Iterable[Condition]) -> sa.Select[Any]:
+def _good_flashes(drawer: Iterable[Condition], good: Sequence[Outcome]) -> sa.Select[Any]:
     """The columns of a Flashed, by place. In the order of an index, so that nothing waits to be
     sorted, and of an opened attempt only what that index holds: its rows are the longest there are.
     Who was flashed well has told all its names by then."""
@@ -92,15 +101,15 @@ def _good_flashes(drawer: Iterable[Condition]) -> sa.Select[Any]:
             _closed.c.firmware_after.label("firmware"),
         )
         .join_from(_opened, _closed, _closed.c.attempt_id == _opened.c.id)
-        .where(_closed.c.outcome.in_(GOOD), *drawer)
+        .where(_closed.c.outcome.in_(good), *drawer)
     )
 
 
-def _good_later(*same: Condition) -> Condition:
+def _good_later(good: Sequence[Outcome], *same: Condition) -> Condition:
     """Whether the unit had a good flash after this one, of those that are the same."""
     later = sa.exists(sa.literal(1)).where(
         _later.c.unit_id == _closed.c.unit_id,
-        _later.c.outcome.in_(GOOD),
+        _later.c.outcome.in_(good),
         _later.c.attempt_id > _closed.c.attempt_id,
         *((_later_opened.c.id == _later.c.attempt_id, *same) if same else ()),
     )
