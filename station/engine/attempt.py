@@ -259,6 +259,8 @@ class Attempt:
             detail = {"recipe": selection.recipe.recipe.name, "decision": decision.value}
             if self.resumed is not None:
                 detail["resumes"] = self.resumed.opened.attempt_id
+            if selection.unproven is not None:
+                detail["unproven"] = selection.unproven
             return StepResult(detail=detail)
 
         await self.runner.run(Step("select", choose, late=StationOverdue), limit_s=SELECT_S)

@@ -162,7 +162,10 @@ class _Judge:
         if not _is_any(version or "", self._policy.units.allow_from):
             told = version or "a version that it cannot tell"
             return self._slot(Decided.NOT_MEANT, f"the campaign does not start from {told}")
-        return self._slot(Decided.FLASH, f"from {version or 'unknown'}", recipe)
+        began = f"from {version or 'unknown'}"
+        if chosen.unproven is not None:
+            began = f"it has {version} already, but did not pass when it was written last"
+        return self._slot(Decided.FLASH, began, recipe)
 
     def _family(self) -> Family | None:
         device = self._place.port.device

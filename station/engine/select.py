@@ -31,6 +31,8 @@ class Selection:
     """Names that an earlier attempt read."""
     resumed: AttemptRecord | None = None
     """The interrupted attempt that is repeated."""
+    unproven: str | None = None
+    """The attempt that left it unproven, for which it is flashed though it has the version."""
 
 
 async def select(
@@ -54,7 +56,11 @@ async def select(
     unit = sku_of(unit, order.label)
     check_tac(world.recipes, unit)
     recipe = match_recipe(world.recipes, unit, only)
-    return Selection(unit, recipe, decide(recipe, unit))
+    decision = decide(recipe, unit)
+    if decision is Decision.FLASH:
+        return Selection(unit, recipe, decision)
+    unproven = await world.store.unproven_attempt(unit)
+    return Selection(unit, recipe, Decision.FLASH if unproven else decision, unproven=unproven)
 
 
 def check_chosen(chosen: Chosen, unit: Unit) -> None:

@@ -12,17 +12,20 @@ from station.model import (
     IdKind,
     Outcome,
     StepOutcome,
+    Unit,
 )
 from station.store import schema
 from station.store.queries import of_unit_ids, units_named
 from station.store.reading import reading
 from station.store.records import Condition, records
-from station.store.units import identifies
+from station.store.units import identifies, known_units
 
 _opened = schema.attempt_opened
+_closed = schema.attempt_closed
 _step = schema.step
 
 _PASSED = (StepOutcome.OK, StepOutcome.SKIPPED)
+_MAY_HAVE_ERASED = (_step.c.name == LAYOUT_STEP, _step.c.outcome.in_(_PASSED))
 _REPEATS = 8
 """An engine that dies more often over one module needs a person."""
 
@@ -71,6 +74,25 @@ def unfinished_slot(
     names = {name.kind for name in found.opened.identifiers}
     told = found.opened.unit.chip_serial is not None or IdKind.CHIP in names
     return None if told else found
+
+
+def unproven_attempt(url: str, unit: Unit) -> str | None:
+    """The attempt that may have erased, and did not pass, if it is the newest of this unit that may
+    have: a part of the flash memory may be wrong, whatever version the module tells."""
+    with reading(url) as connection:
+        unit_ids = known_units(connection, unit)
+        if not unit_ids:
+            return None
+        newest = (
+            sa.select(_opened.c.id, _closed.c.outcome)
+            .join(_step, _step.c.attempt_id == _opened.c.id)
+            .outerjoin(_closed, _closed.c.attempt_id == _opened.c.id)
+            .where(*of_unit_ids(unit_ids), *_MAY_HAVE_ERASED)
+            .order_by(_opened.c.id.desc())
+            .limit(1)
+        )
+        last = connection.execute(newest).one_or_none()
+    return None if last is None or last.outcome == Outcome.PASS else str(last.id)
 
 
 def _unfinished(

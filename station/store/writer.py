@@ -331,6 +331,9 @@ class Store:
     async def unfinished_unit(self, chip_serial: str) -> AttemptRecord | None:
         return await self._ask(lambda: unfinished.unfinished_unit(self._url, chip_serial))
 
+    async def unproven_attempt(self, unit: Unit) -> str | None:
+        return await self._ask(lambda: unfinished.unproven_attempt(self._url, unit))
+
     async def unfinished_slot(
         self, station: str, slot: str, port_paths: Collection[str]
     ) -> AttemptRecord | None:

@@ -16,16 +16,23 @@ from station.model import (
     Unit,
 )
 from station.store.ids import new_id
-from station.store.unfinished import layout_agreed, unfinished_slot, unfinished_unit
+from station.store.unfinished import (
+    layout_agreed,
+    unfinished_slot,
+    unfinished_unit,
+    unproven_attempt,
+)
 from station.store.writer import Store
 from tests.store.samples import (
     CHIP,
     NOON_US,
     PACKAGE,
     READ_BY_SAHARA,
+    UNIT,
     attempt,
     begun,
     ended,
+    failed,
     flashed,
     verdict,
     written,
@@ -172,3 +179,30 @@ def test_nothing_less_proves_it(url: str, step: StepRecord) -> None:
     begun(url, opened, step)
     written(url, lambda store: store.add_identifiers(opened.attempt_id, [READ_BY_SAHARA]))
     assert not layout_agreed(url, CHIP, PACKAGE.sha256)
+
+
+# --- written, and never proven ----------------------------------------------------------------
+
+
+def tried(url: str, outcome: Outcome, *steps: StepRecord) -> str:
+    opened = attempt(attempt_id=new_id())
+    begun(url, opened, *steps)
+    closed = verdict(opened, outcome=outcome) if outcome.is_good else failed(opened)
+    ended(url, replace(closed, outcome=outcome))
+    return opened.attempt_id
+
+
+def test_a_unit_is_unproven_from_the_first_erase_until_it_passes(url: str) -> None:
+    assert unproven_attempt(url, UNIT) is None
+    begun(url, opened := attempt(attempt_id=new_id()), AGREED)
+    assert unproven_attempt(url, UNIT) == opened.attempt_id, "it has no end yet"
+    bad = tried(url, Outcome.FAIL, AGREED)
+    tried(url, Outcome.FAIL)
+    tried(url, Outcome.NO_CHANGE)
+    assert unproven_attempt(url, UNIT) == bad, "what wrote nothing changes nothing"
+    assert unproven_attempt(url, Unit(chip_serial="0badcafe")) is None
+    tried(url, Outcome.PASS, AGREED)
+    assert unproven_attempt(url, UNIT) is None
+    assert unproven_attempt(url, Unit()) is None
+    cut = cut_off(url, replace(AGREED, outcome=StepOutcome.SKIPPED), attempt_id=new_id())
+    assert unproven_attempt(url, UNIT) == cut.attempt_id
