@@ -13,22 +13,15 @@ import trio
 from station.config import Policy
 from station.engine.again import last_of_each
 from station.engine.campaign_judge import at_rest
+from station.engine.campaign_log import CampaignLog
 from station.engine.fate import Breaker, counts_against
 from station.engine.line import Armed, Line
 from station.engine.place import Place
 from station.engine.world import Chosen, Order
-from station.errors import Bug, NotNow, NotResumed, StationError, StoppedByHand, StoreError
+from station.errors import NotNow, NotResumed, StationError, StoppedByHand, StoreError
 from station.live import BUSY, LineState
-from station.model import AttemptRecord, Fact, Mode, Outcome
-from station.store.campaigns import (
-    CampaignBegun,
-    CampaignEvent,
-    CampaignSlot,
-    CampaignStory,
-    insert_event,
-    story_of,
-)
-from station.store.ids import new_id
+from station.model import AttemptRecord, Mode, Outcome
+from station.store.campaigns import CampaignSlot
 
 LOOK_S = 30.0
 """Without a change of any slot, whether to go on is asked again so often."""
@@ -45,8 +38,7 @@ class Suspended(Exception):
 class Night:
     """`slots`: every decision. `stops_s`: trio's time after which nothing is started."""
 
-    line: Line
-    begun: CampaignBegun
+    log: CampaignLog
     policy: Policy
     armed: Armed
     slots: Sequence[CampaignSlot]
@@ -54,6 +46,10 @@ class Night:
     aborted: str | None = None
     """Who ended it, and why."""
     _running: set[str] = field(default_factory=set)
+
+    @property
+    def line(self) -> Line:
+        return self.log.line
 
     async def run(self) -> str | None:
         """Until all is done: None; or stopped: why. Raises Suspended; StoreError: it can be run
@@ -82,7 +78,7 @@ class Night:
             due = await self._unfinished(group)
             if due:
                 names = " ".join(slot.slot for slot in due)
-                await self.note("group", {"number": number, "of": len(groups), "slots": names})
+                await self.log.note("group", {"number": number, "of": len(groups), "slots": names})
             await self._work_on(due)
             if (why := self._why_stop()) is not None:
                 return why
@@ -151,12 +147,12 @@ class Night:
             raise
         except StationError as error:
             why = f"{error.code} {error.headline}: {error.cause}"
-            await self.note("not_started", {"slot": slot.slot, "why": why})
+            await self.log.note("not_started", {"slot": slot.slot, "why": why})
         else:
             self._running.add(slot.slot)
 
     async def _order(self, slot: CampaignSlot, place: Place) -> Order:
-        chosen = Chosen(self.begun.campaign_id, slot.unit)
+        chosen = Chosen(self.log.begun.campaign_id, slot.unit)
         device, world = place.port.device, self.line.floor.world
         if device is None or world.families.mode_of(device) is not Mode.EDL:
             return Order("campaign", chosen=chosen)
@@ -180,7 +176,7 @@ class Night:
                 return
             self.line.guard.take_out(name, reason)
         failure = place.view.failure
-        await self.note("slot_out", {"slot": name, "why": failure.cause if failure else ""})
+        await self.log.note("slot_out", {"slot": name, "why": failure.cause if failure else ""})
 
     # --- going on ----------------------------------------------------------------------------
 
@@ -212,32 +208,9 @@ class Night:
             return None
         return f"of group {number} {good} of {len(judged)} units are good, {wanted} % are wanted"
 
-    # --- the record --------------------------------------------------------------------------
-
     async def _attempts(self) -> dict[str, tuple[AttemptRecord, ...]]:
-        return dict((await self.story()).attempts)
-
-    async def story(self) -> CampaignStory:
-        """All that is on record by now. Raises StoreError."""
-        found = await self.line.world.store.ask(lambda url: story_of(url, self.begun.campaign_id))
-        if found is None:
-            raise Bug("a campaign without its row")
-        return found
-
-    async def note(self, kind: str, detail: dict[str, Fact] | None = None) -> None:
-        """Commit what happened. Raises StoreError."""
-        event = event_of(self.line, self.begun.campaign_id, kind, detail)
-        await self.line.world.store.write(lambda batch: insert_event(batch, event))
-        words = ", ".join(f"{name} {value}" for name, value in event.detail.items())
-        self.line.feed.log(f"campaign {self.begun.name}: {kind} {words}".rstrip())
-
-
-def event_of(
-    line: Line, campaign_id: str, kind: str, detail: dict[str, Fact] | None = None
-) -> CampaignEvent:
-    """Now, on this station."""
-    station, now_us = line.world.settings.station.name, line.world.clock()
-    return CampaignEvent(new_id(), station, now_us, campaign_id, kind, detail or {})
+        """All of it by now, by slot. Raises StoreError."""
+        return dict((await self.log.story()).attempts)
 
 
 def _is_bad(outcome: Outcome) -> bool:

@@ -3,7 +3,8 @@ one runs, from its first decision or from where a dead engine left it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import trio
 
@@ -17,12 +18,12 @@ from station.config import (
     stops_utc_us,
 )
 from station.config.settings import LineSection
-from station.engine.campaign import Night, Suspended, event_of
+from station.engine.campaign import Night, Suspended
 from station.engine.campaign_judge import at_rest, judge_rack
+from station.engine.campaign_log import CampaignLog, event_of
 from station.engine.campaign_plan import plan_json
 from station.engine.line import Armed, Line
 from station.engine.server import Peer
-from station.engine.sheet_file import write_sheet
 from station.errors import (
     CampaignRuns,
     NoCampaign,
@@ -44,6 +45,8 @@ from station.store.campaigns import (
 from station.store.ids import new_id
 from station.wire import CampaignAbort, CampaignPlan, CampaignRun
 
+T = TypeVar("T")
+
 RECORD_S = 30.0
 """A record that was in trouble is tried again after so long: until it is well, or the engine is
 stopped. Nothing can be started meanwhile."""
@@ -51,7 +54,7 @@ stopped. Nothing can be started meanwhile."""
 
 @dataclass(slots=True)
 class Campaigns:
-    """`looking` is held while the modules of the rack are asked: nobody arms the line then."""
+    """`looking` is held while a campaign is got ready: nobody arms the line then."""
 
     line: Line
     looking: trio.Lock = field(default_factory=trio.Lock)
@@ -59,19 +62,24 @@ class Campaigns:
     _due: trio.Event = field(default_factory=trio.Event)
     _reading: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
 
+    def check_none_runs(self) -> None:
+        """Raises CampaignRuns."""
+        if self.night is not None:
+            name = self.night.log.begun.name
+            raise CampaignRuns(f"the campaign {name} works through the rack")
+
     def check_free(self) -> None:
         """Raises CampaignRuns: a person may not arm now."""
-        if self.night is not None:
-            raise CampaignRuns(f"the campaign {self.night.begun.name} works through the rack")
+        self.check_none_runs()
         if self.looking.locked():
-            raise CampaignRuns("the modules are being asked who they are, for a campaign")
+            raise CampaignRuns("a campaign is got ready: packages are checked, modules asked")
 
     # --- what is asked -----------------------------------------------------------------------
 
     async def plan(self, command: CampaignPlan) -> dict[str, Any]:
         """What `run` would do now; nothing is changed. Raises StationError."""
-        self._check_line()
         async with self.looking:
+            self._check_line()
             loaded = await self._load(command.name)
             recipes = await self._recipes(loaded.policy)
             armed = self._armed(loaded.policy, recipes, "", self.line.world.clock())
@@ -80,8 +88,8 @@ class Campaigns:
 
     async def start(self, command: CampaignRun, peer: Peer) -> dict[str, Any]:
         """Every decision is on record when it returns. Raises StationError: nothing was begun."""
-        self._check_line()
         async with self.looking:
+            self._check_line()
             loaded = await self._load(command.name)
             recipes = await self._recipes(loaded.policy)
             for recipe in recipes:
@@ -93,16 +101,19 @@ class Campaigns:
             digests: dict[str, Fact] = {r.recipe.name: r.ref.sha256 for r in recipes}
             started = event_of(self.line, begun.campaign_id, "started", digests)
             self._check_line()
+            await self._end_left()
             await self.line.world.store.write(
                 lambda batch: insert_campaign(batch, begun, slots, started)
             )
-            self._take(begun, loaded.policy, armed, slots)
+            self._take(CampaignLog(self.line, begun), loaded.policy, armed, slots)
         self.line.feed.log(f"campaign {begun.name} begun by {by}")
         return {"campaign_id": begun.campaign_id} | plan_json(loaded, slots, begun.utc_us)
 
     def abort(self, command: CampaignAbort, peer: Peer) -> None:
-        """Start nothing more; what runs is finished. Raises NoCampaign."""
+        """Start nothing more; what runs is finished. Raises NoCampaign, NotNow."""
         if self.night is None:
+            if self.looking.locked():
+                raise NotNow("a campaign is got ready; it can be ended when it has begun")
             raise NoCampaign("no campaign runs")
         who = f"{command.by} ({peer.user})" if command.by != peer.user else command.by
         self.night.aborted = f"ended by {who}: {command.reason}"
@@ -112,8 +123,7 @@ class Campaigns:
 
     def _check_line(self) -> None:
         """Raises what stands in the way: a person at work, another campaign, the line's stop."""
-        if self.night is not None:
-            self.check_free()
+        self.check_none_runs()
         if self.line.state is not LineState.DISARMED:
             raise NotNow(f"the line is {self.line.state.value}; disarm it first")
         if not self.line.is_idle:
@@ -162,15 +172,18 @@ class Campaigns:
 
     def _take(
         self,
-        begun: CampaignBegun,
+        log: CampaignLog,
         policy: Policy,
         armed: Armed,
         slots: Sequence[CampaignSlot],
     ) -> None:
-        """Arm the line for it; `run` does the rest."""
-        left_s = (stops_utc_us(policy, begun.utc_us) - self.line.world.clock()) / 1_000_000
+        """Arm the line for it; `run` does the rest, or, where this engine is being stopped, the
+        next one."""
+        if self.line.state is LineState.STOPPING:
+            return
+        left_s = (stops_utc_us(policy, log.begun.utc_us) - self.line.world.clock()) / 1_000_000
         stops_s = trio.current_time() + left_s
-        self.night = Night(self.line, begun, policy, armed, slots, stops_s)
+        self.night = Night(log, policy, armed, slots, stops_s)
         if self.line.is_idle:
             self.line.world.shelf.keep(armed.recipes)
         self.line.arm(armed)
@@ -180,7 +193,7 @@ class Campaigns:
 
     async def run(self) -> None:
         """Until cancelled: first what a dead engine left, then what is begun."""
-        await self._guarded(self._take_up)
+        await self._guarded(partial(self._until_well, self._take_up))
         while True:
             await self._due.wait()
             self._due = trio.Event()
@@ -196,34 +209,58 @@ class Campaigns:
             told = f"X901 STATION BUG: campaign: {type(error).__name__}: {error}"
             self.line.feed.log(told, good=False)
 
+    async def _until_well(self, part: Callable[[], Awaitable[T]]) -> T:
+        """Do it again as long as the record is in trouble."""
+        while True:
+            try:
+                return await part()
+            except StoreError as error:
+                self.line.feed.log(f"campaign waits: {error.code} {error.cause}", good=False)
+                await trio.sleep(RECORD_S)
+
+    async def _left(self) -> CampaignStory | None:
+        """The last campaign, if nobody ended it and it does not run. Raises StoreError."""
+        station = self.line.world.settings.station.name
+        story = await self.line.world.store.ask(lambda url: newest_story(url, station))
+        is_left = story is not None and story.over is None and self.night is None
+        return story if is_left else None
+
+    async def _end_left(self) -> None:
+        """No campaign is begun beside one that has no end. Raises StoreError."""
+        if (story := await self._left()) is not None:
+            await CampaignLog(self.line, story.begun).end("it was cut off, and another one begun")
+
     async def _take_up(self) -> None:
-        """Go on with a campaign that nobody ended. Raises StationError."""
-        world = self.line.world
-        station = world.settings.station.name
-        story = await world.store.ask(lambda url: newest_story(url, station))
-        if story is None or story.over is not None:
-            return
-        begun = story.begun
+        """Go on with a campaign that nobody ended, or end it. Raises StoreError."""
+        async with self.looking:
+            if (story := await self._left()) is None:
+                return
+            log = CampaignLog(self.line, story.begun)
+            try:
+                policy, armed = await self._as_begun(story)
+            except StoreError:
+                raise
+            except StationError as error:
+                await log.end(f"it cannot go on: {error.cause}")
+                return
+            await log.note("resumed")
+            self._take(log, policy, armed, story.slots)
+
+    async def _as_begun(self, story: CampaignStory) -> tuple[Policy, Armed]:
+        """What it goes on with. Raises StationError: why it cannot."""
+        world, begun = self.line.world, story.begun
+        if self.line.state in (LineState.ARMING, LineState.ARMED):
+            raise NotNow("somebody has armed the line meanwhile")
         path = world.settings.campaigns / f"{begun.name}.yaml"
         policy = parse_policy(path, begun.policy.encode()).policy
-        night = Night(self.line, begun, policy, self._armed(policy, (), "", 0), story.slots, 0.0)
         if world.clock() >= stops_utc_us(policy, begun.utc_us):
-            words = f"the station was off at {policy.stop_at}, the time to stop"
-            await self._finish(night, words)
-            return
-        try:
-            recipes = await self._recipes(policy)
-            _check_same(story, recipes)
-            for recipe in recipes:
-                await world.shelf.prepare(recipe)
-        except StoreError:
-            raise
-        except StationError as error:
-            await self._finish(night, f"it cannot go on: {error.cause}")
-            return
-        await night.note("resumed")
+            raise NotNow(f"it is past {policy.stop_at}, the time to stop")
+        recipes = await self._recipes(policy)
+        _check_same(story, recipes)
+        for recipe in recipes:
+            await world.shelf.prepare(recipe)
         by = begun.actor or begun.peer_user or ""
-        self._take(begun, policy, self._armed(policy, recipes, by, begun.utc_us), story.slots)
+        return policy, self._armed(policy, recipes, by, begun.utc_us)
 
     async def _see_through(self) -> None:
         """To its end and its sheet; whatever happens, the line is free then."""
@@ -237,44 +274,16 @@ class Campaigns:
             why = f"X901 STATION BUG: {type(error).__name__}: {error}"
         night.let_go()
         try:
-            await self._finish(night, why)
+            await self._until_well(partial(night.log.end, why))
         finally:
             self.night = None
 
     async def _outcome_of(self, night: Night) -> str | None:
         """As `Night.run`; while the record is in trouble it pauses."""
-        while True:
-            try:
-                return await night.run()
-            except StoreError as error:
-                self.line.feed.log(f"campaign pauses: {error.code} {error.cause}", good=False)
-                await trio.sleep(RECORD_S)
-            except StationError as error:
-                return f"{error.code} {error.headline}: {error.cause}"
-
-    async def _finish(self, night: Night, why: str | None) -> None:
-        """How it ended is on record before the sheet is written; tried until it is."""
-        detail: dict[str, Fact] = {} if why is None else {"why": why}
-        while True:
-            try:
-                await night.note("ended" if why is None else "stopped", detail)
-                break
-            except StoreError as error:
-                self.line.feed.log(f"campaign's end not recorded: {error.cause}", good=False)
-                await trio.sleep(RECORD_S)
-        self.line.health.signer.shift_ended()
         try:
-            path = await write_sheet(self.line.world.settings, await night.story())
-            await night.note("sheet", {"file": str(path)})
+            return await self._until_well(night.run)
         except StationError as error:
-            self.line.feed.log(f"no sheet: {error.cause}", good=False)
-            await self._note_no_sheet(night, error)
-
-    async def _note_no_sheet(self, night: Night, error: StationError) -> None:
-        try:
-            await night.note("no_sheet", {"why": f"{error.code} {error.cause}"})
-        except StoreError as trouble:
-            self.line.feed.log(f"not recorded: {trouble.cause}", good=False)
+            return f"{error.code} {error.headline}: {error.cause}"
 
 
 def _check_same(story: CampaignStory, recipes: tuple[LoadedRecipe, ...]) -> None:

@@ -413,7 +413,8 @@ async def test_after_the_stop_time_it_is_only_reported(tmp_path: Path, tray_cloc
     async with engine(bench, clock=lambda: began_us + 700 * 1_000_000) as run:
         await run.until(lambda: "sheet" in kinds(story_of_last(bench)))
         assert run.line.state is LineState.DISARMED
-    assert why_stopped(story_of_last(bench)) == "the station was off at 05:30, the time to stop"
+    past = "it cannot go on: it is past 05:30, the time to stop"
+    assert why_stopped(story_of_last(bench)) == past
 
 
 async def test_it_does_not_go_on_with_another_recipe(tmp_path: Path, tray_clock: object) -> None:
