@@ -27,7 +27,7 @@ def start(settings: Settings, *, operator: str | None, badge: str | None) -> Non
 def end(settings: Settings, by: str | None) -> None:
     with engine_of(settings) as engine:
         engine.ask(command_of("shift_end", by=by or user_name()))
-    say("the shift has ended, the line is not armed")
+    say("the shift has ended; nothing is started but by a campaign")
 
 
 def status(settings: Settings, *, as_json: bool) -> None:

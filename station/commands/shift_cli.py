@@ -32,7 +32,8 @@ def _end(
     ] = None,
     config: Config = None,
 ) -> None:
-    """End the shift and disarm the line; what runs is finished. The record is signed."""
+    """End the shift and disarm the line; what runs is finished, a campaign goes on. The record is
+    signed."""
     with station_errors():
         shift.end(settings_of(config), by)
 

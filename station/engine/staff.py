@@ -20,14 +20,15 @@ async def start_shift(line: Line, command: ShiftStart, peer: Peer) -> None:
 
 async def end_shift(line: Line, command: ShiftEnd, peer: Peer) -> bool:
     """On record before it counts, and signed soon. Whether the line was disarmed by it: nothing is
-    flashed in nobody's shift. Raises NoShift, StoreError."""
+    flashed in nobody's shift. A campaign is in no shift, and goes on. Raises NoShift, StoreError.
+    """
     await line.shifts.end()
     line.health.signer.shift_ended()
-    was_armed = line.state is LineState.ARMED
-    if was_armed:
+    is_disarmed = line.state is LineState.ARMED and line.floor.campaign is None
+    if is_disarmed:
         line.go(LineState.DISARMED)
     _shift_changed(line, command, peer)
-    return was_armed
+    return is_disarmed
 
 
 def _starter(line: Line, command: ShiftStart) -> Person:

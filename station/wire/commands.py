@@ -76,7 +76,7 @@ class Arm(_Command):
 
 
 class Disarm(_Command):
-    """Start nothing more; what runs is finished."""
+    """Start nothing more; what runs is finished. A campaign is ended by its own command."""
 
     do: Literal["disarm"] = "disarm"
 
@@ -151,7 +151,7 @@ class ShiftStart(_Command):
 
 
 class ShiftEnd(_Command):
-    """Nobody works at the line any more: it is disarmed, too."""
+    """Nobody works at the line any more: it is disarmed, too, unless a campaign runs."""
 
     do: Literal["shift_end"] = "shift_end"
 

@@ -17,6 +17,7 @@ from station.errors import (
     LineStopped,
     NoCampaign,
     NotNow,
+    NotRegistered,
     Swapped,
     UsageError,
 )
@@ -28,7 +29,18 @@ from station.store.campaigns import newest_story
 from station.store.events import find_events
 from station.store.verify import verify
 from station.store.writer import Store
-from station.wire import Abort, CampaignAbort, CampaignPlan, Disarm, Hold, Lift
+from station.wire import (
+    Abort,
+    CampaignAbort,
+    CampaignPlan,
+    CampaignRun,
+    Disarm,
+    Hold,
+    Lift,
+    OperatorAdd,
+    ShiftEnd,
+    ShiftStart,
+)
 from tests.engine.nights import (
     NIGHT_S,
     RUN,
@@ -260,14 +272,41 @@ async def test_an_abort_lets_what_is_written_be_finished(
     assert why_stopped(sheet.story) == "ended by eva (maria): fire alarm"
 
 
-async def test_disarming_the_line_ends_it(tmp_path: Path, tray_clock: object) -> None:
+async def test_neither_disarming_the_line_nor_the_end_of_a_shift_ends_it(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_rack(tmp_path, 2)
+    plug_all(bench)
+    write_policy(tmp_path, units=ANY, limits={"at_once": 1})
+    async with engine(bench) as run:
+        await run.ask(OperatorAdd(name="eva", role="engineer", reason="runs line 1"))
+        await run.ask(ShiftStart(operator="eva"))
+        await run.ask(CampaignRun(name="nightly", by="eva"))
+        await run.until_step("A1", "program")
+        with pytest.raises(NotRegistered):
+            await run.ask(CampaignAbort(by="mallory", reason="enough"))
+        with pytest.raises(CampaignRuns, match="nightly works through the rack"):
+            await run.ask(Disarm(by="mallory"))
+        await run.ask(ShiftEnd(by="mallory"))
+        assert run.line.shifts.now is None
+        assert run.line.state is LineState.ARMED
+        sheet = await until_over(run, bench)
+        await run.ask(Disarm())
+    assert words(sheet) == {"A1": "PASS", "A2": "PASS"}
+    events = [event.kind for event in find_events(bench.settings().database)]
+    assert events.count("disarmed") == 1, "after it"
+
+
+async def test_a_line_that_is_not_armed_any_more_ends_it(
+    tmp_path: Path, tray_clock: object
+) -> None:
     bench = make_rack(tmp_path, 2)
     plug_all(bench)
     write_policy(tmp_path, units=ANY, limits={"at_once": 1})
     async with engine(bench) as run:
         await run.ask(RUN)
         await run.until_step("A1", "program")
-        await run.ask(Disarm())
+        run.line.go(LineState.DISARMED)
         sheet = await until_over(run, bench)
     assert words(sheet) == {"A1": "PASS", "A2": "NOT BEGUN"}
     assert why_stopped(sheet.story) == "the line was disarmed"
