@@ -1,6 +1,7 @@
 """`station db`: the database made, checked, copied, put back."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from station.commands.audit_seal import Witness
@@ -10,13 +11,16 @@ from station.commands.inspect import Answer
 from station.commands.options import user_name
 from station.config import Settings
 from station.engine import lock
-from station.errors import NoCheckpoint, NotPublished, RecordDamaged
+from station.engine.people import People
+from station.errors import NoCheckpoint, NotPublished, RecordDamaged, StoreError, UsageError
+from station.model import Person
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import find_key
 from station.seal.published import last_published, publish
 from station.store import migrate, revision
 from station.store.backup import backup, file_of
 from station.store.database import shown
+from station.store.people import operators
 from station.store.restore import By, Restored, restore
 from station.store.soundness import faults
 from station.store.verify import Verified
@@ -59,19 +63,35 @@ def back_up(settings: Settings, out: Path | None, *, chain: bool) -> Answer:
     return Answer("\n".join([f"{size}, whole: {_rows(made.checked)}", *_heads(made.checked)]))
 
 
-def put_back(settings: Settings, file: Path) -> Answer:
-    """Put a backup in the place of the record; no engine may run. Says what that loses."""
+def put_back(
+    settings: Settings, file: Path, *, by: str | None = None, reason: str | None = None
+) -> Answer:
+    """Put a backup in the place of the record; no engine may run. Says what that loses. Raises
+    StoreError, EngineRunning, and as `People.engineer`."""
+    person = _restorer(settings, user_name() if by is None else by, reason)
     path = file_of(settings.database)
     key, known = find_key(settings.key), _last_published(settings)
     now_us = now_utc_us() if known is None else max(now_utc_us(), known.utc_us + 1)
-    by = By(settings.station.name, user_name(), os.getuid(), now_us, key)
+    who = By(settings.station.name, person, reason, os.getuid(), user_name(), now_us, key)
     with lock.own(path, ()):
-        done = restore(settings.database, file, by)
+        done = restore(settings.database, file, who)
     if key is None:
         say("the station has no key: nobody has signed that the record was restored")
     if done.signed is not None and settings.publish is not None:
         _publish(done.signed, settings.publish)
     return Answer("\n".join(_restored(done, path, known)))
+
+
+def _restorer(settings: Settings, by: str, reason: str | None) -> Person:
+    """An engineer, where the record in place knows one. One that cannot be read knows nobody, and
+    must be mended all the same. Raises as `People.engineer`, and UsageError for an empty name."""
+    if not by.strip():
+        raise UsageError("--by: a name must not be empty")
+    people = People(settings.station.name)
+    with suppress(StoreError):
+        for one in operators(settings.database, settings.station.name):
+            people.note(one)
+    return people.engineer(by, reason) or Person(by)
 
 
 def _last_published(settings: Settings) -> Checkpoint | None:

@@ -8,7 +8,7 @@ import typer
 from station.commands import db
 from station.commands.exits import leave, station_errors
 from station.commands.inspect import tell
-from station.commands.options import Config, settings_of
+from station.commands.options import By, Config, Reason, settings_of
 
 app = typer.Typer(help="The database: its schema, its health, its copies.", no_args_is_help=True)
 
@@ -50,8 +50,10 @@ def _db_backup(
 @app.command("restore")
 def _db_restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
+    by: By = None,
+    reason: Reason = None,
     config: Config = None,
 ) -> None:
     """Put a backup in the place of the record, which is kept; the engine must be stopped."""
     with station_errors():
-        tell(db.put_back(settings_of(config), file))
+        tell(db.put_back(settings_of(config), file, by=by, reason=reason))

@@ -7,11 +7,12 @@ from functools import partial
 
 from station.commands.append import append
 from station.commands.exits import show
+from station.commands.line import command_of
 from station.commands.options import user_name
 from station.config import Settings
 from station.engine.people import people_of
 from station.evidence.cabinet import Cabinet
-from station.model import EVIDENCE_PRUNED, AttemptClosed, EvidenceRef, StationEvent
+from station.model import EVIDENCE_PRUNED, AttemptClosed, EvidenceRef, Person, StationEvent
 from station.store.events import find_events
 from station.store.ids import new_id
 from station.store.kept import evidence_before
@@ -22,12 +23,19 @@ DAY_US = 86_400_000_000
 MAX_DAYS = 36_500
 
 
-def prune(settings: Settings, days: int, *, dry_run: bool) -> None:
+def prune(
+    settings: Settings,
+    days: int,
+    *,
+    dry_run: bool,
+    by: str | None = None,
+    reason: str | None = None,
+) -> None:
     """Delete what was kept of attempts that ended more than `days` ago; say how much that was.
 
     It is on record before the first file goes: what is missing then has a reason. A dump that was
     kept again since is a younger attempt's, too, and stays. Raises StoreError; asked again, it
-    goes on where it was cut off.
+    goes on where it was cut off; and for who may not as `People.engineer`.
     """
     before_utc_us = now_utc_us() - days * DAY_US
     cabinet = Cabinet(settings.evidence)
@@ -39,13 +47,17 @@ def prune(settings: Settings, days: int, *, dry_run: bool) -> None:
     elif dry_run:
         show(f"would delete {amount}")
     else:
-        command = Prune(
-            by=user_name(),
+        command = command_of(
+            "prune",
+            by=user_name() if by is None else by,
+            reason=reason,
             older_than_days=days,
             before_utc_us=before_utc_us,
             files=len(found),
             bytes=_bytes(found),
         )
+        if not isinstance(command, Prune):
+            raise TypeError(command)
         append(settings, command, partial(_record_alone, settings, command))
         for ref in found:
             if _is_old(cabinet, ref, before_utc_us):  # still: an engine may have kept it just now
@@ -70,7 +82,8 @@ def pruned(settings: Settings, closed: AttemptClosed) -> StationEvent | None:
 
 async def _record_alone(settings: Settings, command: Prune, store: Store) -> None:
     people = await people_of(store, settings.station.name)
-    person = people.named(user_name())
+    user = user_name()
+    person = people.engineer(command.by, command.reason) or Person(user)
     event = StationEvent(
         event_id=new_id(),
         station=settings.station.name,
@@ -78,7 +91,7 @@ async def _record_alone(settings: Settings, command: Prune, store: Store) -> Non
         kind=EVIDENCE_PRUNED,
         actor=person.name,
         peer_uid=os.getuid(),
-        peer_user=user_name(),
+        peer_user=user,
         detail=command.facts(),
         role=None if person.role is None else person.role.value,
     )

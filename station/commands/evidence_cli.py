@@ -6,7 +6,7 @@ import typer
 
 from station.commands import evidence
 from station.commands.exits import station_errors
-from station.commands.options import Config, settings_of
+from station.commands.options import By, Config, Reason, settings_of
 
 app = typer.Typer(help="Transcripts and dumps, kept as files.", no_args_is_help=True)
 
@@ -30,8 +30,11 @@ def _prune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be deleted.")
     ] = False,
+    by: By = None,
+    reason: Reason = None,
     config: Config = None,
 ) -> None:
     """Delete old transcripts and dumps; the rows that name them stay. An engine may run."""
     with station_errors():
-        evidence.prune(settings_of(config), older_than, dry_run=dry_run)
+        settings = settings_of(config)
+        evidence.prune(settings, older_than, dry_run=dry_run, by=by, reason=reason)

@@ -28,6 +28,19 @@ Until = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="One JSON line per attempt on stdout.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout.")]
 
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="ENGINEER",
+        help="Which engineer asks, by name or badge. Default: the user of the operating system.",
+    ),
+]
+Reason = Annotated[
+    str | None,
+    typer.Option("--reason", help="Why, for the record; needed where people are registered."),
+]
+
 Family = Annotated[str, typer.Option(help="ec25 or rm500q.")]
 Seed = Annotated[int | None, typer.Option(help="Same seed, same modules.")]
 Speed = Annotated[float, typer.Option(help="How much faster than real time.")]

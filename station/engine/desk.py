@@ -120,6 +120,7 @@ class Desk:
             case OperatorAdd() | OperatorRetire():
                 await staff.change_people(self.line, command, peer)
             case Prune():
+                self.line.people.engineer(command.by, command.reason)
                 await self._record(command, peer, kind=EVIDENCE_PRUNED, detail=command.facts())
             case HandsCommand():
                 await self._use_hands(command)

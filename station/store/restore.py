@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from station.durable import sync_folder
 from station.errors import NotRestored, SchemaTooNew, StoreError
-from station.model import RESTORED, Fact, StationEvent
+from station.model import RESTORED, Fact, Person, StationEvent
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
 from station.store import ids, schema
@@ -43,11 +43,14 @@ Heads = Mapping[str, tuple[int, str]]
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who restores, where and when. `key`: signs what the record says then, if there is one."""
+    """Who restores, where, why and when; `peer_uid` and `peer_user` are the operating system's
+    user. `key`: signs what the record says then, if there is one."""
 
     station: str
-    actor: str
+    person: Person
+    reason: str | None
     peer_uid: int
+    peer_user: str
     utc_us: int
     key: PrivateKey | None
 
@@ -149,10 +152,11 @@ def _tell(copy_url: str, by: By, detail: dict[str, Fact]) -> Checkpoint | None:
         station=by.station,
         utc_us=by.utc_us,
         kind=RESTORED,
-        actor=by.actor,
+        actor=by.person.name,
         peer_uid=by.peer_uid,
-        peer_user=by.actor,
-        detail=detail,
+        peer_user=by.peer_user,
+        detail=detail if by.reason is None else detail | {"reason": by.reason},
+        role=None if by.person.role is None else by.person.role.value,
     )
     engine = writer_engine(copy_url)
     try:

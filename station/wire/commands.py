@@ -17,7 +17,7 @@ MAX_COMMAND_BYTES = 64 << 10
 
 _MAX_INT = 2**63 - 1
 
-_PRUNED = ("older_than_days", "before_utc_us", "files", "bytes")
+_PRUNED = ("older_than_days", "before_utc_us", "files", "bytes", "reason")
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]+$"
 _SHA256 = r"^[0-9a-f]{64}$"
@@ -175,17 +175,20 @@ class OperatorRetire(_Command):
 
 
 class Prune(_Command):
-    """Evidence is about to be deleted: `files` of attempts that ended before `before_utc_us`."""
+    """Evidence is about to be deleted: `files` of attempts that ended before `before_utc_us`. Where
+    people are registered an engineer has it deleted, with a reason."""
 
     do: Literal["prune"] = "prune"
     older_than_days: Annotated[int, Field(ge=1, le=1_000_000)]
     before_utc_us: Annotated[int, Field(ge=0, le=_MAX_INT)]
     files: Annotated[int, Field(ge=1, le=_MAX_INT)]
     bytes: Annotated[int, Field(ge=0, le=_MAX_INT)]
+    reason: Reason | None = None
 
     def facts(self) -> dict[str, str | int]:
         """As they go on record."""
-        return {name: getattr(self, name) for name in _PRUNED}
+        found = {name: getattr(self, name) for name in _PRUNED}
+        return {name: fact for name, fact in found.items() if fact is not None}
 
 
 class Clear(_Command):

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from station.commands import audit_seal, db
+from station.commands import audit_seal, db, people
 from station.commands.audit_seal import Witness
 from station.commands.exits import Exit
+from station.commands.options import user_name
 from station.config import Settings, load_settings
 from station.engine import lock
-from station.errors import EngineRunning, NoDatabase, NotRestored
+from station.errors import EngineRunning, NoDatabase, NotRegistered, NotRestored, UsageError
+from station.model import RESTORED
 from station.seal.keys import load_key
 from station.seal.published import publish, read_published
 from station.store.database import sqlite_path
+from station.store.events import find_events
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
 from tests.demo_line import demo_line
@@ -89,6 +92,37 @@ def test_it_is_not_restored_beside_one(settings: Settings, tmp_path: Path) -> No
     with lock.own(path_of(settings), ()), pytest.raises(EngineRunning):
         db.put_back(settings, tmp_path / "kept.bak")
     assert path_of(settings).read_bytes() == before
+
+
+def test_where_people_are_registered_an_engineer_restores_with_a_reason(
+    settings: Settings, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept.bak"
+    db.back_up(settings, kept, chain=True)
+    people.change(settings, "operator_add", name="eva", role="engineer", reason="runs line 1")
+    before = path_of(settings).read_bytes()
+    with pytest.raises(NotRegistered):
+        db.put_back(settings, kept)
+    with pytest.raises(UsageError, match="reason"):
+        db.put_back(settings, kept, by="eva")
+    with pytest.raises(UsageError, match="--by"):
+        db.put_back(settings, kept, by=" ", reason="the disk died")
+    assert path_of(settings).read_bytes() == before
+    db.put_back(settings, kept, by="eva", reason="the disk died")
+    (told,) = find_events(settings.database, kind=RESTORED)
+    assert (told.actor, told.role, told.detail["reason"]) == ("eva", "engineer", "the disk died")
+    assert told.peer_user == user_name()
+
+
+def test_a_record_that_cannot_be_read_is_restored_by_anybody(
+    settings: Settings, tmp_path: Path
+) -> None:
+    people.change(settings, "operator_add", name="eva", role="engineer", reason="runs line 1")
+    db.back_up(settings, tmp_path / "kept.bak", chain=True)
+    path_of(settings).write_bytes(b"no record")
+    db.put_back(settings, tmp_path / "kept.bak")
+    (told,) = find_events(settings.database, kind=RESTORED)
+    assert (told.actor, told.role) == (user_name(), None)
 
 
 def test_what_a_restore_loses_is_told_then_and_by_whoever_has_a_checkpoint(

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from station.commands import evidence
+from station.commands import evidence, people
 from station.commands.evidence import DAY_US, prune
 from station.commands.exits import Exit
 from station.commands.explain import explain
 from station.config import Settings, load_settings
 from station.engine.lock import own
-from station.errors import DiskTrouble, EngineRunning, EvidenceDamaged
+from station.errors import (
+    DiskTrouble,
+    EngineRunning,
+    EvidenceDamaged,
+    NotRegistered,
+    UsageError,
+)
 from station.evidence.cabinet import Cabinet
 from station.evidence.dump import Dump
 from station.model import EvidenceRef, StationEvent
@@ -84,6 +90,27 @@ def test_old_files_go_and_all_rows_stay(
     assert event.actor == event.peer_user
     assert (event.detail["files"], event.detail["bytes"]) == (1, bytes_)
     assert event.detail["older_than_days"] == 29
+
+
+def test_where_people_are_registered_an_engineer_deletes_with_a_reason(settings: Settings) -> None:
+    people.change(settings, "operator_add", name="eva", role="engineer", reason="runs line 1")
+    prune(settings, 29, dry_run=True)
+    with pytest.raises(NotRegistered):
+        prune(settings, 29, dry_run=False)
+    with pytest.raises(UsageError, match="reason"):
+        prune(settings, 29, dry_run=False, by="eva")
+    with pytest.raises(UsageError, match=r"prune\.by"):
+        prune(settings, 29, dry_run=False, by="", reason="the disk is full")
+    assert is_kept(settings, OLD)
+    assert events(settings) == []
+    prune(settings, 29, dry_run=False, by="eva", reason="the disk is full")
+    assert not is_kept(settings, OLD)
+    (event,) = events(settings)
+    assert (event.actor, event.role, event.detail["reason"]) == (
+        "eva",
+        "engineer",
+        "the disk is full",
+    )
 
 
 def test_a_dry_run_deletes_nothing_and_says_what_would_be(

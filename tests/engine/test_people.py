@@ -185,6 +185,30 @@ async def test_what_a_command_deletes_the_engine_puts_on_record(
     }
 
 
+@pytest.mark.trio
+async def test_evidence_is_deleted_by_an_engineer_with_a_reason(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path)
+    prune = Prune(older_than_days=90, before_utc_us=5, files=2, bytes=4096)
+    async with running(bench) as run:
+        await register(run)
+        for who, why, error in (
+            (None, WHY, NotAllowed),
+            ("maria", WHY, NotAllowed),
+            ("root", WHY, NotRegistered),
+            ("eva", None, UsageError),
+        ):
+            with pytest.raises(error):
+                await run.ask(prune.model_copy(update={"by": who, "reason": why}))
+        url = run.line.world.settings.database
+        assert find_events(url) == []
+        await run.ask(prune.model_copy(update={"by": "B-eva", "reason": "the disk is full"}))
+        (event,) = find_events(url)
+    assert (event.actor, event.role) == ("eva", "engineer")
+    assert event.detail["reason"] == "the disk is full"
+
+
 def test_whoever_works_here_puts_a_unit_aside_and_an_engineer_lets_it_out() -> None:
     people = People("line-1")
     aside = Quarantine(unit="1f0a2b3c", by="maria", reason="two labels")

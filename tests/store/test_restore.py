@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from station.errors import NotRestored, RecordChanged, SchemaTooNew
-from station.model import RESTORED
+from station.model import RESTORED, Person
 from station.seal.keys import PrivateKey
 from station.store.backup import backup
 from station.store.database import sqlite_path, sqlite_url
@@ -26,7 +26,7 @@ KEY = a_key()
 
 
 def by(key: PrivateKey | None = KEY, utc_us: int = LATER_US) -> By:
-    return By("line-1", "maria", 1000, utc_us, key)
+    return By("line-1", Person("maria"), None, 1000, "maria", utc_us, key)
 
 
 def path_of(url: str) -> Path:
