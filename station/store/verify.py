@@ -259,6 +259,13 @@ class _Check:
                 self._witnessed[checkpoint.station] = max(
                     checkpoint.seq, self._witnessed.get(checkpoint.station, 0)
                 )
+        self._find_stations_that_nobody_signed()
+
+    def _find_stations_that_nobody_signed(self) -> None:
+        """Anybody can add a chain of his own to a record that others sign."""
+        for station in self._links.heads.keys() - self._signed.keys() if self._signed else ():
+            why = "no trusted key has signed any of it, as it has of other stations"
+            self._find(station, 1, f"the chain of {station}", why, is_row=False)
 
     def _hold(self, checkpoint: Checkpoint, what: str, trusted: frozenset[str]) -> bool:
         """Whether the record leads to it, and it is signed by a station that is trusted."""

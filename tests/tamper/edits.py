@@ -92,6 +92,25 @@ def add_a_row(db: sqlite3.Connection, chance: random.Random) -> Edit | None:
     return Edit(f"add {_name(table, fresh)} to {fresh['seq']}", _name(table, fresh), first=True)
 
 
+def add_a_station(db: sqlite3.Connection, chance: random.Random) -> Edit:
+    """An attempt that never was, in a chain that fits: no station of the record's own."""
+    [ended] = db.execute("SELECT * FROM attempt_closed ORDER BY RANDOM() LIMIT 1").fetchall()
+    key = [ended["attempt_id"]]
+    [begun] = db.execute("SELECT * FROM attempt_opened WHERE id = ?", key).fetchall()
+    name = f"{chance.randrange(16**8):08x}{begun['id'][8:]}"
+    rows = {
+        "attempt_opened": {**dict(begun), "id": name, "station": "line-9", "seq": 1},
+        "attempt_closed": {**dict(ended), "attempt_id": name, "seq": 1},
+    }
+    for table, row in rows.items():
+        marks = ", ".join("?" * len(row))
+        db.execute(f"INSERT INTO {table} VALUES ({marks})", list(row.values()))
+    digests = [chain.row_digest(table, row) for table, row in rows.items()]
+    link = ["line-9", 1, chain.shorts(digests), chain.link(chain.START, "line-9", 1, digests)]
+    db.execute("INSERT INTO chain (station, seq, row_digests, hash) VALUES (?, ?, ?, ?)", link)
+    return Edit(f"attempt {name} of a station that never was", "chain of line-9", first=True)
+
+
 def swap_two_attempts(db: sqlite3.Connection, chance: random.Random) -> Edit | None:
     """Another order: each has the other's place in the chain."""
     table = chance.choice(["attempt_opened", "attempt_closed"])
@@ -182,6 +201,7 @@ EDITS: tuple[Do, ...] = (
     change_a_key,
     *(delete_a_row,) * 3,
     *(add_a_row,) * 2,
+    add_a_station,
     swap_two_attempts,
     change_a_link,
     delete_a_link,
