@@ -19,7 +19,7 @@ from station.seal.keys import find_key
 from station.seal.published import last_published, publish
 from station.store import migrate, revision
 from station.store.backup import backup, file_of
-from station.store.database import shown
+from station.store.database import shown, sqlite_path
 from station.store.people import operators
 from station.store.restore import By, Restored, restore
 from station.store.soundness import faults
@@ -30,8 +30,10 @@ _SHOWN = 20
 
 
 def upgrade_database(settings: Settings) -> Answer:
-    """Create the database or bring it to this software's schema, after a backup."""
-    done = migrate.upgrade(settings.database)
+    """Create the database or bring it to this software's schema, after a backup; no engine may
+    run: what it wrote after the backup would be in no copy."""
+    with lock.own(sqlite_path(settings.database), ()):
+        done = migrate.upgrade(settings.database)
     if done.before == done.after:
         return Answer(f"{shown(settings.database)}: schema {done.after} already")
     kept = "" if done.backup is None else f"; the old one is kept as {done.backup}"

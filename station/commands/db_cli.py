@@ -15,7 +15,8 @@ app = typer.Typer(help="The database: its schema, its health, its copies.", no_a
 
 @app.command("upgrade")
 def _db_upgrade(config: Config = None) -> None:
-    """Create the database or bring it to this software's schema, after a backup."""
+    """Create the database or bring it to this software's schema, after a backup; the engine must
+    be stopped."""
     with station_errors():
         tell(db.upgrade_database(settings_of(config)))
 

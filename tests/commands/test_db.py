@@ -21,6 +21,7 @@ from station.store.events import find_events
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
 from tests.demo_line import demo_line
+from tests.store.fixtures import RELEASED, load
 from tests.store.samples import attempt, flashed, written
 
 
@@ -123,6 +124,18 @@ def test_a_record_that_cannot_be_read_is_restored_by_anybody(
     db.put_back(settings, tmp_path / "kept.bak")
     (told,) = find_events(settings.database, kind=RESTORED)
     assert (told.actor, told.role) == (user_name(), None)
+
+
+def test_it_is_not_upgraded_beside_one(settings: Settings) -> None:
+    path = path_of(settings)
+    path.unlink()
+    load(list(RELEASED)[-1], path)
+    before = path.read_bytes()
+    with lock.own(path, ()), pytest.raises(EngineRunning):
+        db.upgrade_database(settings)
+    assert path.read_bytes() == before
+    assert list(path.parent.glob("*.bak")) == []
+    assert "the old one is kept" in db.upgrade_database(settings).text
 
 
 def test_what_a_restore_loses_is_told_then_and_by_whoever_has_a_checkpoint(
