@@ -19,6 +19,7 @@ from station.store.events import find_events
 from station.store.queries import each_attempt, find_attempts, names_of_units
 from station.store.questions import open_attempts
 from station.store.scope import LAST_SHIFT, Scope
+from station.store.stations import is_shared
 from station.store.writer import now_utc_us
 from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
 
@@ -42,6 +43,7 @@ class Question:
     code: str | None = None
     since_utc_us: int | None = None
     until_utc_us: int | None = None
+    station: str | None = None
     slot: str | None = None
     operator: str | None = None
     lot: str | None = None
@@ -71,18 +73,21 @@ def scope_of(
     *,
     since: str | None = None,
     until: str | None = None,
+    station: str | None = None,
     slot: str | None = None,
     operator: str | None = None,
     lot: str | None = None,
     shift: str | None = None,
 ) -> Scope:
     """The arguments of a question about a part of the record. Raises UsageError."""
-    refuse_empty({"slot": slot, "operator": operator, "lot": lot, "shift": shift})
+    where = {"station": station, "slot": slot}
+    refuse_empty(where | {"operator": operator, "lot": lot, "shift": shift})
     _check_shift(shift)
     since_us, until_us = since_utc_us(since), until_utc_us(until)
     return Scope(
         since_utc_us=since_us,
         until_utc_us=until_us,
+        station=station,
         slot=slot,
         operator=operator,
         lot=lot,
@@ -95,6 +100,15 @@ def _check_shift(text: str | None) -> None:
         raise UsageError(
             f"--shift {text!r} is neither `last` nor the id of a shift, or its first 8 characters "
             "at least, as `station audit yield --by shift` tells it"
+        )
+
+
+def require_station(settings: Settings, shift: str | None, station: str | None) -> None:
+    """Each station has a last shift. Raises UsageError where it is not said whose is meant."""
+    if shift == LAST_SHIFT and station is None and is_shared(settings.database):
+        raise UsageError(
+            "--shift last is not clear: more than one station writes this record; say whose with "
+            "--station"
         )
 
 
@@ -140,14 +154,22 @@ def parse_since(text: str, now_us: int, *, option: str = "--since") -> int:
 def find(settings: Settings, question: Question, form: Form, limit: int | None = None) -> None:
     """Print the attempts that answer the question, oldest first; with `limit` the newest so many.
     Those of a unit have all its names before them, in a table."""
+    require_station(settings, question.shift, question.station)
     conditions = asdict(question)
     if form is Form.TABLE:
         for unit in _units(settings, question):
             show("unit: " + "  ".join(map(_harmless, unit)))
+    with_station = _names_stations(settings, question.station, form)
     if limit is None:
-        tell_attempts(each_attempt(settings.database, **conditions), form)
+        found: Iterable[AttemptRecord] = each_attempt(settings.database, **conditions)
     else:
-        tell_attempts(find_attempts(settings.database, limit=limit, **conditions), form)
+        found = find_attempts(settings.database, limit=limit, **conditions)
+    tell_attempts(found, form, with_station=with_station)
+
+
+def _names_stations(settings: Settings, asked: str | None, form: Form) -> bool:
+    """Each station that shares a record has an A1, so people are told whose it is."""
+    return form is Form.TABLE and asked is None and is_shared(settings.database)
 
 
 def _harmless(name: str) -> str:
@@ -161,7 +183,9 @@ def _units(settings: Settings, question: Question) -> list[tuple[str, ...]]:
     return names_of_units(settings.database, question.name, **names)
 
 
-def tell_attempts(found: Iterable[AttemptRecord], form: Form) -> None:
+def tell_attempts(
+    found: Iterable[AttemptRecord], form: Form, *, with_station: bool = False
+) -> None:
     """All of them, some hundred at a time."""
     if form is Form.CSV:
         show(csv_lines([ATTEMPT_COLUMNS]))
@@ -171,18 +195,20 @@ def tell_attempts(found: Iterable[AttemptRecord], form: Form) -> None:
         elif form is Form.CSV:
             show(csv_lines(map(attempt_row, some)))
         else:
-            print_history(some)
+            print_history(some, with_station=with_station)
 
 
 def tell_open(settings: Settings, scope: Scope, form: Form) -> None:
     """Attempts without an end, oldest first."""
-    tell_attempts(open_attempts(settings.database, scope), form)
+    with_station = _names_stations(settings, scope.station, form)
+    tell_attempts(open_attempts(settings.database, scope), form, with_station=with_station)
 
 
 def events(
     settings: Settings,
     *,
     since_utc_us: int | None,
+    station: str | None,
     slot: str | None,
     kind: str | None,
     as_json: bool,
@@ -191,8 +217,10 @@ def events(
 
     Raises UsageError.
     """
-    refuse_empty({"slot": slot, "kind": kind})
-    found = find_events(settings.database, since_utc_us=since_utc_us, slot=slot, kind=kind)
+    refuse_empty({"station": station, "slot": slot, "kind": kind})
+    found = find_events(
+        settings.database, since_utc_us=since_utc_us, station=station, slot=slot, kind=kind
+    )
     if as_json:
         for event in found:
             show(event_line(event))

@@ -7,6 +7,7 @@ the numbers.
 from collections.abc import Callable, Mapping
 
 from station.commands.answers import Form, Shape, answer
+from station.commands.audit import require_station
 from station.commands.reporter import moment
 from station.config import Settings
 from station.errors import UsageError
@@ -97,6 +98,7 @@ _EVER: Shape[Flashed] = Shape(
 
 def tell_pareto(settings: Settings, scope: Scope, form: Form) -> None:
     """Failure codes, the most frequent first."""
+    require_station(settings, scope.shift, scope.station)
     answer(questions.pareto(settings.database, scope), _PARETO, form)
 
 
@@ -124,6 +126,7 @@ _PARETO: Shape[Cause] = Shape(
 
 def tell_yield(settings: Settings, scope: Scope, by: By, form: Form) -> None:
     """Yield and loss, a row a group."""
+    require_station(settings, scope.shift, scope.station)
     shape: Shape[Yield] = Shape(_YIELD_KEYS, lambda one: _yield(one, by), _yield_columns(by))
     answer(yields(settings.database, scope, by), shape, form)
 
@@ -174,9 +177,12 @@ def _rate(rate: Rate) -> str:
 # --- clashes ----------------------------------------------------------------------------------
 
 
-def tell_clashes(settings: Settings, *, since_utc_us: int | None, form: Form) -> None:
+def tell_clashes(
+    settings: Settings, *, since_utc_us: int | None, station: str | None, form: Form
+) -> None:
     """Names that cannot be right or that two units go by, oldest first."""
-    answer(find_clashes(settings.database, since_utc_us=since_utc_us), _CLASHES, form)
+    found = find_clashes(settings.database, station=station, since_utc_us=since_utc_us)
+    answer(found, _CLASHES, form)
 
 
 def _clash(one: ClashFound) -> Facts:

@@ -12,11 +12,18 @@ from station.store.yields import By
 
 app = typer.Typer()
 
+Station = Annotated[
+    str | None, typer.Option(help="Of this station; default: of all that share the record.")
+]
 Slot = Annotated[str | None, typer.Option(help="Begun in this slot.")]
 Operator = Annotated[str | None, typer.Option(help="Begun by this person.")]
 Lot = Annotated[str | None, typer.Option(help="Begun for this lot.")]
 Shift = Annotated[
-    str | None, typer.Option(help="`last`, or the id of a shift or its first characters.")
+    str | None,
+    typer.Option(
+        help="`last` (with --station, where stations share the record), or the id of a shift or "
+        "its first characters."
+    ),
 ]
 OutcomeName = Annotated[
     str | None, typer.Option("--outcome", help="PASS, NO_CHANGE, FAIL, BLOCKED, ERROR, ABORTED, …")
@@ -61,6 +68,7 @@ def _ever(
 def _pareto(
     since: Since = None,
     until: Until = None,
+    station: Station = None,
     slot: Slot = None,
     operator: Operator = None,
     lot: Lot = None,
@@ -73,7 +81,13 @@ def _pareto(
     with station_errors():
         form = form_of(as_json=json, as_csv=csv)
         scope = audit.scope_of(
-            since=since, until=until, slot=slot, operator=operator, lot=lot, shift=shift
+            since=since,
+            until=until,
+            station=station,
+            slot=slot,
+            operator=operator,
+            lot=lot,
+            shift=shift,
         )
         audit_ask.tell_pareto(settings_of(config), scope, form)
 
@@ -83,6 +97,7 @@ def _yield(
     since: Since = None,
     until: Until = None,
     by: Annotated[By, typer.Option(help="A row for each; days are UTC.")] = By.ALL,
+    station: Station = None,
     slot: Slot = None,
     operator: Operator = None,
     lot: Lot = None,
@@ -95,26 +110,42 @@ def _yield(
     with station_errors():
         form = form_of(as_json=json, as_csv=csv)
         scope = audit.scope_of(
-            since=since, until=until, slot=slot, operator=operator, lot=lot, shift=shift
+            since=since,
+            until=until,
+            station=station,
+            slot=slot,
+            operator=operator,
+            lot=lot,
+            shift=shift,
         )
         audit_ask.tell_yield(settings_of(config), scope, by, form)
 
 
 @app.command("clashes")
 def _clashes(
-    since: Since = None, json: Json = False, csv: Csv = False, config: Config = None
+    since: Since = None,
+    station: Station = None,
+    json: Json = False,
+    csv: Csv = False,
+    config: Config = None,
 ) -> None:
     """Names that cannot be right or that two units go by, with all names of both."""
     with station_errors():
         form = form_of(as_json=json, as_csv=csv)
-        since_utc_us = audit.since_utc_us(since)
-        audit_ask.tell_clashes(settings_of(config), since_utc_us=since_utc_us, form=form)
+        audit.refuse_empty({"station": station})
+        audit_ask.tell_clashes(
+            settings_of(config),
+            since_utc_us=audit.since_utc_us(since),
+            station=station,
+            form=form,
+        )
 
 
 @app.command("open")
 def _open(
     since: Since = None,
     until: Until = None,
+    station: Station = None,
     slot: Slot = None,
     json: Json = False,
     csv: Csv = False,
@@ -123,5 +154,5 @@ def _open(
     """Attempts without an end: running now, or left by an engine that died."""
     with station_errors():
         form = form_of(as_json=json, as_csv=csv)
-        scope = audit.scope_of(since=since, until=until, slot=slot)
+        scope = audit.scope_of(since=since, until=until, station=station, slot=slot)
         audit.tell_open(settings_of(config), scope, form)

@@ -7,7 +7,7 @@ import typer
 
 from station.commands import audit, audit_ask_cli, audit_export_cli, audit_seal, audit_slots
 from station.commands.answers import form_of
-from station.commands.audit_ask_cli import Code, Lot, Operator, OutcomeName, Shift, Slot
+from station.commands.audit_ask_cli import Code, Lot, Operator, OutcomeName, Shift, Slot, Station
 from station.commands.exits import leave, station_errors
 from station.commands.options import Config, Csv, Json, Since, Until, settings_of
 
@@ -28,6 +28,7 @@ def _audit_find(
         str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
     ] = None,
     package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
+    station: Station = None,
     slot: Slot = None,
     operator: Operator = None,
     lot: Lot = None,
@@ -57,6 +58,7 @@ def _audit_find(
             code=code,
             since_utc_us=audit.since_utc_us(since),
             until_utc_us=audit.until_utc_us(until),
+            station=station,
             slot=slot,
             operator=operator,
             lot=lot,
@@ -69,6 +71,7 @@ def _audit_find(
 @app.command("events")
 def _audit_events(
     since: Since = None,
+    station: Station = None,
     slot: Annotated[str | None, typer.Option()] = None,
     kind: Annotated[
         str | None,
@@ -86,6 +89,7 @@ def _audit_events(
         audit.events(
             settings_of(config),
             since_utc_us=audit.since_utc_us(since),
+            station=station,
             slot=slot,
             kind=kind,
             as_json=json,

@@ -11,7 +11,7 @@ from station.bundle.checking import Checked, check_bundle
 from station.bundle.manifest import FORMAT, File, Head, Manifest, SignedUpTo
 from station.bundle.manifest import Question as Asked
 from station.bundle.writing import Told, write_bundle
-from station.commands.audit import Question
+from station.commands.audit import Question, require_station
 from station.commands.audit_seal import named_keys
 from station.commands.exits import Exit, complain, say, show
 from station.config import Settings
@@ -30,6 +30,7 @@ def export(settings: Settings, question: Question, out: Path) -> None:
     DiskTrouble, and as any question to the record."""
     if out.exists():
         raise UsageError(f"{out} is there already, and no file is replaced")
+    require_station(settings, question.shift, question.station)
     key = load_key(settings.key)
     wanted = {name: value for name, value in asdict(question).items() if value is not None}
     asked = {n: value.value if isinstance(value, Enum) else value for n, value in wanted.items()}

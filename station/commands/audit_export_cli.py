@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from station.commands import audit, audit_export
-from station.commands.audit_ask_cli import Code, Lot, Operator, OutcomeName, Shift, Slot
+from station.commands.audit_ask_cli import Code, Lot, Operator, OutcomeName, Shift, Slot, Station
 from station.commands.exits import leave, station_errors
 from station.commands.options import Config, Since, Until, settings_of
 
@@ -23,6 +23,7 @@ def export_bundle(
         str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
     ] = None,
     package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
+    station: Station = None,
     slot: Slot = None,
     operator: Operator = None,
     lot: Lot = None,
@@ -46,6 +47,7 @@ def export_bundle(
             code=code,
             since_utc_us=audit.since_utc_us(since),
             until_utc_us=audit.until_utc_us(until),
+            station=station,
             slot=slot,
             operator=operator,
             lot=lot,

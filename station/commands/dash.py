@@ -30,7 +30,8 @@ def attach(settings: Settings, *, plain: bool, kiosk: bool) -> Exit:
     from station.dashboard.history import DatabaseHistory
     from station.dashboard.show import show
 
-    app = StationApp(settings.socket, DatabaseHistory(settings.database), plain=plain, kiosk=kiosk)
+    history = DatabaseHistory(settings.database, settings.station.name)
+    app = StationApp(settings.socket, history, plain=plain, kiosk=kiosk)
     crash = show(app)
     if crash is None:
         return Exit.GOOD

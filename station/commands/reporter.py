@@ -139,14 +139,16 @@ def print_results(
     print_table(table)
 
 
-def print_history(records: list[AttemptRecord]) -> None:
-    """Attempts as an auditor reads them: when and by which recipe, too."""
+def print_history(records: list[AttemptRecord], *, with_station: bool = False) -> None:
+    """Attempts as an auditor reads them: when and by which recipe, too; slots of many stations as
+    `station/slot`."""
     table = _table("started (UTC)", "slot", "recipe")
     for record in records:
         opened = record.opened
         recipe = "-" if opened.recipe is None else f"{opened.recipe.name} {opened.recipe.revision}"
+        slot = f"{opened.station}/{opened.slot}" if with_station else opened.slot
         table.add_row(
-            Text(moment(opened.started_utc_us)), Text(opened.slot), Text(recipe), *_cells(record)
+            Text(moment(opened.started_utc_us)), Text(slot), Text(recipe), *_cells(record)
         )
     print_table(table)
 

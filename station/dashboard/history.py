@@ -16,15 +16,15 @@ class HistorySource(Protocol):
         ...
 
     def ask(self, asked: Ask, text: str, now_utc_us: int, limit: int) -> Sheet:
-        """What the whole record says. Blocks. Raises as `find`. `text`: see `Ask`."""
+        """What the record says. Blocks. Raises as `find`. `text`: see `Ask`."""
         ...
 
 
 class DatabaseHistory:
-    """The station's own database, on connections that cannot write."""
+    """The record that this station writes, on connections that cannot. Others may write it, too."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, station: str) -> None:
+        self._url, self._station = url, station
 
     def find(self, text: str, limit: int) -> list[AttemptRecord]:
         """See HistorySource. `text`: imei, serial, chip serial or label, exact."""
@@ -32,4 +32,4 @@ class DatabaseHistory:
 
     def ask(self, asked: Ask, text: str, now_utc_us: int, limit: int) -> Sheet:
         """See HistorySource."""
-        return answer(self._url, asked, text, now_utc_us, limit)
+        return answer(self._url, self._station, asked, text, now_utc_us, limit)

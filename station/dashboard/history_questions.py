@@ -1,5 +1,6 @@
 """What a screen can ask the record besides the history of a unit, and the answers in words. Blocks.
 
+What units have, or ever had, is asked of all stations that share the record, the rest of this one.
 `station audit` asks the same, without a limit; `station.store.yields` defines the numbers.
 """
 
@@ -56,10 +57,10 @@ class Sheet:
     is_cut: bool = False
 
 
-def answer(url: str, asked: Ask, text: str, now_utc_us: int, limit: int) -> Sheet:
+def answer(url: str, station: str, asked: Ask, text: str, now_utc_us: int, limit: int) -> Sheet:
     """At most `limit` rows. `text`: a package or a version, for the questions about one. Raises
     StationError when the record cannot be asked."""
-    columns, rows = _COLUMNS[asked], _rows(url, asked, text, now_utc_us)
+    columns, rows = _COLUMNS[asked], _rows(url, station, asked, text, now_utc_us)
     found = tuple(islice(rows, limit + 1))
     return Sheet(columns, found[:limit], is_cut=len(found) > limit)
 
@@ -77,14 +78,14 @@ _COLUMNS: dict[Ask, Row] = {
 }
 
 
-def _rows(url: str, asked: Ask, text: str, now_utc_us: int) -> Iterator[Row]:
-    today = Scope(since_utc_us=_midnight_utc_us(now_utc_us))
+def _rows(url: str, station: str, asked: Ask, text: str, now_utc_us: int) -> Iterator[Row]:
+    today = Scope(station=station, since_utc_us=_midnight_utc_us(now_utc_us))
     match asked:
         case Ask.RECALL:
-            yield from (_flashed(one) for one in _named(url, recall, text))
+            yield from (_flashed(one, station) for one in _named(url, recall, text))
         case Ask.EVER:
             for one in _named(url, ever, text):
-                yield ("yes" if one.is_latest else "no", *_flashed(one))
+                yield ("yes" if one.is_latest else "no", *_flashed(one, station))
         case Ask.CODES:
             for cause in pareto(url, today):
                 numbers = (str(cause.attempts), str(cause.share), str(cause.units))
@@ -92,15 +93,15 @@ def _rows(url: str, asked: Ask, text: str, now_utc_us: int) -> Iterator[Row]:
         case Ask.TODAY:
             yield from _yields(url, today)
         case Ask.SHIFT:
-            yield from _yields(url, Scope(shift=LAST_SHIFT))
+            yield from _yields(url, Scope(station=station, shift=LAST_SHIFT))
         case Ask.OPEN:
-            for record in open_attempts(url, Scope()):
+            for record in open_attempts(url, Scope(station=station)):
                 begun, unit = record.opened, record.opened.unit
                 recipe = begun.recipe.name if begun.recipe else ""
                 names = (begun.slot, unit.imei or "", unit.serial or "", recipe, begun.operator)
                 yield (day_and_clock(begun.started_utc_us), *names, begun.attempt_id)
         case Ask.CLASHES:
-            for clash in reversed(find_clashes(url, limit=_CLASHES)):
+            for clash in reversed(find_clashes(url, station=station, limit=_CLASHES)):
                 what = (clash.slot, f"{clash.kind} {clash.value}")
                 units = (", ".join(clash.names), ", ".join(clash.other_names))
                 yield (day_and_clock(clash.utc_us), *what, *units, clash.attempt_id)
@@ -116,13 +117,13 @@ def _named(url: str, question: _Question, text: str) -> Iterator[Flashed]:
         yield from chain([first], by_package)
 
 
-def _flashed(one: Flashed) -> Row:
+def _flashed(one: Flashed, here: str) -> Row:
     return (
         one.imei or "",
         one.serial or "",
         one.chip_serial or "",
         day_and_clock(one.ended_utc_us)[:16],
-        one.slot,
+        one.slot if one.station == here else f"{one.station}/{one.slot}",
         one.package or "",
         one.firmware or "",
     )

@@ -18,6 +18,7 @@ def find_events(
     url: str,
     *,
     since_utc_us: int | None = None,
+    station: str | None = None,
     slot: str | None = None,
     kind: str | None = None,
     limit: int | None = None,
@@ -25,6 +26,7 @@ def find_events(
     """The events that meet every condition, newest last; with `limit` the newest so many."""
     conditions = [
         *((_event.c.utc_us >= since_utc_us,) if since_utc_us is not None else ()),
+        *((_event.c.station == station,) if station else ()),
         *((_event.c.slot == slot,) if slot else ()),
         *((_event.c.kind == kind,) if kind else ()),
     ]

@@ -10,7 +10,7 @@ from station.store import schema
 from station.store.records import Condition
 
 LAST_SHIFT = "last"
-"""As `Scope.shift`: the one that was started last."""
+"""As `Scope.shift`: the station's that was started last; of all, where none is named."""
 
 _opened = schema.attempt_opened
 _package = schema.package
@@ -46,13 +46,14 @@ class Scope:
             if (wanted := getattr(self, name)) is not None:
                 yield _opened.c[name] == wanted
         if self.shift is not None:
-            yield _opened.c.shift_id.in_(_shifts(self.shift))
+            yield _opened.c.shift_id.in_(_shifts(self.shift, self.station))
 
 
-def _shifts(wanted: str) -> sa.Select[Any]:
-    key = schema.shift_started.c.id
+def _shifts(wanted: str, station: str | None) -> sa.Select[Any]:
+    key, of = schema.shift_started.c.id, schema.shift_started.c.station
     if wanted == LAST_SHIFT:
-        return sa.select(sa.func.max(key))
+        last = sa.select(sa.func.max(key))
+        return last if station is None else last.where(of == station)
     return sa.select(key).where(sa.func.substr(key, 1, len(wanted)) == wanted.lower())
 
 

@@ -30,6 +30,7 @@ from station.store import schema
 from station.store.reading import reading
 from station.store.records import Condition
 from station.store.scope import Scope
+from station.store.stations import has_many
 
 _opened = schema.attempt_opened
 _closed = schema.attempt_closed
@@ -115,10 +116,12 @@ _NUMBERS = tuple(name for name in Yield.__dataclass_fields__ if name not in ("gr
 
 
 def yields(url: str, scope: Scope, by: By = By.ALL) -> Iterator[Yield]:
-    """A row for each group that has attempts, in the groups' order. Raises as `queries`."""
+    """A row for each group that has attempts, in the groups' order. Where stations share a record
+    and none is named, slots are `station/slot`: each has an A1. Raises as `queries`."""
     with reading(url) as connection:
         shifts = _shifts(connection) if by is By.SHIFT else {}
-        for row in connection.execute(question(scope, by)).mappings():
+        of_many = by is By.SLOT and scope.station is None and has_many(connection)
+        for row in connection.execute(question(scope, by, of_many=of_many)).mappings():
             numbers = _numbers(row)
             if any(numbers):
                 group = row["group"]
@@ -136,9 +139,10 @@ def _numbers(row: Mapping[Any, Any]) -> list[int]:
     return [int(row[name] or 0) for name in _NUMBERS]
 
 
-def question(scope: Scope, by: By = By.ALL) -> sa.Select[Any]:
-    """`group`, and the numbers of a Yield by their names; a sum of nothing is null."""
-    unit = per_unit(scope.conditions(), _group(by)).subquery()
+def question(scope: Scope, by: By = By.ALL, *, of_many: bool = False) -> sa.Select[Any]:
+    """`group`, and the numbers of a Yield by their names; a sum of nothing is null. `of_many`:
+    slots are told with their stations."""
+    unit = per_unit(scope.conditions(), _group(by, of_many=of_many)).subquery()
     judged = unit.c.judged > 0
     final = sa.and_(judged, unit.c.last_good > sa.func.coalesce(unit.c.last_fail, ""))
     firsts = sa.func.sum(unit.c.first_pass + unit.c.first_fail)
@@ -151,12 +155,13 @@ def question(scope: Scope, by: By = By.ALL) -> sa.Select[Any]:
     return sa.select(unit.c.group, *columns).group_by(unit.c.group).order_by(unit.c.group)
 
 
-def _group(by: By) -> sa.ColumnElement[Any] | None:
+def _group(by: By, *, of_many: bool) -> sa.ColumnElement[Any] | None:
     day = _opened.c.started_utc_us // sa.literal_column(str(_DAY_US), sa.BigInteger())
     recipe = _recipe.c.name + sa.literal_column("' '") + sa.cast(_recipe.c.revision, sa.Text)
+    station_slot = _opened.c.station + sa.literal_column("'/'") + _opened.c.slot
     groups: dict[By, sa.ColumnElement[Any]] = {
         By.DAY: day,
-        By.SLOT: _opened.c.slot,
+        By.SLOT: station_slot if of_many else _opened.c.slot,
         By.OPERATOR: _opened.c.operator,
         By.LOT: _opened.c.lot,
         By.SHIFT: _opened.c.shift_id,

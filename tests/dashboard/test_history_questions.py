@@ -1,26 +1,41 @@
 """What a screen asks of the whole record, on known data."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from station.dashboard.history import DatabaseHistory
 from station.dashboard.history_questions import Ask, Row
-from station.model import Outcome
+from station.model import Outcome, PackageRef
 from station.store.database import sqlite_url
 from station.store.migrate import upgrade
 from station.store.schema import clash
-from tests.store.made import DAY_US, MIDNIGHT_US, NEW, OLD, imei, line
+from tests.store.made import DAY_US, MIDNIGHT_US, NEW, OLD, Line, imei, line
 from tests.store.samples import rows
 
 NOW_US = MIDNIGHT_US + DAY_US // 2
 YESTERDAY_US = MIDNIGHT_US - 1
 PASS, FAIL = Outcome.PASS, Outcome.FAIL
+R08 = PackageRef("R08", "88" * 32)
+
+
+def elsewhere_too(made: Line) -> None:
+    """What another station writes into the same record, in slots of the same names."""
+    there: dict[str, Any] = {"station": "line-2", "package": R08, "started_utc_us": NOW_US}
+    shift = made.shift("paul", NOW_US, "line-2")
+    made.tried(9, PASS, shift_id=shift, **there)
+    made.tried(8, FAIL, code="D207", shift_id=shift, **there)
+    last = made.tried(7, None, **there)
+    row = {"id": "c2", "station": "line-2", "utc_us": NOW_US, "attempt_id": last}
+    what = {"kind": "imei", "value": imei(7), "detail": "{}"}
+    made.batch.insert(clash, [row | what | {"unit_id": None, "other_unit_id": None}])
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> DatabaseHistory:
-    """A unit that failed yesterday and passed today, one that failed today, one at work."""
+    """A unit that failed yesterday and passed today, one that failed today, one at work; and what
+    another station did meanwhile."""
     url = sqlite_url(tmp_path / "station.sqlite")
     upgrade(url)
     with line(url) as made:
@@ -30,12 +45,13 @@ def history(tmp_path: Path) -> DatabaseHistory:
         made.tried(2, FAIL, code="P110", slot="A2", started_utc_us=NOW_US)
         made.tried(3, PASS, package=NEW, started_utc_us=NOW_US, shift_id=shift)
         last = made.tried(4, None, slot="A3", started_utc_us=NOW_US)
+        elsewhere_too(made)
     one, other = (row[0] for row in rows(url, "SELECT id FROM unit ORDER BY id LIMIT 2"))
     with line(url) as made:
         row = {"id": "c1", "station": "line-1", "utc_us": NOW_US, "attempt_id": last}
         what = {"kind": "imei", "value": imei(2), "detail": "{}"}
         made.batch.insert(clash, [row | what | {"unit_id": one, "other_unit_id": other}])
-    return DatabaseHistory(url)
+    return DatabaseHistory(url, "line-1")
 
 
 def ask(history: DatabaseHistory, asked: Ask, text: str = "") -> tuple[Row, ...]:
@@ -51,6 +67,11 @@ def test_recall_by_package_or_version(history: DatabaseHistory, text: str) -> No
     assert (row[0], row[5]) == (imei(1), "R05")
     assert ask(history, Ask.EVER, text) == (("yes", *row),)
     assert ask(history, Ask.RECALL, "R07*") == ()
+
+
+def test_a_recall_list_has_the_units_of_all_stations(history: DatabaseHistory) -> None:
+    (row,) = ask(history, Ask.RECALL, "R08")
+    assert (row[0], row[4]) == (imei(9), "line-2/A1")
 
 
 def test_today_is_today_on_the_wall(history: DatabaseHistory) -> None:

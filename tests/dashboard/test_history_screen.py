@@ -323,20 +323,20 @@ def url(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("name", [IMEI, SERIAL, CHIP, CHIP.upper(), "PO-77/12"])
 def test_any_name_finds_the_unit_newest_first(url: str, name: str) -> None:
-    found = DatabaseHistory(url).find(name, 10)
+    found = DatabaseHistory(url, "line-1").find(name, 10)
     started = [each.opened.started_utc_us for each in found]
     assert started == [NOON_US + 2 * SECOND_US, NOON_US + SECOND_US, NOON_US]
 
 
 def test_the_limit_keeps_the_newest(url: str) -> None:
-    found = DatabaseHistory(url).find(IMEI, 1)
+    found = DatabaseHistory(url, "line-1").find(IMEI, 1)
     assert [each.opened.started_utc_us for each in found] == [NOON_US + 2 * SECOND_US]
 
 
 def test_a_stranger_is_not_found(url: str) -> None:
-    assert DatabaseHistory(url).find("000000000000000", 10) == []
+    assert DatabaseHistory(url, "line-1").find("000000000000000", 10) == []
 
 
 def test_no_database_is_an_error_in_words(tmp_path: Path) -> None:
     with pytest.raises(NoDatabase):
-        DatabaseHistory(f"sqlite:///{tmp_path / 'none.sqlite'}").find(IMEI, 10)
+        DatabaseHistory(f"sqlite:///{tmp_path / 'none.sqlite'}", "line-1").find(IMEI, 10)

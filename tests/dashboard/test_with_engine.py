@@ -39,7 +39,7 @@ def test_an_engine_killed_in_mid_flash_leaves_no_old_colours_and_is_found_again(
 ) -> None:
     config = files(tmp_path / "line", slots=2)
     settings = load_settings(config)
-    app = StationApp(settings.socket, DatabaseHistory(settings.database))
+    app = StationApp(settings.socket, DatabaseHistory(settings.database, settings.station.name))
 
     async def first(pilot: Pilot[None], line: Engine) -> None:
         await _until(pilot, lambda: len(app.picture.slots) == 2)

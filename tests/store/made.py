@@ -56,8 +56,8 @@ class Line:
             closed = failed(opened, unit=opened.unit, failure=failure)
         insert_verdict(self.batch, replace(closed, outcome=outcome))
 
-    def shift(self, operator: str, utc_us: int = NOON_US) -> str:
-        row = {"id": new_id(), "station": "line-1", "utc_us": utc_us, "operator": operator}
+    def shift(self, operator: str, utc_us: int = NOON_US, station: str = "line-1") -> str:
+        row = {"id": new_id(), "station": station, "utc_us": utc_us, "operator": operator}
         none = {"role": None, "peer_uid": None, "peer_user": None}
         self.batch.insert(schema.shift_started, [row | none])
         return str(row["id"])

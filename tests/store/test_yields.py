@@ -140,6 +140,23 @@ def test_by_people_lots_shifts_and_recipes(url: str) -> None:
     assert numbers(only(url, Scope(lot="PO-1", operator="maria", station="line-1"))) == passed
 
 
+def test_slots_and_shifts_of_stations_that_share_a_record(url: str) -> None:
+    with line(url) as made:
+        early, other = made.shift("maria"), made.shift("paul", station="line-2")
+        made.tried(1, PASS, shift_id=early)
+        made.tried(2, FAIL, shift_id=other, station="line-2")
+        made.tried(3, PASS, shift_id=other, station="line-2", slot="A2")
+    passed, failed = (1, 1, 1, 1, 1), (1, 1, 1, 0, 0)
+    both = {"line-1/A1": passed, "line-2/A1": failed, "line-2/A2": passed}
+    assert by_group(url, By.SLOT) == both
+    assert by_group(url, By.SLOT, Scope(slot="A2")) == {"line-2/A2": passed}
+    assert by_group(url, By.SLOT, Scope(station="line-2")) == {"A1": failed, "A2": passed}
+    assert set(by_group(url, By.SHIFT, Scope(shift=LAST_SHIFT))) == {other}
+    for station, shift in (("line-1", early), ("line-2", other)):
+        assert set(by_group(url, By.SHIFT, Scope(station=station, shift=LAST_SHIFT))) == {shift}
+    assert by_group(url, By.SHIFT, Scope(station="line-3", shift=LAST_SHIFT)) == {}
+
+
 def test_nothing_is_no_row(url: str) -> None:
     assert [list(yields(url, EVERYTHING, by)) for by in By] == [[] for _ in By]
 
