@@ -40,8 +40,9 @@ def form_of(*, as_json: bool, as_csv: bool) -> Form:
 
 @dataclass(frozen=True, slots=True)
 class Shape(Generic[T]):
-    """How one kind of answer is told. `keys` are those of `facts`, which are flat; both are a
-    contract: names stay, nothing is taken away. `columns` are for people."""
+    """How one kind of answer is told. `keys` are those of `facts`; both are a contract: names stay,
+    nothing is taken away. A fact with parts is JSON within its cell of CSV. `columns` are for
+    people."""
 
     keys: Sequence[str]
     facts: Callable[[T], Mapping[str, object]]
@@ -57,7 +58,7 @@ def answer(found: Iterable[T], shape: Shape[T], form: Form) -> None:
             show("\n".join(json.dumps(shape.facts(one)) for one in some))
         elif form is Form.CSV:
             facts = [shape.facts(one) for one in some]
-            show(csv_lines([cell(one[key]) for key in shape.keys] for one in facts))
+            show(csv_lines([_cell(one[key]) for key in shape.keys] for one in facts))
         else:
             _print(some, shape.columns)
 
@@ -73,6 +74,10 @@ def csv_lines(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
+
+
+def _cell(fact: object) -> str:
+    return cell(json.dumps(fact) if isinstance(fact, Mapping) else fact)
 
 
 def _print(some: Sequence[T], columns: Mapping[str, Callable[[T], str]]) -> None:

@@ -1,21 +1,19 @@
-"""`station audit`: which serial got which firmware, and what people did to the line.
+"""`station audit`: which serial got which firmware.
 
 Reads only; works while an engine runs.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from station.commands.answers import Form, csv_lines, in_parts
 from station.commands.exits import show
-from station.commands.reporter import print_events, print_history
+from station.commands.reporter import print_history
 from station.config import Settings
 from station.errors import UsageError
-from station.model import AttemptRecord, IdKind, Outcome, StationEvent
-from station.store.events import find_events
+from station.model import AttemptRecord, IdKind, Outcome
 from station.store.queries import each_attempt, find_attempts, names_of_units
 from station.store.questions import open_attempts
 from station.store.scope import LAST_SHIFT, Scope
@@ -25,7 +23,6 @@ from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
 
 _AGO = re.compile(r"(\d{1,5})([hdw])")
 _SHIFT = re.compile(r"[0-9A-Fa-f-]{8,36}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIT_US = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 
 
@@ -202,46 +199,3 @@ def tell_open(settings: Settings, scope: Scope, form: Form) -> None:
     """Attempts without an end, oldest first."""
     with_station = _names_stations(settings, scope.station, form)
     tell_attempts(open_attempts(settings.database, scope), form, with_station=with_station)
-
-
-def events(
-    settings: Settings,
-    *,
-    since_utc_us: int | None,
-    station: str | None,
-    slot: str | None,
-    kind: str | None,
-    as_json: bool,
-) -> None:
-    """Print what people did to the line, oldest first: JSON lines or a table.
-
-    Raises UsageError.
-    """
-    refuse_empty({"station": station, "slot": slot, "kind": kind})
-    found = find_events(
-        settings.database, since_utc_us=since_utc_us, station=station, slot=slot, kind=kind
-    )
-    if as_json:
-        for event in found:
-            show(event_line(event))
-    elif found:
-        print_events(found)
-
-
-def event_line(event: StationEvent) -> str:
-    """The event as one line of ASCII JSON; names stay, nothing is taken away."""
-    moment = _EPOCH + timedelta(microseconds=event.utc_us)
-    return json.dumps(
-        {
-            "event_id": event.event_id,
-            "station": event.station,
-            "utc": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            "kind": event.kind,
-            "actor": event.actor,
-            "peer_uid": event.peer_uid,
-            "peer_user": event.peer_user,
-            "role": event.role,
-            "slot": event.slot,
-            "detail": event.detail,
-        }
-    )

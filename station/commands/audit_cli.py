@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from station.commands import audit, audit_ask_cli, audit_export_cli, audit_seal, audit_slots
+from station.commands import (
+    audit,
+    audit_ask_cli,
+    audit_events,
+    audit_export_cli,
+    audit_seal,
+    audit_slots,
+)
 from station.commands.answers import form_of
 from station.commands.audit_ask_cli import Code, Lot, Operator, OutcomeName, Shift, Slot, Station
 from station.commands.exits import leave, station_errors
@@ -76,23 +83,25 @@ def _audit_events(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop, …"
+            help="started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop, "
+            "slot_lifted, unit_quarantined, unit_released, …"
         ),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON line per event on stdout.")
     ] = False,
+    csv: Csv = False,
     config: Config = None,
 ) -> None:
-    """What people did to the line, and when the engine ran."""
+    """What people did to the line and to units, why, and when the engine ran."""
     with station_errors():
-        audit.events(
+        audit_events.tell_events(
             settings_of(config),
             since_utc_us=audit.since_utc_us(since),
             station=station,
             slot=slot,
             kind=kind,
-            as_json=json,
+            form=form_of(as_json=json, as_csv=csv),
         )
 
 

@@ -1,10 +1,7 @@
 """How a running tray is told: JSON lines or a table on stdout, progress and words on stderr."""
 
 import io
-import json
-import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,13 +15,11 @@ from station.model import (
     AttemptEnded,
     AttemptRecord,
     Event,
-    Fact,
     Failure,
     Notice,
     PutBack,
     Slot,
     SlotFailed,
-    StationEvent,
     StepStarted,
 )
 from station.model import Progress as Moved
@@ -32,12 +27,6 @@ from station.wire import attempt_line
 
 STYLES = {"PASS": "bold green", "NO_CHANGE": "green", "BLOCKED": "bold yellow"}
 BAD = "bold red"
-
-_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
-_FIRST = r"\1"
-"""As much of a digest as a person compares."""
-_MOMENT = "_utc_us"
-_FAR_UTC_US = 1 << 53
 
 
 @dataclass(slots=True)
@@ -151,29 +140,6 @@ def print_history(records: list[AttemptRecord], *, with_station: bool = False) -
             Text(moment(opened.started_utc_us)), Text(slot), Text(recipe), *_cells(record)
         )
     print_table(table)
-
-
-def print_events(events: list[StationEvent]) -> None:
-    """What people did to the line; `-` for the engine's own."""
-    table = Table("when (UTC)", "station", "kind", "slot", "person", "user")
-    table.add_column("detail", overflow="fold")
-    for event in events:
-        user = event.peer_user or ("-" if event.peer_uid is None else f"uid {event.peer_uid}")
-        words = (event.station, event.kind, event.slot or "-", event.actor or "-", user)
-        table.add_row(Text(moment(event.utc_us)), *map(Text, words), Text(_in_words(event.detail)))
-    print_table(table)
-
-
-def _in_words(detail: Mapping[str, Fact]) -> str:
-    """`recipes: …; target: 500`, shapes within as JSON; nothing and 0 are left out."""
-    return "; ".join(_fact(*item) for item in detail.items() if item[1] not in (None, "", 0))
-
-
-def _fact(key: str, value: Fact) -> str:
-    if key.endswith(_MOMENT) and isinstance(value, int) and 0 < value < _FAR_UTC_US:
-        key, value = key.removesuffix(_MOMENT), moment(value)
-    text = value if isinstance(value, str) else json.dumps(value)
-    return f"{key.replace('_', ' ')}: {_DIGEST.sub(_FIRST, text)}"
 
 
 def moment(utc_us: int) -> str:

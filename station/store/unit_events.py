@@ -100,9 +100,22 @@ def quarantine_of(connection: sa.Connection, unit_id: str) -> UnitEvent | None:
     return last if last is not None and last.kind == QUARANTINED else None
 
 
-def find_unit_events(url: str, *, name: str | None = None) -> list[UnitEvent]:
-    """All that was decided, newest last; of the units that go by `name`, if one is given."""
+def find_unit_events(
+    url: str,
+    *,
+    name: str | None = None,
+    since_utc_us: int | None = None,
+    station: str | None = None,
+    kind: str | None = None,
+) -> list[UnitEvent]:
+    """What was decided that meets every condition, newest last. `name`: of a unit."""
     query = sa.select(_event).order_by(_event.c.id)
+    if since_utc_us is not None:
+        query = query.where(_event.c.utc_us >= since_utc_us)
+    if station is not None:
+        query = query.where(_event.c.station == station)
+    if kind is not None:
+        query = query.where(_event.c.kind == kind)
     with reading(url) as connection:
         if name is not None:
             query = query.where(_event.c.unit_id.in_(units_called(connection, name)))

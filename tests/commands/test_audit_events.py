@@ -1,5 +1,7 @@
 """`station audit events`, and `audit find` by whatever name, in processes of their own."""
 
+import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +10,21 @@ import pytest
 
 from station.config import load_settings
 from station.store.revision import create_if_missing
+from station.store.unit_events import QUARANTINED, RELEASED, Judgement
 from station.store.writer import now_utc_us
 from tests.commands.test_cli import station
 from tests.demo_line import demo_line
-from tests.store.samples import CHIP, IMEI, NOON_US, SERIAL, attempt, event, flashed, recorded
+from tests.store.samples import (
+    CHIP,
+    IMEI,
+    NOON_US,
+    SERIAL,
+    attempt,
+    event,
+    flashed,
+    recorded,
+    written,
+)
 
 HOLD = event("hold", detail={"reason": "the cable is loose, é"})
 ARMED = event(
@@ -91,6 +104,73 @@ def test_a_table_for_people(config: Path) -> None:
 )
 def test_conditions(config: Path, arguments: list[str], kinds: list[str]) -> None:
     answer = ask(config, "events", "--json", *arguments)
+    assert [json.loads(line)["kind"] for line in answer.splitlines()] == kinds
+
+
+def test_events_for_spreadsheets(config: Path) -> None:
+    _, hold, stopped = csv.DictReader(io.StringIO(ask(config, "events", "--csv")))
+    assert list(hold) == list(json.loads(ask(config, "events", "--json").splitlines()[1]))
+    assert (hold["kind"], hold["actor"], hold["role"]) == ("hold", "maria", "")
+    assert json.loads(hold["detail"]) == {"reason": "the cable is loose, é"}
+    assert stopped["detail"] == "{}"
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings with a record: eva had a unit put in quarantine, and released it after a hold."""
+    path = demo_line(tmp_path_factory.mktemp("judged"), ["A1"])
+    url = load_settings(path).database
+    create_if_missing(url)
+    flashed(url, attempt())
+    eva = Judgement(IMEI, QUARANTINED, "line-1", NOON_US - 5, "eva", "two labels", "engineer", 1000)
+    written(url, lambda store: store.judge_unit(eva))
+    recorded(url, HOLD)
+    later = replace(eva, kind=RELEASED, utc_us=NOON_US + 5, reason="board changed, IMEI kept")
+    written(url, lambda store: store.judge_unit(later))
+    return path
+
+
+def test_who_released_a_unit_and_why(judged: Path) -> None:
+    lines = [json.loads(line) for line in ask(judged, "events", "--json").splitlines()]
+    assert [line["kind"] for line in lines] == ["unit_quarantined", "hold", "unit_released"]
+    assert lines[2] == {
+        "event_id": lines[2]["event_id"],
+        "station": "line-1",
+        "utc": "2026-09-21T14:13:20.123461Z",
+        "kind": "unit_released",
+        "actor": "eva",
+        "peer_uid": 1000,
+        "peer_user": None,
+        "role": "engineer",
+        "slot": None,
+        "detail": {
+            "unit": f"imei {IMEI}, serial {SERIAL}, chip {CHIP}",
+            "unit_id": lines[2]["detail"]["unit_id"],
+            "reason": "board changed, IMEI kept",
+            "attempt_id": None,
+        },
+    }
+    table = ask(judged, "events", "--kind", "unit_released")
+    for words in ("2026-09-21 14:13:20", "eva", "engineer", "uid 1000", "board changed, IMEI kept"):
+        assert words in table
+    (row,) = csv.DictReader(io.StringIO(ask(judged, "events", "--kind", "unit_released", "--csv")))
+    assert json.loads(row["detail"]) == lines[2]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kinds"),
+    [
+        (["--kind", "unit_quarantined"], ["unit_quarantined"]),
+        (["--kind", "hold"], ["hold"]),
+        (["--slot", "A1"], ["hold"]),
+        (["--station", "line-2"], []),
+        (["--since", "2026-09-21T14:13:21"], []),
+    ],
+)
+def test_conditions_on_what_was_decided_about_units(
+    judged: Path, arguments: list[str], kinds: list[str]
+) -> None:
+    answer = ask(judged, "events", "--json", *arguments)
     assert [json.loads(line)["kind"] for line in answer.splitlines()] == kinds
 
 
