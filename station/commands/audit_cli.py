@@ -8,6 +8,7 @@ import typer
 from station.commands import (
     audit,
     audit_ask_cli,
+    audit_boots,
     audit_events,
     audit_export_cli,
     audit_seal,
@@ -101,6 +102,26 @@ def _audit_events(
             station=station,
             slot=slot,
             kind=kind,
+            form=form_of(as_json=json, as_csv=csv),
+        )
+
+
+@app.command("boots")
+def _audit_boots(
+    since: Since = None,
+    station: Station = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON line per start on stdout.")
+    ] = False,
+    csv: Csv = False,
+    config: Config = None,
+) -> None:
+    """Each start of an engine: software, libraries, kernel, libusb, where its slots were."""
+    with station_errors():
+        audit_boots.tell_boots(
+            settings_of(config),
+            since_utc_us=audit.since_utc_us(since),
+            station=station,
             form=form_of(as_json=json, as_csv=csv),
         )
 

@@ -231,7 +231,7 @@ def test_a_question_that_is_none(config: Path, arguments: list[str], words: str)
 # --- the README -------------------------------------------------------------------------------
 
 README = Path(__file__).parents[2] / "README.md"
-QUESTIONS = {"find", "recall", "ever", "pareto", "yield", "clashes", "open", "events"}
+QUESTIONS = {"find", "recall", "ever", "pareto", "yield", "clashes", "open", "events", "boots"}
 COMMANDS = [
     shlex.split(text, comments=True)[2:]
     for text in README.read_text(encoding="utf-8").splitlines()
