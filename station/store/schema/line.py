@@ -142,7 +142,7 @@ campaign_event = table(
     sa.Column("detail", Words, nullable=False),
     seq(),
 )
-"""`started`, `resumed`, `stopped`, `ended`; `detail` is JSON."""
+"""`kind` as in `station.store.campaigns.CampaignEvent`; `detail` is JSON."""
 
 # --- the line ---------------------------------------------------------------------------------
 
