@@ -16,13 +16,12 @@ from station.errors import UsageError
 from station.model import AttemptRecord, IdKind, Outcome
 from station.store.queries import each_attempt, find_attempts, names_of_units
 from station.store.questions import open_attempts
-from station.store.scope import LAST_SHIFT, Scope
+from station.store.scope import LAST_SHIFT, Scope, is_shift
 from station.store.stations import is_shared
 from station.store.writer import now_utc_us
 from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
 
 _AGO = re.compile(r"(\d{1,5})([hdw])")
-_SHIFT = re.compile(r"[0-9A-Fa-f-]{8,36}")
 _UNIT_US = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 
 
@@ -93,7 +92,7 @@ def scope_of(
 
 
 def _check_shift(text: str | None) -> None:
-    if text is not None and text != LAST_SHIFT and not _SHIFT.fullmatch(text):
+    if text is not None and not is_shift(text):
         raise UsageError(
             f"--shift {text!r} is neither `last` nor the id of a shift, or its first 8 characters "
             "at least, as `station audit yield --by shift` tells it"

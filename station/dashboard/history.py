@@ -1,7 +1,8 @@
-"""Where a screen finds what was done to a unit: the record, with or without an engine."""
+"""Where a screen finds what was done: the record, with or without an engine."""
 
 from typing import Protocol
 
+from station.dashboard.history_line import wanted
 from station.dashboard.history_questions import Ask, Sheet, answer
 from station.model import AttemptRecord
 from station.store.queries import find_attempts
@@ -9,7 +10,8 @@ from station.store.queries import find_attempts
 
 class HistorySource(Protocol):
     def find(self, text: str, limit: int) -> list[AttemptRecord]:
-        """The newest attempts of the unit with this identifier, newest first. Blocks.
+        """The newest attempts that are asked for, newest first. Blocks. `text`: the name of a unit,
+        or as in `history_line`.
 
         Raises StationError when the record cannot be asked.
         """
@@ -27,8 +29,8 @@ class DatabaseHistory:
         self._url, self._station = url, station
 
     def find(self, text: str, limit: int) -> list[AttemptRecord]:
-        """See HistorySource. `text`: imei, serial, chip serial or label, exact."""
-        return find_attempts(self._url, name=text, limit=limit)[::-1]
+        """See HistorySource. Names (imei, serial, chip serial, label) are exact."""
+        return find_attempts(self._url, limit=limit, **wanted(text, self._station))[::-1]
 
     def ask(self, asked: Ask, text: str, now_utc_us: int, limit: int) -> Sheet:
         """See HistorySource."""

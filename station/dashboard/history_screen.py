@@ -1,5 +1,5 @@
-"""What was done to a unit, by any of its names, typed or scanned; and what the whole record says.
-Needs no engine."""
+"""What was done to a unit, by any of its names, typed or scanned; in a slot, by a person, for a
+lot, in a shift; and what the whole record says. Needs no engine."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from textual.widgets import DataTable, Input, Static
 
 from station.dashboard.attempt_facts import COLUMNS, details, row
 from station.dashboard.base import StationScreen
+from station.dashboard.history_line import HINT, missed, unclear
 from station.dashboard.history_questions import Ask, Sheet
 from station.dashboard.key_line import KeyLine
 from station.dashboard.look import look
@@ -25,7 +26,7 @@ from station.errors import StationError
 from station.model import AttemptRecord
 
 LIMIT = 200
-"""Attempts asked for; no unit on a healthy line has so many."""
+"""Attempts asked for; no unit on a healthy line has so many, a slot has."""
 
 _MAX_NAME = 128
 _MAX_CELL = 40
@@ -92,7 +93,7 @@ class HistoryScreen(StationScreen):
         palette = self.station.palette
         yield Static(id="title")
         yield Input(
-            placeholder="scan or type an IMEI, serial number, chip serial or label",
+            placeholder=HINT,
             id="name",
             compact=True,
             max_length=_MAX_NAME,
@@ -120,11 +121,15 @@ class HistoryScreen(StationScreen):
     # --- asking -------------------------------------------------------------------------------
 
     def search(self, text: str) -> None:
-        """Show the history of the unit with this name; what was shown before is forgotten."""
+        """Show what was done to the unit with this name, or what else was asked for; what was shown
+        before is forgotten."""
         self._text = cleaned(text)[:_MAX_NAME]
         self.query_one(Input).value = self._text
         if self._text:
             self._show([])
+            if why := unclear(self._text):
+                self._say(why, is_bad=True)
+                return
             self._say(f"looking for {self._text} …")
             self._ask(self._text)
 
@@ -150,8 +155,7 @@ class HistoryScreen(StationScreen):
             return
         self._show(found)
         if not found:
-            missed = f"Nothing is recorded of {text}. Names must be whole: scan the label again."
-            self._say(missed, is_bad=True)
+            self._say(missed(text), is_bad=True)
             return
         newest = " newest" if len(found) == LIMIT else ""
         self._say(f"{text}: {len(found)}{newest} attempt{'s' if len(found) > 1 else ''}")

@@ -1,5 +1,6 @@
 """Which attempts a question is about: when, where, by whom, for which lot, in which shift."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from station.store.records import Condition
 LAST_SHIFT = "last"
 """As `Scope.shift`: the station's that was started last; of all, where none is named."""
 
+_SHIFT = re.compile(r"[0-9A-Fa-f-]{8,36}")
 _opened = schema.attempt_opened
 _package = schema.package
 
@@ -47,6 +49,11 @@ class Scope:
                 yield _opened.c[name] == wanted
         if self.shift is not None:
             yield _opened.c.shift_id.in_(_shifts(self.shift, self.station))
+
+
+def is_shift(text: str) -> bool:
+    """Whether it can be asked for: LAST_SHIFT, an id, or its first 8 characters at least."""
+    return text == LAST_SHIFT or _SHIFT.fullmatch(text) is not None
 
 
 def _shifts(wanted: str, station: str | None) -> sa.Select[Any]:

@@ -17,6 +17,7 @@ from tests.store.samples import rows
 NOW_US = MIDNIGHT_US + DAY_US // 2
 YESTERDAY_US = MIDNIGHT_US - 1
 PASS, FAIL = Outcome.PASS, Outcome.FAIL
+LOT = "PO-77/12"
 R08 = PackageRef("R08", "88" * 32)
 
 
@@ -44,7 +45,7 @@ def history(tmp_path: Path) -> DatabaseHistory:
         made.tried(1, PASS, package=OLD, started_utc_us=NOW_US, shift_id=shift)
         made.tried(2, FAIL, code="P110", slot="A2", started_utc_us=NOW_US)
         made.tried(3, PASS, package=NEW, started_utc_us=NOW_US, shift_id=shift)
-        last = made.tried(4, None, slot="A3", started_utc_us=NOW_US)
+        last = made.tried(4, None, slot="A3", started_utc_us=NOW_US, operator="paula", lot=LOT)
         elsewhere_too(made)
     one, other = (row[0] for row in rows(url, "SELECT id FROM unit ORDER BY id LIMIT 2"))
     with line(url) as made:
@@ -97,6 +98,32 @@ def test_what_has_no_end_and_what_clashes(history: DatabaseHistory) -> None:
     ((_, slot, what, unit, other, _),) = ask(history, Ask.CLASHES)
     assert (slot, what) == ("A3", f"imei {imei(2)}")
     assert (unit, other) == (f"imei {imei(1)}", f"imei {imei(2)}")
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("slot:A2", [2]),
+        ("SLOT: A3 ", [4]),
+        ("operator:paula", [4]),
+        (f"lot:{LOT}", [4]),
+        ("shift:last", [3, 1]),
+        (imei(9), [9]),
+        ("slot:B1", []),
+        ("rack:A1", []),
+    ],
+)
+def test_what_was_done_in_a_slot_by_a_person_for_a_lot_in_a_shift(
+    history: DatabaseHistory, text: str, units: list[int]
+) -> None:
+    assert [one.opened.unit.imei for one in history.find(text, 10)] == [imei(n) for n in units]
+
+
+def test_a_shift_by_its_id(history: DatabaseHistory) -> None:
+    (newest, _) = history.find("shift:last", 10)
+    assert [one.opened.shift_id for one in history.find(f"shift:{newest.opened.shift_id}", 1)] == [
+        newest.opened.shift_id
+    ]
 
 
 def test_more_than_the_limit_is_told(history: DatabaseHistory) -> None:

@@ -146,6 +146,51 @@ def test_more_than_the_limit_is_said(play: Play, shelf: Shelf) -> None:
     play(script)
 
 
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("rack:9", "Ask for a unit's whole name, or slot:A3, operator:maria,"),
+        ("slot:A9", "Nothing is recorded of slot:A9 on this station."),
+    ],
+)
+def test_what_to_ask_where_nothing_is_found(
+    play: Play, shelf: Shelf, typed: str, says: str
+) -> None:
+    async def script(stage: Stage) -> None:
+        shelf.found.clear()
+        await stage.press(*typed, "enter")
+        await stage.until(says)
+        assert shelf.asked == [typed]
+
+    play(script)
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("slot:", "slot: of which? Type it behind the colon, as in slot:A3."),
+        ("operator: ", "as in operator:maria."),
+        ("Lot:", "as in lot:PO-77."),
+        ("shift:", "as in shift:last."),
+        ("shift:night", "shift: takes `last`, or the id of a shift"),
+    ],
+)
+def test_half_a_question_is_not_asked(play: Play, shelf: Shelf, typed: str, says: str) -> None:
+    async def script(stage: Stage) -> None:
+        await stage.press(*typed, "enter")
+        await stage.until(says)
+        assert shelf.asked == []
+
+    play(script)
+
+
+def test_the_line_says_what_it_takes(play: Play) -> None:
+    async def script(stage: Stage) -> None:
+        await stage.until("slot:A3, operator:maria, lot:PO-77, shift:last")
+
+    play(script)
+
+
 # --- asking -----------------------------------------------------------------------------------
 
 
