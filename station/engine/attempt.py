@@ -115,6 +115,7 @@ class Attempt:
         self.journal = Journal(self.world.store, new_id())
         self.evidence = Evidence(
             Cabinet(self.world.settings.evidence),
+            self.world.evidence_disk,
             self.journal.attempt_id,
             {"station": self.world.settings.station.name, "slot": self.port.slot.name}
             | {"started_utc_us": self.started_utc_us, "software": __version__},

@@ -9,6 +9,7 @@ from typing import TypeVar
 import trio
 
 from station.config import Settings
+from station.disk import Disk
 from station.errors import DumpNotKept, EvidenceNotKept
 from station.evidence.cabinet import Cabinet
 from station.evidence.dump import Dump
@@ -24,6 +25,9 @@ PATIENCE_S = 5.0
 """A disk that takes longer for a few kilobytes gets no more of them; nobody waits for it."""
 DUMP_PATIENCE_S = 30.0
 """For a piece of a dump, and for all of it to be safe."""
+
+THREADS = 4
+"""A tray's attempts write side by side; so many threads are lost to a folder that hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,13 @@ class Kept:
 class Evidence(Transcript):
     """A `station.flash.tape.Tape` that ends in the cabinet."""
 
-    def __init__(self, cabinet: Cabinet, attempt_id: str, header: Mapping[str, Value]) -> None:
+    def __init__(
+        self, cabinet: Cabinet, disk: Disk, attempt_id: str, header: Mapping[str, Value]
+    ) -> None:
+        """`disk` is that of the cabinet, the same for every attempt."""
         super().__init__({"attempt": attempt_id, **header}, trio.current_time)
         self._cabinet = cabinet
+        self._disk = disk
         self._attempt_id = attempt_id
         self._settled_at = trio.current_time()
         self._spool_failed = False
@@ -70,7 +78,7 @@ class Evidence(Transcript):
         self._settled_at = now
         if data := self.take():
             try:
-                await _in_thread(lambda: self._cabinet.spool(self._attempt_id, data))
+                await _written(self._disk, lambda: self._cabinet.spool(self._attempt_id, data))
             except EvidenceNotKept:
                 self._spool_failed = True  # `keep` tries once more, and tells
 
@@ -80,7 +88,7 @@ class Evidence(Transcript):
         self.said("verdict", f"{outcome.value}{why}")
         data = self.whole()
         try:
-            transcript = await _in_thread(lambda: self._cabinet.put(data))
+            transcript = await _written(self._disk, lambda: self._cabinet.put(data))
         except EvidenceNotKept as error:
             return Kept(tuple(self._dumps), error)
         return Kept((transcript, *self._dumps))
@@ -89,17 +97,17 @@ class Evidence(Transcript):
     async def dump(self) -> AsyncIterator["KeptDump"]:
         """A file for memory that is read out of the module. Raises DumpNotKept."""
         dump = Dump(self._cabinet, self._attempt_id)
-        await _or_no_dump(dump.drop)
+        await _or_no_dump(self._disk, dump.drop)
         try:
-            yield KeptDump(dump, self._dumps.append)
+            yield KeptDump(dump, self._disk, self._dumps.append)
         finally:
             with trio.CancelScope(shield=True), suppress(DumpNotKept):
-                await _or_no_dump(dump.drop)
+                await _or_no_dump(self._disk, dump.drop)
 
     async def done(self) -> None:
         """The closing row is committed."""
         with suppress(EvidenceNotKept):
-            await _in_thread(lambda: self._cabinet.drop(self._attempt_id))
+            await _written(self._disk, lambda: self._cabinet.drop(self._attempt_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +115,21 @@ class KeptDump:
     """A `station.flash.session.DumpFile`; `kept` is told what the closing row shall name."""
 
     dump: Dump
+    disk: Disk
     kept: Callable[[EvidenceRef], None]
 
     async def add(self, data: bytes) -> None:
-        await _or_no_dump(lambda: self.dump.add(data))
+        await _or_no_dump(self.disk, lambda: self.dump.add(data))
 
     async def keep(self) -> EvidenceRef:
-        ref = await _or_no_dump(self.dump.keep)
+        ref = await _or_no_dump(self.disk, self.dump.keep)
         self.kept(ref)
         return ref
 
 
-async def _or_no_dump(work: Callable[[], T]) -> T:
+async def _or_no_dump(disk: Disk, work: Callable[[], T]) -> T:
     try:
-        return await _in_thread(work, DUMP_PATIENCE_S)
+        return await _written(disk, work, DUMP_PATIENCE_S)
     except EvidenceNotKept as error:
         raise DumpNotKept(error.cause) from error
 
@@ -136,16 +145,16 @@ async def close_interrupted(store: Store, settings: Settings) -> None:
         cabinet.sweep()
 
     with suppress(EvidenceNotKept):
-        await _in_thread(tidy)
+        await _written(Disk(), tidy)
 
 
-async def _in_thread(work: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
+async def _written(disk: Disk, work: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
     """Raises EvidenceNotKept, too, for a disk that takes too long."""
     try:
-        with trio.move_on_after(patience_s):
-            return await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+        return await disk.ask(work, patience_s)
     except EvidenceNotKept:
         raise
+    except trio.TooSlowError:
+        raise EvidenceNotKept(f"the disk did not take it within {patience_s:g} s") from None
     except Exception as error:
         raise EvidenceNotKept(f"{type(error).__name__}: {error}") from error
-    raise EvidenceNotKept(f"the disk did not take it within {patience_s:g} s")

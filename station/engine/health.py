@@ -2,10 +2,12 @@
 
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import trio
 
+from station.disk import Disk
 from station.engine.backlog import Backlog
 from station.engine.notary import Notary
 from station.engine.ports import PortBoard
@@ -14,6 +16,7 @@ from station.errors import (
     ClockJumped,
     DatabaseError,
     DiskTrouble,
+    EvidenceNotKept,
     NoDescriptors,
     NotPublished,
     PortsUnwatched,
@@ -34,7 +37,9 @@ PING_S = 5.0
 STALE_S = 15.0
 """Ports not scanned, or house not looked at, for so long: something hangs."""
 
-_ALARMS_ONLY = frozenset({ResultSetAside, ClockJumped, NotPublished, RecordChanged})
+_ALARMS_ONLY = frozenset(
+    {ResultSetAside, EvidenceNotKept, ClockJumped, NotPublished, RecordChanged}
+)
 """Troubles that a person must know and that keep no module from being started."""
 
 SPARE_FILES = 64
@@ -46,7 +51,8 @@ RESERVE_BYTES = 512 << 20
 
 @dataclass(slots=True)
 class Health:
-    """`folders` hold the database and the packages. `report` has every kind of trouble looked for,
+    """`folders` hold the database and the packages, `evidence` is made when it is first written
+    to. `report` has every kind of trouble looked for,
     None where there is none."""
 
     store: Store
@@ -55,11 +61,13 @@ class Health:
     backlog: Backlog
     clock: WallClock
     signer: Notary
+    evidence: Path
     report: dict[type[StationError], str | None] = field(default_factory=dict)
     looked_s: float = field(default_factory=trio.current_time)
     answered_s: float = field(default_factory=trio.current_time)
     """When the writer of the database last answered."""
-    _disks: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
+    _disks: Disk = field(default_factory=Disk)
+    _evidence: Disk = field(default_factory=Disk)
 
     @property
     def obstacle(self) -> StationError | None:
@@ -84,6 +92,8 @@ class Health:
         self.report[ResultsWaiting] = self.backlog.trouble
         self.report[ResultSetAside] = self.backlog.aside
         self.report[DiskTrouble] = await self._disk()
+        if self.report[DiskTrouble] is None:  # it may be the same disk, and is told once
+            self.report[EvidenceNotKept] = await self._evidence_disk()
         self.note_jump(self.clock.look())
         self.report[NoDescriptors] = _descriptors()
         self.report[PortsUnwatched] = self._ports()
@@ -118,11 +128,16 @@ class Health:
     async def _disk(self) -> str | None:
         """A disk that is gone may never answer; whoever still waits for it keeps the next one from
         waiting, too."""
-        with trio.move_on_after(PING_S):
-            return await trio.to_thread.run_sync(
-                _room, self.folders, limiter=self._disks, abandon_on_cancel=True
-            )
-        return f"the disks did not answer within {PING_S:g} s"
+        try:
+            return await self._disks.ask(partial(_room, self.folders), PING_S)
+        except trio.TooSlowError:
+            return f"the disks did not answer within {PING_S:g} s"
+
+    async def _evidence_disk(self) -> str | None:
+        try:
+            return await self._evidence.ask(partial(_room_around, self.evidence), PING_S)
+        except trio.TooSlowError:
+            return f"{self.evidence} did not answer within {PING_S:g} s"
 
     def _ports(self) -> str | None:
         silent_s = trio.current_time() - self.board.scanned_s
@@ -140,6 +155,15 @@ def _room(folders: tuple[Path, ...]) -> str | None:
         if free < RESERVE_BYTES:
             return f"{folder} has {free >> 20} MB left, {RESERVE_BYTES >> 20} are needed"
     return None
+
+
+def _room_around(folder: Path) -> str | None:
+    """In the folder, or where it would be made."""
+    try:
+        found = next(path for path in (folder, *folder.parents) if path.exists())
+    except OSError as error:
+        return f"{folder}: {error.strerror}"
+    return _room((found,))
 
 
 def _descriptors() -> str | None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import trio
 
 from station.config import Settings
+from station.disk import Disk
 from station.errors import (
     DatabaseError,
     NoCheckpoint,
@@ -44,7 +45,7 @@ class Notary:
     known: Checkpoint | None = None
     _rung: trio.Event = field(default_factory=trio.Event)
     _due: list[Checkpoint] = field(default_factory=list)
-    _limiter: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
+    _disk: Disk = field(default_factory=Disk)
 
     async def sign(self, reason: str) -> None:
         """As far as the record goes; what it meets is in `trouble` and `changed`, or told by the
@@ -121,10 +122,7 @@ class Notary:
         """In a thread, and no longer than PUBLISH_S; None and `trouble` if it does not work."""
         self.trouble = None
         try:
-            with trio.fail_after(PUBLISH_S):
-                return await trio.to_thread.run_sync(
-                    work, limiter=self._limiter, abandon_on_cancel=True
-                )
+            return await self._disk.ask(work, PUBLISH_S)
         except (NotPublished, NoCheckpoint) as error:
             self.trouble = error.cause
         except trio.TooSlowError:

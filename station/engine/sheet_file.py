@@ -8,6 +8,7 @@ from tempfile import NamedTemporaryFile
 import trio
 
 from station.config import Settings
+from station.disk import Disk
 from station.durable import sync_folder
 from station.engine.sheet import sheet_of
 from station.engine.sheet_words import sheet_html, sheet_text
@@ -21,9 +22,10 @@ WRITE_S = 60.0
 async def write_sheet(settings: Settings, story: CampaignStory) -> Path:
     """The HTML file's path. Raises SheetNotWritten."""
     write = partial(write_sheet_blocking, settings, story)
-    with trio.move_on_after(WRITE_S):
-        return await trio.to_thread.run_sync(write, abandon_on_cancel=True)
-    raise SheetNotWritten(f"{settings.sheets} did not answer within {WRITE_S:g} s")
+    try:
+        return await Disk().ask(write, WRITE_S)
+    except trio.TooSlowError:
+        raise SheetNotWritten(f"{settings.sheets} did not answer within {WRITE_S:g} s") from None
 
 
 def write_sheet_blocking(settings: Settings, story: CampaignStory) -> Path:

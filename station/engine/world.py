@@ -5,7 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from station.config import Families, LoadedRecipe, Settings
+from station.disk import Disk
 from station.engine.claims import Claims
+from station.engine.evidence import THREADS
 from station.engine.golden import Golden, purpose
 from station.engine.shelf import Shelf
 from station.model import AttemptRecord, DeviceInfo, Event, Fact, StationEvent, Under, Unit
@@ -34,6 +36,7 @@ class World:
     golden: Golden = field(default_factory=Golden)
     under: Under = field(default_factory=Under)
     clock: Callable[[], int] = now_utc_us
+    evidence_disk: Disk = field(default_factory=lambda: Disk(THREADS))
     boot_id: str | None = None
     """This start of the engine, once it is on record."""
 

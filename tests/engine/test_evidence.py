@@ -1,6 +1,7 @@
 """Each attempt keeps what was said; what goes wrong with that costs no verdict."""
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,16 @@ from typing import Any
 import pytest
 import trio
 
+from station.disk import Disk
+from station.engine import evidence
+from station.engine.evidence import SETTLE_EVERY_S, THREADS, Evidence
 from station.errors import EvidenceNotKept
 from station.evidence.cabinet import Cabinet
 from station.evidence.reading import Read, read_transcript
 from station.model import AttemptRecord, EvidenceRef, Notice, Outcome
 from tests.engine.test_trouble import dies_in
 from tests.engine.tray import Line, by_slot, code_of, make_line
+from tests.mock_time import time_passes
 
 
 def cabinet_of(line: Line) -> Cabinet:
@@ -138,7 +143,8 @@ async def test_a_disk_that_hangs_costs_no_pass(
     in_place, hung = trio.to_thread.run_sync, list[float]()
 
     async def run(call: Callable[..., object], *args: object, **how: Any) -> object:  # noqa: ANN401 - trio's own signature
-        if how.get("abandon_on_cancel"):
+        if getattr(call, "__module__", None) == evidence.__name__:
+            assert how["abandon_on_cancel"]
             hung.append(trio.current_time())
             await trio.sleep_forever()
         return await in_place(call, *args, **how)
@@ -147,6 +153,30 @@ async def test_a_disk_that_hangs_costs_no_pass(
     _, told = await failing_flash(line)
     assert "did not take it within 5 s" in told[0]
     assert len(hung) == 4  # the start's tidying, the first spool, the whole, its tidying
+
+
+@pytest.mark.trio
+async def test_a_disk_that_hangs_keeps_no_thread_from_anybody_else(
+    tmp_path: Path, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many attempts it lasts; trio's own threads are everybody's, and 40."""
+    back, held = threading.Event(), list[str]()
+
+    def hang(_: Cabinet, attempt_id: str, data: bytes) -> None:
+        held.append(attempt_id)
+        back.wait(60)
+
+    monkeypatch.setattr(Cabinet, "spool", hang)
+    disk = Disk(THREADS)
+    try:
+        for number in range(45):
+            attempt = Evidence(Cabinet(tmp_path), disk, f"{number}", {})
+            await time_passes(SETTLE_EVERY_S)
+            await attempt.settle()
+        assert sorted(held) == ["0", "1", "2", "3"]
+        assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
+    finally:
+        back.set()
 
 
 @pytest.mark.trio

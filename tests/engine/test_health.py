@@ -8,10 +8,16 @@ from typing import NamedTuple
 import pytest
 import trio
 
-from station.engine.health import LOOK_S, RESERVE_BYTES, STALE_S, Health
+from station.engine.health import LOOK_S, PING_S, RESERVE_BYTES, STALE_S, Health
 from station.engine.ports import PortBoard
 from station.engine.wall_clock import WallClock
-from station.errors import DatabaseError, DiskTrouble, PortsUnwatched, UsbUnavailable
+from station.errors import (
+    DatabaseError,
+    DiskTrouble,
+    EvidenceNotKept,
+    PortsUnwatched,
+    UsbUnavailable,
+)
 from station.live import SlotState as S
 from station.model import DeviceInfo, Outcome
 from station.sim.backend import SimBackend
@@ -63,7 +69,15 @@ class _BlindBackend(SimBackend):
 async def _health(tmp_path: Path, store: _Store, nursery: trio.Nursery) -> Health:
     board = PortBoard(_BlindBackend(()), ())
     clock = WallClock(lambda: 0, lambda: 0)
-    health = Health(store, board, (tmp_path,), _Nothing(), clock, _Nothing())  # type: ignore[arg-type] # fakes
+    health = Health(
+        store,  # type: ignore[arg-type] # a fake, as are the next ones
+        board,
+        (tmp_path,),
+        _Nothing(),  # type: ignore[arg-type]
+        clock,
+        _Nothing(),  # type: ignore[arg-type]
+        tmp_path / "elsewhere" / "evidence",
+    )
 
     async def watch() -> None:
         while True:
@@ -138,6 +152,37 @@ async def test_a_disk_that_never_answers_is_an_alarm_and_blocks_nobody(
         assert "did not answer" in (health.report[DiskTrouble] or "")
         assert health.is_alive
         assert len(asked) == 1, "one thread waits, not one for each look"
+    finally:
+        back.set()
+
+
+@pytest.mark.trio
+async def test_a_folder_of_evidence_that_never_answers_is_an_alarm_and_stops_nothing(
+    tmp_path: Path,
+    autojump_clock: object,
+    nursery: trio.Nursery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No module is the worse for it; but people learn why nothing is kept."""
+    back = threading.Event()
+    asked: list[object] = []
+    evidence = tmp_path / "elsewhere" / "evidence"
+    evidence.mkdir(parents=True)
+
+    def hang(folder: object) -> _Usage:
+        if folder == evidence:
+            asked.append(folder)
+            back.wait(60)
+        return _Usage(0, 0, 2 * RESERVE_BYTES)
+
+    monkeypatch.setattr(shutil, "disk_usage", hang)
+    try:
+        health = await _health(tmp_path, _Store(), nursery)
+        await time_passes(300)
+        assert health.report[EvidenceNotKept] == f"{evidence} did not answer within {PING_S:g} s"
+        assert health.obstacle is None
+        assert health.is_alive
+        assert len(asked) == 1
     finally:
         back.set()
 
