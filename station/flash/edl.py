@@ -1,8 +1,7 @@
 """From normal mode to a programmer that answers: the switch, Sahara, configure, the checks."""
 
 from dataclasses import replace
-
-import trio
+from functools import partial
 
 from station.errors import (
     AtError,
@@ -21,6 +20,7 @@ from station.errors import (
     Swapped,
     Timeout,
 )
+from station.flash.from_store import from_store
 from station.flash.identify import (
     ABSENT_S,
     LAST_WORD_S,
@@ -133,7 +133,7 @@ async def load_programmer(session: Session) -> StepResult:
         session.chip_refused = True
         await _enter_again(session)
         await _open_undisturbed(session)
-    source = await _in_memory(package.source(plan.programmer.path))
+    source = await _in_memory(session, package.source(plan.programmer.path))
     loaded = await session.run(sahara.load_programmer(source, session.greeted(), timeout_s=5.0))
     session.firehose = Firehose(session.edl_profile, loaded.leftover)
     await session.run(session.firehose.greet(timeout_s=3.0))
@@ -143,12 +143,13 @@ async def load_programmer(session: Session) -> StepResult:
     )
 
 
-async def _in_memory(source: Source) -> Source:
+async def _in_memory(session: Session, source: Source) -> Source:
     """The boot ROM asks for the programmer in small pieces, each of which would be a trip to the
     disk. One that is too large for a programmer stays there."""
     if source.length_bytes > PROGRAMMER_BYTES:
         return source
-    data = await trio.to_thread.run_sync(read_exact, source, 0, source.length_bytes)
+    read = partial(read_exact, source, 0, source.length_bytes)
+    data = await from_store(session, source.name, read)
     return BytesSource(source.name, data)
 
 

@@ -1,6 +1,6 @@
 """Runs a dialogue on a pipe: the one place where protocol meets I/O."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar, assert_never
 
@@ -25,8 +25,19 @@ T = TypeVar("T")
 Watch = Callable[[Progress | Notice], None]
 
 
-async def pump(dialogue: Dialogue[T], pipe: Pipe, watch: Watch, tape: Tape | None = None) -> T:
-    """Run the dialogue to its end and return its result; `tape` hears every message.
+async def at_once() -> None:
+    """Nothing is to be done between two intents."""
+
+
+async def pump(
+    dialogue: Dialogue[T],
+    pipe: Pipe,
+    watch: Watch,
+    tape: Tape | None = None,
+    between: Callable[[], Awaitable[None]] = at_once,
+) -> T:
+    """Run the dialogue to its end and return its result; `tape` hears every message. `between` is
+    awaited before each intent: for work on what the dialogue took that would hold up everybody.
 
     USB errors are thrown into the dialogue, which may live with them; what it lets out comes
     out here. Cancelled between two intents or inside a transfer, the dialogue is closed.
@@ -42,6 +53,7 @@ async def pump(dialogue: Dialogue[T], pipe: Pipe, watch: Watch, tape: Tape | Non
                 result: T = end.value
                 return result
             answer = error = None
+            await between()
             try:
                 answer = await _perform(intent, pipe, watch, tape)
             except UsbError as problem:

@@ -8,8 +8,9 @@ from typing import Protocol, TypeVar
 import trio
 
 from station.config import Families, Family, QuectelEdlRecipe
+from station.disk import Disk
 from station.errors import Bug, Disconnected, StationError, Timeout, UsbAccess, UsbBusy
-from station.flash.pump import Watch, pump
+from station.flash.pump import Watch, at_once, pump
 from station.flash.tape import NoTape, Tape
 from station.model import (
     DeviceInfo,
@@ -85,6 +86,8 @@ class Session:
     recorder: Recorder
     watch: Watch
     tape: Tape = field(default_factory=NoTape)
+    disk: Disk = field(default_factory=Disk)
+    """Where the packages are."""
     keep_dump: Callable[[], AbstractAsyncContextManager[DumpFile]] = _nowhere
     unit: Unit = field(default_factory=Unit)
     family: Family | None = None
@@ -181,9 +184,16 @@ class Session:
             with trio.move_on_after(5, shield=True):
                 await pipe.aclose()
 
-    async def run(self, dialogue: Dialogue[T], *, before: int = 0, total: int = 0) -> T:
+    async def run(
+        self,
+        dialogue: Dialogue[T],
+        *,
+        before: int = 0,
+        total: int = 0,
+        between: Callable[[], Awaitable[None]] = at_once,
+    ) -> T:
         """Run a dialogue on the open pipe; if it is a part of `total` bytes of which `before` are
-        done, its progress is told as that of the whole."""
+        done, its progress is told as that of the whole. `between` two intents the module waits."""
         if self.pipe is None:
             dialogue.close()
             raise Disconnected("the module is not open")
@@ -194,7 +204,7 @@ class Session:
             self.watch(seen)
 
         await self.tape.settle()
-        return await pump(dialogue, self.pipe, watch, self.tape)
+        return await pump(dialogue, self.pipe, watch, self.tape, between)
 
     async def await_mode(self, *modes: Mode, timeout_s: float) -> DeviceInfo:
         """The device in this slot once it is in one of these modes. Raises Timeout."""

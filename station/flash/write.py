@@ -1,15 +1,20 @@
 """Erase, program, read back: the steps that change the module."""
 
+from functools import partial
 from typing import assert_never
 
 import trio
 
 from station.errors import FileChanged
+from station.flash.from_store import from_store
 from station.flash.identify import time_left_s
 from station.flash.readback import Readback
 from station.flash.session import Session, StepResult
 from station.model import ImageSent
 from station.plan import Erase, FlashPlan, Program, VendorLine
+
+PIECE_BYTES = 1 << 20
+"""Taken from the module before it is compared: a trip to a thread for each packet would be dear."""
 
 
 async def erase(session: Session) -> StepResult:
@@ -96,17 +101,32 @@ async def verify(session: Session) -> StepResult:
             plan.geometry.block_size_bytes,
         )
         while readback.missing_blocks:
+            taken = bytearray()
+            compare = partial(_compare, session, readback, taken)
             start = operation.start_sector + readback.next_block * plan.geometry.pages_per_block
             count = readback.missing_blocks * plan.geometry.pages_per_block
             await session.run(
-                firehose.read(start, count, plan.geometry, readback.feed, timeout_s=10.0),
+                firehose.read(start, count, plan.geometry, taken.extend, timeout_s=10.0),
                 before=read_bytes,
                 total=to_read_bytes,
+                between=compare,
             )
+            await compare(least_bytes=1)
             read_bytes += count * plan.geometry.sector_size_bytes
         if found := readback.finish():
             bad_blocks[f"bad blocks in {operation.label or operation.image.path}"] = found
     return StepResult(bytes=read_bytes, detail=bad_blocks)
+
+
+async def _compare(
+    session: Session, readback: Readback, taken: bytearray, least_bytes: int = PIECE_BYTES
+) -> None:
+    """What was taken, once it is a piece: the image's side of it comes from the disk."""
+    if len(taken) < least_bytes:
+        return
+    piece = bytes(taken)
+    taken.clear()
+    await from_store(session, readback.source.name, partial(readback.feed, piece))
 
 
 def _blocks_bytes(plan: FlashPlan, operation: Program) -> int:
