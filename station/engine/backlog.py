@@ -35,7 +35,8 @@ class Backlog:
     async def catch_up(self) -> tuple[AttemptRecord, ...]:
         """Record what waits, as far as that works now, and return it. Files that cannot be
         trusted are set aside, with an event that names them."""
-        if not self.world.store.waiting.count:
+        waiting = self.world.store.waiting
+        if not waiting.count and not waiting.left_over:
             return ()
         settled = await self.world.store.settle()
         for place, why in settled.aside:
@@ -44,7 +45,8 @@ class Backlog:
         return settled.recorded
 
     async def start(self) -> None:
-        """Before anything else: what an earlier engine left. Raises StoreError."""
+        """Before anything else: what an earlier engine left. Raises StoreError. It ends: each turn
+        records what none before it did."""
         while await self.catch_up():
             pass
         while self.due:
@@ -66,6 +68,11 @@ class Backlog:
     def aside(self) -> str | None:
         """Files that a person must look at."""
         return ", ".join(map(str, self.world.store.waiting.aside)) or None
+
+    @property
+    def left_over(self) -> str | None:
+        """Files that a person must remove."""
+        return ", ".join(map(str, self.world.store.waiting.left_over)) or None
 
     async def last_try(self) -> tuple[AttemptRecord, ...]:
         """Before the end: record what waits, and be patient about it; what is on record now."""

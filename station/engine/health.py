@@ -22,6 +22,7 @@ from station.errors import (
     PortsUnwatched,
     RecordChanged,
     RecordDamaged,
+    ResultFileStays,
     ResultSetAside,
     ResultsWaiting,
     StationError,
@@ -38,7 +39,14 @@ STALE_S = 15.0
 """Ports not scanned, or house not looked at, for so long: something hangs."""
 
 _ALARMS_ONLY = frozenset(
-    {ResultSetAside, EvidenceNotKept, ClockJumped, NotPublished, RecordChanged}
+    {
+        ResultSetAside,
+        ResultFileStays,
+        EvidenceNotKept,
+        ClockJumped,
+        NotPublished,
+        RecordChanged,
+    }
 )
 """Troubles that a person must know and that keep no module from being started."""
 
@@ -91,6 +99,7 @@ class Health:
         recorded = await self.backlog.catch_up()
         self.report[ResultsWaiting] = self.backlog.trouble
         self.report[ResultSetAside] = self.backlog.aside
+        self.report[ResultFileStays] = self.backlog.left_over
         self.report[DiskTrouble] = await self._disk()
         if self.report[DiskTrouble] is None:  # it may be the same disk, and is told once
             self.report[EvidenceNotKept] = await self._evidence_disk()

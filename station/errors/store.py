@@ -113,6 +113,12 @@ class ResultSetAside(StoreError):
     remedy = "Call the line engineer: flash the unit again, look at the file and move it away."
 
 
+class ResultFileStays(StoreError):
+    code = "S537"
+    headline = "RESULT FILE STAYS"
+    remedy = "Call the line engineer: the result is on record; repair the folder, delete the file."
+
+
 class RecordDamaged(DatabaseError):
     code = "S533"
     headline = "RECORD DAMAGED"

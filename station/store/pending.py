@@ -123,11 +123,16 @@ class Pending:
             raise ResultSetAside(f"{place} holds another attempt than its name says")
         return result
 
-    def remove(self, place: Path) -> None:
-        """After its commit. A file that stays is recognised as recorded another time."""
+    def remove(self, place: Path) -> bool:
+        """After its commit; whether it is gone. A file that stays is recognised as recorded another
+        time."""
+        try:
+            place.unlink(missing_ok=True)
+        except OSError:
+            return False
         with suppress(OSError):
-            place.unlink()
             sync_folder(self.folder)
+        return True
 
     def set_aside(self, place: Path, ending: str) -> Path:
         """Keep it under another name, which nobody reads again by himself. Raises OSError."""

@@ -33,6 +33,7 @@ class Waiting:
         self._files: dict[int, Path] = {}
         self._memory: dict[int, Result] = {}
         self._aside: tuple[Path, ...] = ()
+        self._left_over: set[Path] = set()
         self._last = 0
         self.why = ""
 
@@ -56,6 +57,11 @@ class Waiting:
         """Files that were set aside, as of the last look."""
         return self._aside
 
+    @property
+    def left_over(self) -> tuple[Path, ...]:
+        """Files of results that are on record, which could not be removed."""
+        return tuple(sorted(self._left_over))
+
     def prepare(self) -> None:
         """Room on disk, and what lies there already. Raises DiskTrouble where that cannot be
         known: the attempt of a result that nobody sees would be taken for interrupted."""
@@ -68,9 +74,13 @@ class Waiting:
             raise DiskTrouble(f"{self._pending.folder}: {error.strerror}") from error
 
     def _look(self, pending: Pending) -> None:
-        """What lies in the folder. Raises OSError: then it is as it was."""
-        self._files, self._aside = pending.files(), pending.aside()
-        self._last = max((self._last, *self._files))
+        """What lies in the folder; what is on record is removed, if that works by now. Raises
+        OSError: then it is as it was."""
+        files, self._aside = pending.files(), pending.aside()
+        self._last = max((self._last, *files))
+        recorded = self._left_over
+        self._files = {number: place for number, place in files.items() if place not in recorded}
+        self._left_over = {place for place in recorded if not pending.remove(place)}
 
     def keep(self, result: Result) -> Path | None:
         """Its file; None if it could only be remembered. Never raises."""
@@ -137,8 +147,10 @@ class Waiting:
     def _forget(self, number: int) -> None:
         self._memory.pop(number, None)
         place = self._files.pop(number, None)
-        if place is not None and self._pending is not None:
-            self._pending.remove(place)
+        if place is None or self._pending is None:
+            return
+        if not self._pending.remove(place):
+            self._left_over.add(place)
 
     def _put_aside(self, number: int, why: str) -> list[tuple[Path, str]]:
         """A result without a file stays in memory until it has one."""

@@ -1,5 +1,6 @@
 """A database or disk in trouble: no false verdict, no lost row, and on again by itself."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -228,6 +229,42 @@ async def test_a_damaged_file_is_set_aside_with_alarm_and_event_and_stops_nothin
     (event,) = find_events(bench.settings().database, kind="result_set_aside")
     assert str(event.detail["file"]).endswith(f"{name}.damaged")
     assert "does not begin" in str(event.detail["why"])
+
+
+@pytest.mark.trio
+async def test_a_file_that_cannot_be_removed_keeps_neither_engine_nor_line_from_starting(
+    tmp_path: Path, tray_clock: object, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its result is on record; people are told of the file until it is gone."""
+    bench = make_line(tmp_path, slots=2)
+    with ExitStack() as until_it_is_dead:
+        async with running(bench) as run:
+            await run.arm()
+            run.plug("A1")
+            await run.until_step("A1", "confirm")
+            until_it_is_dead.enter_context(locked(run))
+            await run.see("A1", S.DONE)
+    (file,) = folder(bench).glob("*.json")
+    unlink = Path.unlink
+
+    def refuse(place: Path, missing_ok: bool = False) -> None:
+        if place == file:
+            raise OSError(errno.EROFS, "Read-only file system", str(place))
+        unlink(place, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        async with running(bench) as run:
+            await run.arm()
+            run.plug("A2")
+            assert (await run.see("A2", S.DONE)).outcome is Outcome.PASS
+            (alarm,) = run.line.feed.line.alarms
+            assert (alarm.code, alarm.cause) == ("S537", str(file))
+            Backlog(run.line.world).require_empty()
+            patched.undo()
+            await run.until(lambda: codes(run) == [])
+    assert not file.exists()
+    assert len(bench.recorded(slot="A1")) == 1
 
 
 def spoil(bench: Line) -> bytes:

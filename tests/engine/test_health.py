@@ -49,7 +49,7 @@ class _Store:
 class _Nothing:
     """No results wait."""
 
-    trouble = aside = changed = None
+    trouble = aside = left_over = changed = None
 
     async def catch_up(self) -> tuple[()]:
         return ()

@@ -1,5 +1,6 @@
 """Results that could not be committed come into the record, once, as soon as it takes them."""
 
+import errno
 import shutil
 import time
 from dataclasses import replace
@@ -71,6 +72,11 @@ def full(store: Store, pages: int = 1) -> None:
     """The writer's own connection may make the file no longer: SQLite's real SQLITE_FULL."""
     with store._engine.connect() as connection:
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+
+def refused(place: Path, missing_ok: bool = False) -> None:
+    """A folder that nobody may write any more, not even root."""
+    raise OSError(errno.EROFS, "Read-only file system", str(place))
 
 
 def roomy(store: Store) -> None:
@@ -228,6 +234,34 @@ def test_without_a_place_on_disk_they_are_remembered(url: str, tmp_path: Path) -
 
     written(url, work)
     assert folder_of(url).files() == {}
+
+
+@pytest.mark.sqlite
+def test_a_result_whose_file_stays_is_recorded_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another's turn comes, nothing waits, and the file goes as soon as it can."""
+    first, second = result(), result()
+    kept(url, first)
+
+    async def work(store: Store) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "unlink", refused)
+            assert (await store.settle()).recorded == (first.record,)
+            (file,) = folder_of(url).files().values()
+            assert (store.waiting.count, store.waiting.left_over) == (0, (file,))
+            assert await store.settle() == Settled()
+            place = await store.keep(second)
+            assert place is not None
+            assert place.name.startswith("000002-")
+            assert (await store.settle()).recorded == (second.record,)
+            assert store.waiting.left_over == (file, place)
+        assert await store.settle() == Settled()
+        assert not store.waiting.left_over
+
+    written(url, work)
+    assert folder_of(url).files() == {}
+    assert len(find_attempts(url)) == 2
 
 
 @pytest.mark.sqlite
