@@ -24,6 +24,9 @@ class Guard:
     held: str | None = None
     """Why the line was stopped by what is not its breaker now: a golden unit, the limits of a
     campaign, an earlier engine."""
+    bad_slots: dict[str, str] = field(default_factory=dict)
+    """Slots to be taken out, and why; each by `take_out` as soon as it can be, unless a good
+    verdict comes before."""
     _streaks: dict[str, Streak] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,24 +53,25 @@ class Guard:
 
     # --- verdicts ----------------------------------------------------------------------------
 
-    def note(self, slot: str, record: AttemptRecord) -> str | None:
-        """The verdict on a unit is committed. Why its slot is to be taken out; None: it is not."""
+    def note(self, slot: str, record: AttemptRecord) -> None:
+        """The verdict on a unit is committed."""
         if record.opened.purpose == GOLDEN:
             self._try_line(slot, record)
-            return None
-        self._judge_line(record)
+        else:
+            self._judge_line(record)
+            self._judge_slot(slot, record)
+
+    def _judge_slot(self, slot: str, record: AttemptRecord) -> None:
         streak, closed = self._streaks.get(slot), record.closed
         if streak is None or closed is None:
-            return None
+            return
         failure = closed.failure
         code = None if failure is None else failure.code
-        if not streak.note(closed.outcome, code, closed.unit) or failure is None:
-            return None
-        streak.lift()
-        words = f"{closed.outcome.value} {failure.code} {failure.headline}"
-        reason = f"{streak.limit} failures in a row, last {words}"
-        self._record_later("taken_out", {"reason": reason}, slot)
-        return reason
+        if not streak.note(closed.outcome, code, closed.unit):
+            self.bad_slots.pop(slot, None)
+        elif slot not in self.bad_slots and failure is not None:
+            words = f"{closed.outcome.value} {failure.code} {failure.headline}"
+            self.bad_slots[slot] = f"{streak.limit} failures in a row, last {words}"
 
     def _judge_line(self, record: AttemptRecord) -> None:
         closed = record.closed
@@ -101,10 +105,15 @@ class Guard:
         self._record_later("hub_failure", {"hub": str(failure.hub), "slots": slots})
 
     def take_out(self, slot: str, reason: str) -> None:
-        """A campaign has seen enough of a slot: on record as when the line itself has."""
+        """The slot is out: the line has seen enough of it, or a campaign has."""
+        self.begin_anew(slot)
+        self._record_later("taken_out", {"reason": reason}, slot)
+
+    def begin_anew(self, slot: str) -> None:
+        """What failed in the slot so far counts no more."""
+        self.bad_slots.pop(slot, None)
         if (streak := self._streaks.get(slot)) is not None:
             streak.lift()
-        self._record_later("taken_out", {"reason": reason}, slot)
 
     @contextmanager
     def judging_by(self, limits: Breaker, so_far: Iterable[AttemptRecord]) -> Iterator[None]:

@@ -29,6 +29,7 @@ from station.errors import (
     HubFailed,
     LineStopped,
     NotArmed,
+    NotNow,
     StationError,
     Stopping,
     StoreError,
@@ -227,7 +228,10 @@ class Line:
 
     async def _look_after(self) -> None:
         for record in await self.health.look():
-            self._recorded(record)
+            try:
+                self._recorded(record)
+            except Exception as error:  # noqa: BLE001 - the others are on record, too
+                self._complain(error)
         self.guard.due.extend(self.health.news())
         self._on_health()
         await trio.sleep(LOOK_S)
@@ -261,10 +265,7 @@ class Line:
 
     def _ended(self, slot: str, record: AttemptRecord) -> None:
         """A verdict may take its slot out, or stop the line, before anything else is started."""
-        reason = self.guard.note(slot, record)
-        if reason is not None:
-            self.places[slot].take_out(reason)
-            self.feed.log(f"taken out of the line: {reason}", slot=slot, good=False)
+        self.guard.note(slot, record)
         self.on_fate()
         if record.opened.purpose == GOLDEN and not self.world.golden.is_due:
             self._go_on_after_golden()
@@ -286,14 +287,28 @@ class Line:
             self._ended(record.opened.slot, record)
 
     def on_fate(self) -> None:
-        """The line was stopped, or lifted; a hub failed, or is back; a golden unit is due, or has
-        passed."""
+        """The line was stopped, or lifted; a slot is bad; a hub failed, or is back; a golden unit
+        is due, or has passed."""
+        self._take_out()
         stopped, hubs = self.guard.stopped, self.board.hubs.standing
         self.alarm(LineStopped, None if stopped is None else stopped.cause)
         self.alarm(HubFailed, "; ".join(hub.cause for hub in hubs) or None)
         waits = self.world.golden.is_due and self.state is LineState.ARMED
         self.alarm(GoldenFirst, "nothing else is flashed in this shift" if waits else None)
         self._admit()
+
+    def _take_out(self) -> None:
+        """Slots in which all fails. One that a person holds stays theirs, and one at work goes on;
+        its turn comes with the next change."""
+        for slot, reason in list(self.guard.bad_slots.items()):
+            place = self.places[slot]
+            if place.is_taken_out:
+                self.guard.begin_anew(slot)
+                continue
+            with suppress(NotNow):
+                place.take_out(reason)
+                self.guard.take_out(slot, reason)
+                self.feed.log(f"taken out of the line: {reason}", slot=slot, good=False)
 
     async def _share_fate(self) -> None:
         """Look at the hubs; record what the line did by itself, as soon as that can be."""

@@ -16,12 +16,14 @@ from station.model import Mode, Outcome, StationEvent, StepStarted
 from station.sim.backend import SimBackend, SimPipe
 from station.sim.layouts import layout_of
 from station.sim.tray import make_tray
+from station.store import database
 from station.store.events import find_events
 from station.store.writer import Store
 from station.wire import Hold, Lift, Release, Retry, parse_command
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, by_slot, code_of, make_line
 from tests.mock_time import time_passes
+from tests.store.samples import stranger
 
 VERDICTS = (S.DONE, S.AWAY, S.PULLED)
 HUB_1, HUB_2 = ("A1", "A2", "A3", "A4"), ("B1", "B2")
@@ -389,6 +391,56 @@ async def test_three_units_that_fail_in_a_row_take_their_slot_out_even_over_a_re
 
     async with running(bench) as run:
         assert run["A1"].state is not S.HELD
+
+
+@pytest.mark.trio
+async def test_a_bad_slot_that_is_held_is_taken_out_when_it_is_released(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its results waited, as its neighbour's: that one is shown and counted all the same."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+    bench = make_line(tmp_path, slots=3, faults={"A1": "nak", "A3": "nak"})
+    edit_settings(bench, line={"slot_failures": 2})
+    async with running(bench) as run:
+        await run.arm()
+        await fail_in_a1(run, "A1")
+        bench.backend.plug(bench.tray.ports["A1"], bench.tray.modules["A3"])
+        run.plug("A2")
+        await run.until(lambda: all(run.line.places[slot].is_writing for slot in ("A1", "A2")))
+        with stranger(bench.settings().database) as somebody:
+            somebody.execute("BEGIN IMMEDIATE")
+            for slot in ("A1", "A2"):
+                assert (await run.see(slot, *VERDICTS)).outcome is None
+            run.line.places["A1"].hold("cleaning")
+        await run.until(lambda: run["A2"].outcome is Outcome.PASS, 60)
+        assert not any("X901" in entry.text for entry in run.line.feed._log.lines)
+        assert run["A1"].failure is not None
+        assert (run["A1"].failure.code, run["A1"].failure.cause) == ("L613", "cleaning")
+        assert events(bench, "taken_out") == []
+
+        await run.ask(Release(slot="A1"))
+        await run.until(lambda: run.line.places["A1"].is_taken_out)
+        await run.until(lambda: events(bench, "taken_out") != [])
+    async with running(bench) as run:
+        assert run.line.places["A1"].is_taken_out
+
+
+@pytest.mark.trio
+async def test_one_record_that_stumbles_costs_no_other_its_tile(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+    bench = make_line(tmp_path, slots=2)
+    async with running(bench) as run:
+        await run.arm()
+        await all_write(run, ("A1", "A2"))
+        with stranger(bench.settings().database) as somebody:
+            somebody.execute("BEGIN IMMEDIATE")
+            for slot in ("A1", "A2"):
+                assert (await run.see(slot, *VERDICTS)).outcome is None
+            first, other = sorted(("A1", "A2"), key=lambda slot: run[slot].since_utc_us)
+            monkeypatch.setattr(run.line.places[first], "recorded", lambda _: 1 / 0)
+        await run.until(lambda: run[other].outcome is Outcome.PASS, 60)
 
 
 @pytest.mark.trio
