@@ -12,6 +12,11 @@ from station.engine.golden import has_passed
 from station.engine.world import World
 from station.errors import LineStopped
 from station.model import GOLDEN, AttemptRecord, Fact, StationEvent
+from station.store.events import last_of_each_slot
+from station.store.queries import latest_in_slots
+
+_LOOKED_BACK = 8
+"""Attempts for each failure in a row: a unit may have several, and a database in trouble some."""
 
 
 @dataclass(slots=True)
@@ -144,8 +149,24 @@ class Guard:
             self.due.popleft()
 
     async def recall(self) -> None:
-        """What an earlier engine knew of the line: stopped and not lifted, or the verdicts since.
-        Raises StationError."""
+        """What an earlier engine knew of the line and its slots. Raises StationError."""
+        await self._recall_slots()
+        await self._recall_line()
+
+    async def _recall_slots(self) -> None:
+        """The failures in a row, from where each slot was taken out or let in again."""
+        store, station = self.world.store, self.world.settings.station.name
+        kinds = ("taken_out", "slot_lifted")
+        since_us = await store.ask(lambda url: last_of_each_slot(url, station, kinds))
+        most = _LOOKED_BACK * (self.world.settings.line.slot_failures or 0)
+        told = await store.ask(lambda url: latest_in_slots(url, station, self._streaks, most))
+        for slot, records in told.items():
+            for record in last_of_each(records):
+                if record.opened.purpose != GOLDEN and _ended_us(record) > since_us.get(slot, 0):
+                    self._judge_slot(slot, record)
+
+    async def _recall_line(self) -> None:
+        """Stopped and not lifted, or the verdicts since."""
         store, station = self.world.store, self.world.settings.station.name
         tripped = await store.last_event(station, "breaker_tripped")
         lifted = await store.last_event(station, "breaker_lifted")
@@ -158,3 +179,7 @@ class Guard:
         most = self.breaker.window * self.world.settings.line.attempts
         for record in last_of_each(await store.latest_verdicts(station, since_us, most)):
             self._judge_line(record)
+
+
+def _ended_us(record: AttemptRecord) -> int:
+    return 0 if record.closed is None else record.closed.ended_utc_us

@@ -1,6 +1,6 @@
 """Questions about what people did to the line; see `station.store.queries` for what they raise."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,6 +53,18 @@ def held_slots(url: str, station: str) -> dict[str, StationEvent]:
             if event.kind in _OUT:
                 held[event.slot] = event
     return held
+
+
+def last_of_each_slot(url: str, station: str, kinds: Collection[str]) -> dict[str, int]:
+    """When one of these was last told of each slot: microseconds, UTC."""
+    newest_us = sa.func.max(_event.c.utc_us).label("newest_us")
+    query = (
+        sa.select(_event.c.slot, newest_us)
+        .where(_event.c.station == station, _event.c.kind.in_(kinds), _event.c.slot.is_not(None))
+        .group_by(_event.c.slot)
+    )
+    with reading(url) as connection:
+        return {row.slot: row.newest_us for row in connection.execute(query)}
 
 
 def last(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:

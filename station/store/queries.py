@@ -6,7 +6,7 @@ it. A database that is missing, damaged or of another revision raises NoDatabase
 SchemaOutdated or SchemaTooNew.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
@@ -172,6 +172,16 @@ def latest_verdicts(url: str, station: str, since_utc_us: int, limit: int) -> li
     ]
     with reading(url) as connection:
         return records(connection, conditions, limit)
+
+
+def latest_in_slots(
+    url: str, station: str, slots: Iterable[str], limit: int
+) -> dict[str, list[AttemptRecord]]:
+    """Of each of these slots the station's newest verdicts, newest last; at most so many."""
+    outcomes = (Outcome.PASS, Outcome.NO_CHANGE, Outcome.FAIL, Outcome.ERROR)
+    told = (_opened.c.station == station, _closed.c.outcome.in_(outcomes))
+    with reading(url) as connection:
+        return {s: records(connection, [*told, _opened.c.slot == s], limit) for s in slots}
 
 
 # --- conditions -------------------------------------------------------------------------------

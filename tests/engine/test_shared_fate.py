@@ -444,6 +444,48 @@ async def test_one_record_that_stumbles_costs_no_other_its_tile(
 
 
 @pytest.mark.trio
+async def test_failures_in_a_row_are_those_before_a_restart_too(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """Up to where the slot was let in again; a good verdict ends them as ever."""
+    bench = make_line(tmp_path, slots=5, faults=FOUR_BAD)
+    edit_settings(bench, line={"slot_failures": 2})
+    for modules, state in ((("A1", "A5"), S.EMPTY), (("A2",), S.EMPTY), (("A3",), S.HELD)):
+        async with running(bench) as run:
+            await run.arm()
+            assert (await fail_in_a1(run, *modules)).state is state
+    async with running(bench) as run:
+        await run.ask(Lift(slot="A1", by="eva", reason="connector replaced"))
+        assert run["A1"].state is S.EMPTY
+    async with running(bench) as run:
+        await run.arm()
+        assert (await fail_in_a1(run, "A4")).state is S.EMPTY
+    assert len(events(bench, "taken_out")) == 1
+
+
+@pytest.mark.trio
+async def test_a_slot_that_was_bad_when_its_engine_died_is_out_at_the_next_start(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_line(tmp_path, slots=4, faults=FOUR_BAD)
+    edit_settings(bench, line={"slot_failures": 2})
+
+    async def refuse(self: Store, event: StationEvent) -> None:
+        raise DatabaseError("the disk is full")
+
+    async with running(bench) as run:
+        await run.arm()
+        with monkeypatch.context() as patched:
+            patched.setattr(Store, "add_event", refuse)
+            assert (await fail_in_a1(run, "A1", "A2")).state is S.HELD
+    assert events(bench, "taken_out") == []
+    async with running(bench) as run:
+        assert run["A1"].failure is not None
+        assert run["A1"].failure.code == "L631"
+        await run.until(lambda: events(bench, "taken_out") != [])
+
+
+@pytest.mark.trio
 async def test_a_unit_that_is_tried_again_and_again_takes_no_slot_out(
     tmp_path: Path, tray_clock: object
 ) -> None:
