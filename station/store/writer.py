@@ -96,10 +96,10 @@ async def open_store(
     await trio.to_thread.run_sync(check, url, limiter=limiter)
     await trio.to_thread.run_sync(require_whole, url, WHOLE_S, limiter=limiter)
     ids.after(await trio.to_thread.run_sync(newest_key, url, limiter=limiter))
-    engine = writer_engine(url)
     folder = pending or beside(url)
     waiting = Waiting(None if folder is None else Pending(folder))
     await trio.to_thread.run_sync(waiting.prepare, limiter=limiter)
+    engine = writer_engine(url)
     try:
         yield Store(url, engine, limiter, clock, waiting)
     finally:

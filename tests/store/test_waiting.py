@@ -293,6 +293,18 @@ def test_a_folder_that_cannot_be_looked_into_is_no_empty_one(url: str, tmp_path:
 
 
 @pytest.mark.sqlite
+def test_a_start_that_fails_leaves_no_engine_of_the_database_behind(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr("station.store.writer.writer_engine", made.append)
+    (tmp_path / "station.db.pending").touch()
+    with pytest.raises(DiskTrouble):
+        written(url, lambda store: store.ping())
+    assert made == []
+
+
+@pytest.mark.sqlite
 def test_what_comes_after_a_result_that_waited_has_a_later_key(url: str) -> None:
     """Also if the clock was set back in between."""
     ahead = str(uuid_utils.uuid7(nanoseconds=time.time_ns() + 120 * 10**9))
