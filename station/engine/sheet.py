@@ -74,11 +74,19 @@ class Sheet:
         return [cell for cell in self.cells if cell.tone == "left"]
 
     @property
-    def ending(self) -> str:
+    def how(self) -> str:
+        """How it ended, in a word or two."""
         over = self.story.over
         if over is None:
             return "it goes on"
-        return "done" if over.kind == "ended" else f"stopped: {over.detail.get('why', '')}"
+        return "done" if over.kind == "ended" else "stopped"
+
+    @property
+    def ending(self) -> str:
+        """How it ended, and why."""
+        over = self.story.over
+        why = "" if over is None else str(over.detail.get("why", ""))
+        return f"{self.how}: {why}" if self.how == "stopped" else self.how
 
     @property
     def ended_utc_us(self) -> int | None:

@@ -1,10 +1,10 @@
 """The morning sheet as text and as one HTML page. Pure; everything shown is made printable first.
 
-The page has no script and asks for nothing from elsewhere. A rack of 32 fits on one sheet of A4:
-lists that could grow end in a number, the whole is in `station campaign status`.
+The page has no script and asks for nothing from elsewhere. A rack of 32 fits on one sheet of A4,
+in as many columns as it likes: lists and texts that could grow are cut, the text has them whole.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
@@ -12,11 +12,17 @@ from station.engine.feed import plain
 from station.engine.sheet import Cell, Sheet
 from station.store.yields import Rate
 
-LISTED = 8
-"""Rows of a list on the page."""
+LOW, HIGH = 4, 7
+"""Rows of a rack beside which lists are long, and up to which its slots are boxes, not lines."""
+
+LISTED, LISTED_SHORT = 8, 4
+"""Rows of a list on the page, beside a low rack and beside others."""
 
 SHOWN = 110
 """Characters of a reason."""
+
+SHOWN_FACT = 160
+"""Characters of what stands on top; wide ones are cut after two lines."""
 
 
 def facts_of(sheet: Sheet) -> list[tuple[str, str]]:
@@ -59,9 +65,25 @@ def _seconds(duration_us: int) -> str:
     return f"{duration_us / 1_000_000:.1f} s"
 
 
-def _short(text: str) -> str:
+def _short(text: str, most: int = SHOWN) -> str:
     text = plain(text)
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _lists(sheet: Sheet) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """What stands below the rack: a title, and rows of slot, name and what is said of it."""
+    return [
+        ("Failed", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.bad]),
+        ("Not touched", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.left]),
+        ("Slots out", [(slot, "", why) for slot, why in sheet.out]),
+        (
+            "Slowest steps",
+            [
+                (s.slot, s.step, f"{_seconds(s.longest_us)}, on average {_seconds(s.average_us)}")
+                for s in sheet.slowest
+            ],
+        ),
+    ]
 
 
 # --- text -------------------------------------------------------------------------------------
@@ -72,15 +94,8 @@ def sheet_text(sheet: Sheet) -> str:
     parts = [
         [f"{name:<16}  {plain(value)}" for name, value in facts_of(sheet)],
         _rack_lines(sheet),
-        _listed("FAILED", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.bad]),
-        _listed("NOT TOUCHED", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.left]),
-        _listed("SLOTS OUT", [(slot, "", why) for slot, why in sheet.out]),
-        _listed(
-            "SLOWEST STEPS",
-            [(s.slot, s.step, f"{_seconds(s.longest_us)}, on average {_seconds(s.average_us)}")
-             for s in sheet.slowest],
-        ),
-    ]  # fmt: skip
+        *(_listed(title.upper(), rows) for title, rows in _lists(sheet)),
+    ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
@@ -108,18 +123,25 @@ _STYLE = """
 @page{size:A4;margin:10mm}
 *{box-sizing:border-box}
 body{font:8.5pt/1.25 sans-serif;margin:0 auto;max-width:190mm;color:#111}
-h1{font-size:13pt;margin:0 0 2mm}h2{font-size:9pt;margin:2.5mm 0 1mm}
+h1{font-size:13pt;margin:0 0 2mm;overflow-wrap:anywhere}h2{font-size:9pt;margin:2.5mm 0 1mm}
 table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:normal;color:#555;white-space:nowrap;padding:0 3mm 0 0}
-td{vertical-align:top}.facts th{width:28mm}.facts td{word-break:break-all}
+th,td{vertical-align:top}.facts th{width:28mm}
+.facts div{max-height:2.5em;overflow:hidden;word-break:break-all}
 .rack{table-layout:fixed;border-spacing:1mm;border-collapse:separate;margin:0 -1mm}
-.rack td{border:.3mm solid #999;border-radius:1mm;padding:.6mm 1mm;height:12mm;overflow:hidden;
+.rack td{border:.3mm solid #999;border-radius:1mm;padding:.6mm 1mm;overflow:hidden;
 font-size:7pt;line-height:1.15;-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .rack b{font-size:8.5pt}
 .rack i{font-size:5.7pt;font-style:normal;display:block;white-space:nowrap;overflow:hidden}
+.boxes td{height:12mm}
+.lines{border-spacing:0;margin:0}
+.lines td{padding:0 1mm;font-size:5.7pt;line-height:1.1;white-space:nowrap;border-radius:0}
+.lines b{font-size:inherit}.lines i{display:inline;margin-left:1.5mm}
 .good{background:#d7f0d7}.bad{background:#f6c9c5;border:.6mm solid #a00!important}
+.lines .bad{border-width:.3mm!important}
 .station{background:#f8e3b0}.left{background:#e4e4f2}.empty{color:#888}
-.list td{border-top:.2mm solid #ccc;padding:.2mm 2mm .2mm 0;font-size:7.5pt;white-space:nowrap}
+.list td{border-top:.2mm solid #ccc;padding:.2mm 2mm .2mm 0;font-size:7.5pt;line-height:1.15;
+white-space:nowrap}
 .list td:last-child{width:99%;max-width:0;overflow:hidden}
 """
 
@@ -127,44 +149,44 @@ font-size:7pt;line-height:1.15;-webkit-print-color-adjust:exact;print-color-adju
 def sheet_html(sheet: Sheet) -> str:
     """One file, one page for a rack of 32."""
     title = f"{sheet.story.begun.name}: {clock(sheet.story.begun.utc_us)[:10]}"
-    facts = "".join(f"<tr><th>{_safe(n)}<td>{_safe(v)}" for n, v in facts_of(sheet))
+    most = LISTED if len(sheet.rows) <= LOW else LISTED_SHORT
     body = [
-        f"<h1>{_safe(title)} &ndash; {_safe(sheet.ending)}</h1>",
-        f"<table class=facts>{facts}</table>",
+        f"<h1>{_safe(title)} &ndash; {_safe(sheet.how)}</h1>",
+        _facts_html(sheet),
         f"<h2>Rack</h2>{_rack_html(sheet)}",
-        _list_html("Failed", ((c.slot, c.name, f"{c.word} {c.why}") for c in sheet.bad)),
-        _list_html("Not touched", ((c.slot, c.name, f"{c.word} {c.why}") for c in sheet.left)),
-        _list_html("Slots out", ((slot, "", why) for slot, why in sheet.out)),
-        _list_html(
-            "Slowest steps",
-            ((s.slot, s.step, f"{_seconds(s.longest_us)}, on average {_seconds(s.average_us)}")
-             for s in sheet.slowest),
-        ),
-    ]  # fmt: skip
+        *(_list_html(*listed, most=most) for listed in _lists(sheet)),
+    ]
     return (
         "<!doctype html>\n<html lang=en><meta charset=utf-8>"
         f"<title>{_safe(title)}</title><style>{_STYLE}</style>\n<body>\n" + "\n".join(body) + "\n"
     )
 
 
+def _facts_html(sheet: Sheet) -> str:
+    facts = ((_safe(name), _safe(_short(value, SHOWN_FACT))) for name, value in facts_of(sheet))
+    rows = (f"<tr><th>{name}<td><div>{value}</div>" for name, value in facts)
+    return f"<table class=facts>{''.join(rows)}</table>"
+
+
 def _rack_html(sheet: Sheet) -> str:
     rows = ("".join(map(_cell_html, row)) for row in sheet.rows)
-    return f"<table class=rack>{''.join(f'<tr>{row}' for row in rows)}</table>"
+    shape = "boxes" if len(sheet.rows) <= HIGH else "lines"
+    return f'<table class="rack {shape}">{"".join(f"<tr>{row}" for row in rows)}</table>'
 
 
 def _cell_html(cell: Cell) -> str:
     code = cell.why.split(":")[0] if cell.tone in ("bad", "station") else ""
-    lines = "".join(f"<i>{_safe(line)}</i>" for line in (_mark(cell), code, cell.name) if line)
+    lines = "".join(f"<i>{_safe(line)}</i>" for line in (_mark(cell), cell.name, code) if line)
     return f'<td class="{cell.tone}"><b>{_safe(cell.slot)}</b>{lines}'
 
 
-def _list_html(title: str, rows: Iterable[tuple[str, str, str]]) -> str:
-    listed = list(rows)
+def _list_html(title: str, listed: Sequence[tuple[str, str, str]], most: int) -> str:
     if not listed:
         return ""
-    lines = ["".join(f"<td>{_safe(_short(text))}" for text in row) for row in listed[:LISTED]]
-    if len(listed) > LISTED:
-        lines.append(f"<td><td><td>and {len(listed) - LISTED} more, see the rack")
+    shown = listed[:most] if len(listed) > most + 1 else listed  # one more takes no more place
+    lines = ["".join(f"<td>{_safe(_short(text))}" for text in row) for row in shown]
+    if len(shown) < len(listed):
+        lines.append(f"<td><td><td>and {len(listed) - most} more, see the rack")
     body = "".join(f"<tr>{line}" for line in lines)
     return f"<h2>{_safe(title)}: {len(listed)}</h2><table class=list>{body}</table>"
 

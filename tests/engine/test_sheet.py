@@ -147,14 +147,35 @@ def test_a_rack_of_32_in_which_all_is_bad_has_short_lists() -> None:
     assert len(lines) == 32, "the text leaves nothing out"
 
 
+def test_one_more_than_a_list_shows_is_shown() -> None:
+    outcomes: dict[str, Sequence[Outcome]] = {f"A{n}": [R.FAIL] for n in range(LISTED + 1)}
+    made = sheet_of(story(outcomes), [tuple(outcomes)])
+    assert "more, see the rack" not in sheet_html(made)
+
+
+def test_the_page_cuts_why_it_was_stopped_and_the_text_does_not() -> None:
+    made = _worst(8, 8)
+    assert made.ending.startswith("stopped: ended by WWW")
+    assert made.how == "stopped"
+    assert made.ending in sheet_text(made)
+    assert sheet_html(made).count("stopped: ") == 1
+    assert made.ending not in sheet_html(made)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 4, 5, 6, 8, 16])
 @pytest.mark.skipif(shutil.which("weasyprint") is None, reason="weasyprint is not installed")
-def test_the_worst_night_of_a_rack_of_32_prints_on_one_page() -> None:
-    assert _pages(_worst(32)) == 1
-    assert _pages(_worst(512)) > 1, "it can tell"
+def test_the_worst_night_of_a_rack_of_32_prints_on_one_page(columns: int) -> None:
+    assert _pages(_worst(32, columns)) == 1
 
 
-def _worst(slots: int) -> Sheet:
-    """Half of them failed, the others blocked, all out, for reasons as long as they get."""
+@pytest.mark.skipif(shutil.which("weasyprint") is None, reason="weasyprint is not installed")
+def test_pages_are_counted() -> None:
+    assert _pages(_worst(512, 8)) > 1
+
+
+def _worst(slots: int, columns: int) -> Sheet:
+    """Half of them failed, the others blocked, all out, for reasons as long as they get; stopped
+    with the longest reason, by the longest name, on the longest station, in the widest letters."""
     half, why = slots // 2, "long " * 60
     outcomes: dict[str, Sequence[Outcome]] = {f"A{n}": [R.FAIL] * 3 for n in range(1, half + 1)}
     others = {f"A{n}": Decided.BLOCKED for n in range(half + 1, slots + 1)}
@@ -165,8 +186,16 @@ def _worst(slots: int) -> Sheet:
         )
         for n in range(1, slots + 1)
     ]
-    end = CampaignEvent("f", "line-1", BEGUN.utc_us, "c1", "stopped", {"why": "too many failures"})
-    return sheet_of(replace(told, events=(*out, end)), _rows(slots))
+    ended = f"ended by {'W' * 64} ({'w' * 32}): {'W ' * 100}"
+    end = CampaignEvent("f", "line-1", BEGUN.utc_us, "c1", "stopped", {"why": ended})
+    begun = replace(BEGUN, name="N" * 64, station="W" * 256, actor="W" * 64)
+    steps = tuple(StepRecord(n, f"step {n}", StepOutcome.OK, n) for n in range(1, 9))
+    attempts = {
+        slot: tuple(replace(record, steps=steps) for record in some)
+        for slot, some in told.attempts.items()
+    }
+    told = replace(told, begun=begun, events=(*out, end), attempts=attempts)
+    return sheet_of(told, _rows(slots, columns))
 
 
 def _pages(made: Sheet) -> int:
@@ -181,6 +210,6 @@ def _pages(made: Sheet) -> int:
     return len(re.findall(rb"/Type /Page\b", printed.stdout))
 
 
-def _rows(slots: int) -> list[tuple[str, ...]]:
+def _rows(slots: int, columns: int = 8) -> list[tuple[str, ...]]:
     names = [f"A{n}" for n in range(1, slots + 1)]
-    return [tuple(names[at : at + 8]) for at in range(0, slots, 8)]
+    return [tuple(names[at : at + columns]) for at in range(0, slots, columns)]
