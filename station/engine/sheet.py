@@ -48,8 +48,6 @@ class Sheet:
     rows: tuple[tuple[Cell, ...], ...]
     """The rack as it stands."""
     attempts: int
-    units: int
-    """Units with an attempt."""
     out: tuple[tuple[str, str], ...]
     """Slots that are out, and why."""
     slowest: tuple[SlowStep, ...]
@@ -105,19 +103,14 @@ def sheet_of(story: CampaignStory, rows: Sequence[Sequence[str]]) -> Sheet:
     placed = {name for row in rows for name in row}
     others = tuple(cell for name, cell in cells.items() if name not in placed)
     rack = [tuple(cells[name] for name in row if name in cells) for row in rows]
-    attempts = list(story.attempts.values())
+    attempts = story.attempts.values()
     return Sheet(
         story=story,
         rows=tuple(row for row in (*rack, others) if row),
         attempts=sum(map(len, attempts)),
-        units=len(attempts),
         out=out,
         slowest=_slowest(record for some in attempts for record in some),
     )
-
-
-def _outcome(record: AttemptRecord) -> Outcome | None:
-    return None if record.closed is None else record.closed.outcome
 
 
 # --- slots ------------------------------------------------------------------------------------

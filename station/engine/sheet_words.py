@@ -32,7 +32,9 @@ def facts_of(sheet: Sheet) -> list[tuple[str, str]]:
     resumed = f", gone on with after {_times(sheet.resumed)}" if sheet.resumed else ""
     seq, digest = sheet.story.head
     yielded = sheet.story.yielded
-    spent = f"{sheet.attempts} on {sheet.units} units, {yielded.station_loss} lost by the station"
+    spent = (
+        f"{sheet.attempts} on {sheet.story.units} units, {yielded.station_loss} lost by the station"
+    )
     return [
         ("campaign", f"{begun.name}, {begun.campaign_id}"),
         ("station", begun.station),
@@ -41,7 +43,7 @@ def facts_of(sheet: Sheet) -> list[tuple[str, str]]:
         ("slots", ", ".join(f"{count} {word}" for word, count in sheet.totals) or "none"),
         ("first-pass yield", _share(yielded.first_pass_yield)),
         ("final yield", _share(yielded.final_yield)),
-        ("attempts", spent),
+        ("attempts", f"{spent}, {yielded.station_loss} lost by the station"),
         ("policy", f"sha256 {begun.policy_sha256}"),
         ("record", f"link {seq}, {digest}"),
     ]

@@ -82,12 +82,15 @@ class Batch:
         return self._links[station]
 
 
-def head(connection: sa.Connection, station: str) -> tuple[int, bytes] | None:
-    """Number and hash of the station's last link; None before the first. Raises RecordDamaged."""
+def head(
+    connection: sa.Connection, station: str, at: int | None = None
+) -> tuple[int, bytes] | None:
+    """Number and hash of the station's last link, with `at` of what was the last when that was
+    written; None before the first. Raises RecordDamaged."""
     table = schema.chain
     row = connection.execute(
         sa.select(table.c.seq, table.c.hash)
-        .where(table.c.station == station)
+        .where(table.c.station == station, sa.true() if at is None else table.c.seq <= at)
         .order_by(table.c.seq.desc())
         .limit(1)
     ).one_or_none()

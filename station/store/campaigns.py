@@ -101,7 +101,8 @@ class CampaignEvent:
 @dataclass(frozen=True, slots=True)
 class CampaignStory:
     """All that the record has of a campaign; attempts by slot, oldest first. `head`: number and
-    hash of the last link of the station's chain."""
+    hash of the link of the station's chain by which its end is on record, however much came later;
+    the last one while it goes on. `units`: those with an attempt; one without a name is none."""
 
     begun: CampaignBegun
     slots: tuple[CampaignSlot, ...]
@@ -109,6 +110,7 @@ class CampaignStory:
     attempts: Mapping[str, tuple[AttemptRecord, ...]]
     head: tuple[int, str]
     yielded: Yield
+    units: int
 
     @property
     def over(self) -> CampaignEvent | None:
@@ -202,13 +204,18 @@ def _story(url: str, condition: sa.ColumnElement[bool]) -> CampaignStory | None:
         slots = connection.execute(
             sa.select(_slot).where(_slot.c.campaign_id == same).order_by(_slot.c.ordinal)
         ).mappings()
-        events = connection.execute(
-            sa.select(_event).where(_event.c.campaign_id == same).order_by(_event.c.id)
-        ).mappings()
+        events = (
+            connection.execute(
+                sa.select(_event).where(_event.c.campaign_id == same).order_by(_event.c.id)
+            )
+            .mappings()
+            .all()
+        )
         attempts: dict[str, list[AttemptRecord]] = defaultdict(list)
         for record in records(connection, [_opened.c.campaign_id == same], None):
             attempts[record.opened.slot].append(record)
-        seq, digest = head(connection, begun.station) or (0, b"")
+        over = next((event["seq"] for event in events if event["kind"] in _LAST), None)
+        seq, digest = head(connection, begun.station, over) or (0, b"")
         return CampaignStory(
             begun,
             tuple(map(_slot_of, slots)),
@@ -216,7 +223,17 @@ def _story(url: str, condition: sa.ColumnElement[bool]) -> CampaignStory | None:
             {slot: tuple(some) for slot, some in attempts.items()},
             (seq, digest.hex()),
             yield_of(connection, Scope(campaign_id=same)),
+            connection.scalar(_units_of(same)) or 0,
         )
+
+
+def _units_of(campaign_id: str) -> sa.Select[Any]:
+    unit_id = sa.func.coalesce(_opened.c.unit_id, _closed.c.unit_id)
+    return (
+        sa.select(sa.func.count(unit_id.distinct()))
+        .join_from(_opened, _closed, _closed.c.attempt_id == _opened.c.id, isouter=True)
+        .where(_opened.c.campaign_id == campaign_id)
+    )
 
 
 def _begun_of(row: Mapping[Any, Any]) -> CampaignBegun:

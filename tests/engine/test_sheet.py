@@ -67,7 +67,8 @@ def story(
         for slot, some in outcomes.items()
         if some
     }
-    return CampaignStory(BEGUN, (*worked, *left), (ended,), attempts, (7, "ab" * 32), NOTHING)
+    head = (7, "ab" * 32)
+    return CampaignStory(BEGUN, (*worked, *left), (ended,), attempts, head, NOTHING, len(attempts))
 
 
 def sheet(outcomes: dict[str, Sequence[Outcome]], **more: Decided) -> Sheet:

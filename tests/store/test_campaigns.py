@@ -74,6 +74,32 @@ def test_its_attempts_are_those_that_name_it(url: str) -> None:
     }
 
 
+def test_its_units_are_counted_and_not_its_slots(url: str) -> None:
+    begun = begin(url)
+    for slot in ("A1", "A1", "A2"):
+        opened = attempt(slot=slot, campaign_id=begun.campaign_id)
+        flashed(url, opened, verdict(opened))
+    nobody = attempt(slot="A3", campaign_id=begun.campaign_id, unit=Unit(), identifiers=())
+    flashed(url, nobody, failed(nobody, unit=Unit()))
+    assert (len(newest(url).attempts), newest(url).units) == (3, 1)
+
+
+def test_the_chain_of_a_night_that_is_over_ends_with_it(url: str) -> None:
+    begun = begin(url)
+    going_on = newest(url)
+    ended = CampaignEvent(new_id(), "line-1", 9, begun.campaign_id, "ended")
+    written(url, lambda store: store.write(lambda batch: insert_event(batch, ended)))
+    over = newest(url)
+    assert over.head[0] == going_on.head[0] + 1
+    sheet = replace(ended, event_id=new_id(), kind="sheet")
+    written(url, lambda store: store.write(lambda batch: insert_event(batch, sheet)))
+    begin(url)
+    told = story_of(url, begun.campaign_id)
+    assert told is not None
+    assert told.head == over.head
+    assert verify(url).heads["line-1"][0] > told.head[0]
+
+
 def test_the_newest_of_this_station_and_one_by_its_id(url: str) -> None:
     first, other = begin(url), begin(url, "line-2")
     last = begin(url)
