@@ -11,7 +11,7 @@ from station.commands.exits import Exit, say, show
 from station.commands.line import command_of, engine_of
 from station.commands.options import user_name
 from station.commands.reporter import print_table
-from station.config import Settings, check_policies
+from station.config import Settings, check_policies, load_families
 from station.engine.feed import plain
 from station.engine.sheet import Sheet, sheet_of
 from station.engine.sheet_file import put_whole
@@ -86,8 +86,11 @@ def abort(settings: Settings, *, by: str, reason: str) -> None:
 
 
 def check(settings: Settings) -> Exit:
-    """Every problem of every file. Raises ConfigError for a folder that cannot be read."""
-    problems = check_policies(settings.campaigns)
+    """Every problem of every file, and of the recipes that they name. Raises ConfigError for a
+    folder that cannot be read."""
+    problems = check_policies(
+        settings.campaigns, settings.recipes, load_families(settings.families)
+    )
     for problem in problems:
         say(plain(problem))
     if not problems:

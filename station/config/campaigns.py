@@ -6,6 +6,7 @@ stop. It can never allow what a recipe refuses.
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from station.config.recipe_files import recipe_files
+from station.config.families import Families
+from station.config.recipe_files import load_recipes, recipe_files
 from station.config.recipes import Globs, RecipeName, Tac
 from station.config.slot_map import MAX_SLOTS
 from station.config.strict import Strict, nearest, read_model
-from station.config.yaml_lines import parse_document, read_bytes, refuse
+from station.config.yaml_lines import Document, parse_document, read_bytes, refuse
 from station.errors import ConfigError, UsageError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -130,6 +132,10 @@ def load_policy(folder: Path, name: str) -> LoadedPolicy:
 
 def parse_policy(path: Path, data: bytes) -> LoadedPolicy:
     """The bytes of a campaign's file; `path` is what complaints name. Raises ConfigError."""
+    return _parse(path, data)[0]
+
+
+def _parse(path: Path, data: bytes) -> tuple[LoadedPolicy, Document]:
     document = parse_document(path, data)
     policy = read_model(document, Policy)
     problems = []
@@ -142,18 +148,34 @@ def parse_policy(path: Path, data: bytes) -> LoadedPolicy:
             problems.append(document.problem(("recipes", place), what))
     if problems:
         raise refuse(problems)
-    return LoadedPolicy(policy, hashlib.sha256(data).hexdigest(), document.text)
+    return LoadedPolicy(policy, hashlib.sha256(data).hexdigest(), document.text), document
 
 
-def check_policies(folder: Path) -> list[str]:
-    """Every problem of a folder's campaigns, one sentence each; empty is good."""
+def check_policies(folder: Path, recipes: Path, families: Families | None = None) -> list[str]:
+    """Every problem of a folder's campaigns, and of the folder of recipes that they name; one
+    sentence each, empty is good. Raises ConfigError if the campaigns cannot be listed."""
     problems: list[str] = []
+    known: list[str] | None = None
+    try:
+        known = [loaded.recipe.name for loaded in load_recipes(recipes, families)]
+    except ConfigError as error:
+        problems += error.cause.splitlines()
     for path in recipe_files(folder, "campaign"):
         try:
-            parse_policy(path, read_bytes(path))
+            loaded, document = _parse(path, read_bytes(path))
         except ConfigError as error:
             problems += error.cause.splitlines()
+        else:
+            problems += [] if known is None else _unknown_recipes(loaded.policy, document, known)
     return problems
+
+
+def _unknown_recipes(policy: Policy, document: Document, known: list[str]) -> Iterator[str]:
+    for place, recipe in enumerate(policy.recipes):
+        if recipe not in known:
+            close = nearest(recipe, known)
+            hint = f" (nearest: {close!r})" if close else ""
+            yield document.problem(("recipes", place), f"there is no recipe {recipe!r}{hint}")
 
 
 def stops_utc_us(policy: Policy, began_utc_us: int) -> int:

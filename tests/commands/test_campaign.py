@@ -126,7 +126,12 @@ def test_without_an_engine_nothing_is_begun(tmp_path: Path) -> None:
     assert "L605 NO ENGINE" in err
     assert campaign(config, "status")[0] == 3, "there is no record yet"
     assert campaign(config, "check")[0] == 0
-    (tmp_path / "campaigns" / "nightly.yaml").write_text("name: nightly\n")
+    nightly = tmp_path / "campaigns" / "nightly.yaml"
+    nightly.write_text('name: nightly\nrecipes: [nosuch]\nstop_at: "05:30"\n')
+    code, _, err = campaign(config, "check")
+    assert code == 2
+    assert "nightly.yaml:2: key 'recipes[0]': there is no recipe 'nosuch'" in err
+    nightly.write_text("name: nightly\n")
     code, _, err = campaign(config, "check")
     assert code == 2
     assert "nightly.yaml:1: key 'recipes': is missing" in err

@@ -40,7 +40,7 @@ def test_the_example_that_comes_with_the_station() -> None:
     assert loaded.policy.recipes == ("ec25-efa-r06a06",)
     assert loaded.policy.stop_at == "05:30"
     assert loaded.text == (CONFIG / "campaigns" / "nightly.yaml").read_text()
-    assert check_policies(settings.campaigns) == []
+    assert check_policies(settings.campaigns, settings.recipes) == []
     written = yaml.safe_load(loaded.text)
     assert set(written) == set(Policy.model_fields), "the example shows every key"
 
@@ -79,6 +79,30 @@ def test_what_is_left_out_is_careful() -> None:
 )  # fmt: skip
 def test_a_mistake_names_its_place(text: str, words: str) -> None:
     assert words in told(text)
+
+
+def test_the_recipes_of_a_campaign_are_there(tmp_path: Path) -> None:
+    recipes = CONFIG / "recipes"
+    names = "[ec25-efa-r06a06, ec25-efa-r06a07, nosuch]"
+    policy = tmp_path / "nightly.yaml"
+    policy.write_text(PLAIN.replace("[a]", names))
+    assert check_policies(tmp_path, recipes) == [
+        f"{policy}:2: key 'recipes[1]': there is no recipe 'ec25-efa-r06a07'"
+        " (nearest: 'ec25-efa-r06a06')",
+        f"{policy}:2: key 'recipes[2]': there is no recipe 'nosuch'",
+    ]
+
+
+def test_recipes_that_cannot_be_read_are_problems_of_their_own(tmp_path: Path) -> None:
+    recipes, policies = tmp_path / "recipes", tmp_path / "campaigns"
+    recipes.mkdir()
+    policies.mkdir()
+    (recipes / "a.yaml").write_text("name: [\n")
+    (policies / "nightly.yaml").write_text(PLAIN)
+    (problem,) = check_policies(policies, recipes)
+    assert str(recipes / "a.yaml") in problem
+    (problem,) = check_policies(policies, tmp_path / "nowhere")
+    assert "the recipe folder cannot be read" in problem
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200))
