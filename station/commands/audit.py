@@ -16,6 +16,7 @@ from station.errors import UsageError
 from station.model import AttemptRecord, IdKind, Outcome
 from station.store.queries import each_attempt, find_attempts, names_of_units
 from station.store.questions import open_attempts
+from station.store.schema import words
 from station.store.scope import LAST_SHIFT, Scope, is_shift
 from station.store.stations import is_shared
 from station.store.writer import now_utc_us
@@ -23,6 +24,9 @@ from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
 
 _AGO = re.compile(r"(\d{1,5})([hdw])")
 _UNIT_US = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
+
+MOST_CHARS = 256
+"""Of one thing that is asked for: a bundle takes all of them together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,22 @@ def check(question: Question) -> None:
     asked = {name: value for name, value in asdict(question).items() if value is not None}
     if not asked:
         raise UsageError("ask for something: --name, --imei, --serial, --chip, --since, …")
-    refuse_empty(asked)
+    check_words(asked)
     _check_shift(question.shift)
 
 
-def refuse_empty(asked: Mapping[str, object]) -> None:
-    """Raises UsageError: an option's value is no text at all, or blanks."""
+def check_words(asked: Mapping[str, object]) -> None:
+    """What is asked for by an option must be words that the record may have. Nothing at all, or
+    blanks, is an unset variable and must not read as an empty answer. Raises UsageError."""
     for option, value in asked.items():
-        if isinstance(value, str) and not value.strip():
+        if not isinstance(value, str):
+            continue
+        if not value.strip():
             raise UsageError(f"--{option} is empty")
+        if len(value) > MOST_CHARS:
+            raise UsageError(f"--{option} has {len(value)} characters; {MOST_CHARS} are the most")
+        if words(value) != value:
+            raise UsageError(f"--{option} {value!a} is no UTF-8 text")
 
 
 def scope_of(
@@ -77,7 +88,7 @@ def scope_of(
 ) -> Scope:
     """The arguments of a question about a part of the record. Raises UsageError."""
     where = {"station": station, "slot": slot}
-    refuse_empty(where | {"operator": operator, "lot": lot, "shift": shift})
+    check_words(where | {"operator": operator, "lot": lot, "shift": shift})
     _check_shift(shift)
     since_us, until_us = since_utc_us(since), until_utc_us(until)
     return Scope(
@@ -94,8 +105,8 @@ def scope_of(
 def _check_shift(text: str | None) -> None:
     if text is not None and not is_shift(text):
         raise UsageError(
-            f"--shift {text!r} is neither `last` nor the id of a shift, or its first 8 characters "
-            "at least, as `station audit yield --by shift` tells it"
+            f"--shift {text[:64]!r} is neither `last` nor the id of a shift, or its first 8 "
+            "characters at least, as `station audit yield --by shift` tells it"
         )
 
 
@@ -116,7 +127,7 @@ def outcome_of(text: str | None) -> Outcome | None:
         return Outcome(text.upper().replace("-", "_"))
     except ValueError:
         known = ", ".join(outcome.value for outcome in Outcome)
-        raise UsageError(f"--outcome {text!r} is none of {known}") from None
+        raise UsageError(f"--outcome {text[:64]!r} is none of {known}") from None
 
 
 def since_utc_us(text: str | None) -> int | None:
@@ -140,10 +151,15 @@ def parse_since(text: str, now_us: int, *, option: str = "--since") -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"{option} {text!r} is neither a date such as 2026-11-20T08:00 (UTC) nor 8h, 3d, 2w"
+            f"{option} {text[:64]!r} is neither a date such as 2026-11-20T08:00 (UTC) "
+            "nor 8h, 3d, 2w"
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"{option} {text!r} is before the year 1 or after 9999 in UTC") from None
     return int(moment.timestamp()) * 1_000_000
 
 

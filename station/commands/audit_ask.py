@@ -7,7 +7,7 @@ the numbers.
 from collections.abc import Callable, Mapping
 
 from station.commands.answers import Form, Shape, answer
-from station.commands.audit import require_station
+from station.commands.audit import check_words, require_station
 from station.commands.reporter import moment
 from station.config import Settings
 from station.errors import UsageError
@@ -41,8 +41,7 @@ def tell_ever(settings: Settings, *, package: str | None, firmware: str | None, 
 
 
 def _require_one(package: str | None, firmware: str | None) -> None:
-    if package == "" or firmware == "":
-        raise UsageError(f"--{'package' if package == '' else 'firmware'} is empty")
+    check_words({"package": package, "firmware": firmware})
     if package is None and firmware is None:
         raise UsageError("ask for something: --package, --firmware")
 

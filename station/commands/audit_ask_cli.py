@@ -132,7 +132,7 @@ def _clashes(
     """Names that cannot be right or that two units go by, with all names of both."""
     with station_errors():
         form = form_of(as_json=json, as_csv=csv)
-        audit.refuse_empty({"station": station})
+        audit.check_words({"station": station})
         audit_ask.tell_clashes(
             settings_of(config),
             since_utc_us=audit.since_utc_us(since),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from station.commands.answers import Form, Shape, answer
-from station.commands.audit import refuse_empty
+from station.commands.audit import check_words
 from station.commands.reporter import moment
 from station.config import Settings
 from station.store.boots import Boot, find_boots
@@ -14,7 +14,7 @@ def tell_boots(
     settings: Settings, *, since_utc_us: int | None, station: str | None, form: Form
 ) -> None:
     """Print the starts that meet both conditions, oldest first. Raises UsageError."""
-    refuse_empty({"station": station})
+    check_words({"station": station})
     found = find_boots(settings.database, station=station, since_utc_us=since_utc_us)
     answer(found, _BOOTS, form)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from station.commands.answers import Form, Shape, answer
-from station.commands.audit import refuse_empty
+from station.commands.audit import check_words
 from station.commands.reporter import moment
 from station.config import Settings
 from station.model import Fact, StationEvent
@@ -39,7 +39,7 @@ def tell_events(
     form: Form,
 ) -> None:
     """Print the events that meet every condition, oldest first. Raises UsageError."""
-    refuse_empty({"station": station, "slot": slot, "kind": kind})
+    check_words({"station": station, "slot": slot, "kind": kind})
     found = find_events(
         settings.database, since_utc_us=since_utc_us, station=station, slot=slot, kind=kind
     )

@@ -1,5 +1,6 @@
 """`station audit export` and `check-bundle`: answers that prove themselves elsewhere."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -28,7 +29,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def export(settings: Settings, question: Question, out: Path) -> None:
     """Write the answer into a new file, signed by the station. Raises UsageError, NoSigningKey,
     DiskTrouble, and as any question to the record."""
-    if out.exists():
+    if os.path.lexists(out):  # a path that cannot be one is told when it is written
         raise UsageError(f"{out} is there already, and no file is replaced")
     require_station(settings, question.shift, question.station)
     key = load_key(settings.key)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from rich.table import Table
 from rich.text import Text
 
+from station.commands.audit import check_words
 from station.commands.exits import show
 from station.commands.reporter import print_table
 from station.config import Settings
-from station.errors import UsageError
 from station.store.slot_states import Interval, slot_intervals
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,8 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def slots(settings: Settings, *, slot: str | None, since_utc_us: int | None, as_json: bool) -> None:
     """Print the intervals of one slot, or of all of the settings, oldest first in each. A slot that
     the settings have no more is known by its name. Raises UsageError."""
-    if slot == "":
-        raise UsageError("--slot is empty")
+    check_words({"slot": slot})
     names = [slot] if slot is not None else [one.name for one in settings.slots]
     station = settings.station.name
     found = slot_intervals(settings.database, station, names, since_utc_us=since_utc_us)

@@ -41,7 +41,7 @@ def find(database: str, attempt: str | None, slot: str | None) -> AttemptRecord:
     if (attempt is None) == (slot is None):
         raise UsageError("name one attempt by its id, or --slot for the newest one there")
     if attempt is None:
-        if not slot:
+        if not slot or not slot.strip():
             raise UsageError("--slot is empty")
         newest = find_attempts(database, slot=slot, limit=1)
         if not newest:

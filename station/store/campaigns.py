@@ -184,7 +184,8 @@ def _slot_row(begun: CampaignBegun, slot: CampaignSlot) -> dict[str, Any]:
 
 def story_of(url: str, campaign_id: str) -> CampaignStory | None:
     """The campaign whose id begins so; None if there is none, or more than one."""
-    same = sa.func.substr(_campaign.c.id, 1, len(campaign_id)) == campaign_id
+    wanted = schema.words(campaign_id)
+    same = sa.func.substr(_campaign.c.id, 1, len(wanted)) == wanted
     return _story(url, same)
 
 

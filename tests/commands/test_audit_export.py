@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from station.commands import audit_export, audit_seal
-from station.commands.audit import Question
+from station.commands.audit import MOST_CHARS, Question, check
 from station.commands.exits import Exit
 from station.config import Settings, load_settings
-from station.errors import NoSigningKey, UsageError
+from station.errors import DiskTrouble, NoSigningKey, UsageError
+from station.model import Outcome
 from station.seal.keys import load_key
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
@@ -93,6 +94,44 @@ def test_without_a_key_there_is_no_bundle(settings: Settings, tmp_path: Path) ->
     with pytest.raises(NoSigningKey):
         audit_export.export(settings, Question(slot="A1"), tmp_path / "a.zip")
     assert not (tmp_path / "a.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        (
+            "--since",
+            "0001-01-01T00:00+14:00",
+            "--since '0001-01-01T00:00+14:00' is before the year",
+        ),
+        ("--name", "x" * 5000, "--name has 5000 characters; 256 are the most"),
+        ("--name", "a\udcff", "--name 'a\\udcff' is no UTF-8 text"),
+    ],
+)
+def test_a_question_that_no_bundle_can_hold(
+    settings: Settings, tmp_path: Path, option: str, value: str, why: str
+) -> None:
+    asked = ("--out", "a.zip", option, value, "--config", settings.path)
+    done = station("audit", "export", *asked, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert why in done.stderr
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_the_longest_question_is_answered(settings: Settings, tmp_path: Path) -> None:
+    texts = ("name", "imei", "serial", "chip", "firmware", "package", "code", "slot", "operator")
+    longest = Question(
+        **dict.fromkeys((*texts, "lot"), "x" * MOST_CHARS), shift="a" * 36,
+        outcome=Outcome.INTERRUPTED, since_utc_us=1, until_utc_us=2,
+    )  # fmt: skip
+    check(longest)
+    audit_export.export(settings, longest, tmp_path / "a.zip")
+    assert audit_export.check(tmp_path / "a.zip", ()) is Exit.GOOD
+
+
+def test_a_path_that_is_too_long(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(DiskTrouble, match="File name too long"):
+        audit_export.export(settings, Question(slot="A1"), tmp_path / ("x" * 5000))
 
 
 def test_an_empty_question_and_a_file_that_is_there(settings: Settings, tmp_path: Path) -> None:

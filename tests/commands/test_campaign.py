@@ -112,6 +112,7 @@ def test_what_cannot_be_is_said(night: tuple[Engine, list[Run]], tmp_path: Path)
         (("abort", "--by", "eva", "--reason", " "), 2, "campaign_abort.reason"),
         (("status", "ffff"), 1, "no campaign's id begins with 'ffff'"),
         (("status", "x' OR 1"), 1, "L661"),
+        (("sheet", "ffff\udcff"), 1, "L661"),
         (("sheet", "--html", str(tmp_path / "no" / "sheet.html")), 1, "L662 NO SHEET"),
         (("sheet", "--html", str(tmp_path)), 1, "L662 NO SHEET"),
     ):

@@ -208,6 +208,7 @@ async def test_an_attempt_is_found_by_how_its_id_begins(tmp_path: Path, tray_clo
         ("%%%%%%", None, "at least 6"),
         ("ffffffff", None, "no attempt's id"),
         (None, "", "--slot is empty"),
+        (None, " ", "--slot is empty"),
         (None, "B7", "no attempt in slot B7"),
     ):
         with pytest.raises(UsageError, match=words):
