@@ -1,7 +1,7 @@
 """What may be odd about a simulated module, and the named faults made of it.
 
-A fault is a set of traits: one table, applied when a module is built. Programs are counted
-from 1 in the order they arrive.
+A fault is a set of traits: one table, applied when a module is built. Images are counted from 1
+in the order they arrive.
 """
 
 from dataclasses import dataclass

@@ -40,7 +40,8 @@ _HELLO_RESP = bytes.fromhex("0200000030000000")
 
 @dataclass(frozen=True, slots=True)
 class Programmer:
-    """What this programmer is like. Programs are counted from 1."""
+    """What this programmer is like. Images are counted from 1; one that is sent again keeps its
+    number, since it is its place in the flash that is no good."""
 
     banner: tuple[str, ...]
     target: str
@@ -71,10 +72,18 @@ class FirehoseSide:
         self._upload: Upload | None = None
         self._drain_bytes = 0
         self._raw_bytes = 0
-        self.programs_begun = 0
+        self._images: dict[int, int] = {}
+        """The number of each by its first page."""
+        self._image = 0
+        """The number of the one under way, or of the last."""
         self.leaving: str | None = None
         self.delay_s = 0
         self.vendor_lines: list[bytes] = []
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was told to program anything."""
+        return self._image > 0
 
     def takes_raw(self, data: bytes) -> bool:
         """Whether this transfer counts as image data, wanted or to be thrown away."""
@@ -89,9 +98,9 @@ class FirehoseSide:
     def step(self, data: bytes) -> str:
         """The step of a flash that this transfer belongs to, by the station's name for it."""
         if self.takes_raw(data) or not data:
-            return "program" if self.programs_begun else "configure"
+            return "program" if self.has_begun else "configure"
         wanted = next((tag for tag in _STEP_OF if b"<" + tag in data), b"")
-        if wanted == b"read" and not self.programs_begun:
+        if wanted == b"read" and not self.has_begun:
             return "partition_table"
         return _STEP_OF.get(wanted, "load_programmer")
 
@@ -156,12 +165,12 @@ class FirehoseSide:
             self._work.write(upload, data)
         except FirehoseError as error:
             return self._refuse(f"ERROR: {error}", busy_s)
-        if self.programs_begun == self._programmer.nak_early_program:
+        if self._image == self._programmer.nak_early_program:
             return self._refuse("ERROR: write failed, HANDLE_PROGRAM_FAILURE 7", busy_s)
         if upload.left_bytes:
             return Taken(busy_s)
         self._upload = None
-        if self.programs_begun == self._programmer.nak_program:
+        if self._image == self._programmer.nak_program:
             return self._answers.nak("ERROR: HANDLE_PROGRAM_FAILURE 23, line 1204", busy_s=busy_s)
         log = f"INFO: Finished programming start sector {upload.start_page}"
         return self._answers.ack(log, busy_s=busy_s)
@@ -272,8 +281,9 @@ class FirehoseSide:
         return scan_s + blocks * self._timing.erase_block_s
 
     def _program(self, attributes: Mapping[str, str]) -> Taken:
-        self.programs_begun += 1
-        upload = self._upload = self._work.begin(self._work.extent(attributes), self.programs_begun)
+        extent = self._work.extent(attributes)
+        self._image = self._images.setdefault(extent.start_page, len(self._images) + 1)
+        upload = self._upload = self._work.begin(extent, self._image)
         logs = self._answers.log("INFO: Calling handler for program")
         begun = self._answers.response(ack=True, raw=True, on_read=upload.announce)
         return Taken(reactions=(*logs, begun))

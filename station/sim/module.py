@@ -227,7 +227,7 @@ class SimModule:
         if firehose.leaving is not None:  # it waits for its reset, and reads nothing more
             return Taken()
         taken = firehose.receive(data)
-        self.flashed |= firehose.programs_begun > 0
+        self.flashed |= firehose.has_begun
         self.vendor_lines += firehose.vendor_lines
         firehose.vendor_lines.clear()
         match firehose.leaving:

@@ -86,8 +86,10 @@ async def test_a_module_known_by_its_chip_serial_is_flashed_from_edl(
     assert code_of(first) == "P112"
     assert first.closed is not None
     assert first.closed.final_mode is Mode.EDL
-    line.tray.modules["A1"].traits = Traits()
-    again = by_slot(await line.flash())["A1"]
+    module = line.tray.modules["A1"]
+    module.traits = Traits()
+    line.backend.plug(line.tray.ports["A1"], module)
+    again = by_slot(await line.flash(wait_s=10))["A1"]
     assert again.closed is not None
     assert again.closed.outcome is Outcome.PASS, again.closed.failure
     assert again.opened.unit.imei == first.opened.unit.imei
