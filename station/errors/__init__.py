@@ -109,6 +109,7 @@ from station.errors.places import (
 from station.errors.protocol import (
     AtError,
     AtSilent,
+    DataRefused,
     DiagError,
     FirehoseError,
     FirehoseSilent,
@@ -204,6 +205,7 @@ __all__ = [
     "ConfigError",
     "ControllerMissing",
     "Crashed",
+    "DataRefused",
     "DatabaseError",
     "DefaultImei",
     "DeviceError",

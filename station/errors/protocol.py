@@ -52,6 +52,11 @@ class Nak(ProtocolError):
     retryable = False
 
 
+class DataRefused(Nak):
+    """Data were on their way: the module may have refused because some were lost, so the ladder
+    sends them once more. One that refuses again has a flash memory that is no good."""
+
+
 class FirehoseSilent(ProtocolError):
     code = "P113"
     headline = "NO ANSWER"

@@ -20,6 +20,7 @@ import trio
 
 from station.errors import (
     Crashed,
+    DataRefused,
     Disconnected,
     NoDownloadMode,
     NoReturn,
@@ -66,7 +67,7 @@ _MODES = (Mode.RUNTIME, Mode.EDL, Mode.CRASHED)
 
 def may_pass(error: StationError) -> bool:
     """Whether trying again can help. Wrong programmer, geometry or variant: never."""
-    return error.retryable or isinstance(error, NoReturn | Crashed)
+    return error.retryable or isinstance(error, NoReturn | Crashed | DataRefused)
 
 
 @dataclass(slots=True)
@@ -148,8 +149,8 @@ class Ladder:
             useful = {Rung.POWER}
             if session.mode is Mode.RUNTIME and not has_left:  # no programmer restarts by it
                 useful.add(Rung.USB_RESET)
-        elif isinstance(error, NoUsbMemory):
-            useful = {Rung.REOPEN}  # the module is well
+        elif isinstance(error, NoUsbMemory | DataRefused):
+            useful = {Rung.REOPEN}  # the module is well, or its flash memory is not
         elif has_left:
             useful = {Rung.AWAIT, Rung.POWER, Rung.PUT_BACK}
         else:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from station.errors import (
     Bug,
+    DataRefused,
     Disconnected,
     FirehoseError,
     FirehoseSilent,
@@ -188,8 +189,8 @@ class Firehose:
         chunk_timeout_s: float = 15.0,
         final_timeout_s: float = 120.0,
     ) -> Dialogue[ProgramResult]:
-        """Write an image, its last sector filled up with zeros. Raises Nak as soon as the
-        module refuses, also in the midst of the data."""
+        """Write an image, its last sector filled up with zeros. Raises Nak if the module refuses
+        before it had any data, then DataRefused, as soon as it does."""
         what = f"program {filename or source.name} at sector {start_sector}"
         names = {"filename": filename or source.name} | ({"label": label} if label else {})
         region = _region(what, start_sector, num_sectors, geometry, names)
@@ -198,16 +199,19 @@ class Firehose:
             raise Bug(f"{what}: {source.length_bytes} bytes do not fit {num_sectors} sectors")
         yield from self._talk.command(what, compose("program", region))
         yield from self._talk.ack(what, ack_timeout_s, raw=True)
-        result = yield from send_image(
-            self._talk,
-            what,
-            source,
-            total_bytes,
-            payload_bytes=self.payload_bytes,
-            zlp=self.profile.zlp,
-            timeout_s=chunk_timeout_s,
-        )
-        yield from self._talk.ack(what, final_timeout_s)
+        try:
+            result = yield from send_image(
+                self._talk,
+                what,
+                source,
+                total_bytes,
+                payload_bytes=self.payload_bytes,
+                zlp=self.profile.zlp,
+                timeout_s=chunk_timeout_s,
+            )
+            yield from self._talk.ack(what, final_timeout_s)
+        except Nak as error:
+            raise DataRefused(error.cause) from error
         return result
 
     def read(

@@ -12,7 +12,7 @@ import trio
 from station.engine.world import Order
 from station.errors import NoUsbMemory, StationError, UsbAccess, UsbBusy
 from station.flash.ladder import Rung
-from station.model import AttemptRecord, Event, Outcome, StepOutcome, StepStarted
+from station.model import AttemptRecord, Event, Mode, Outcome, StepOutcome, StepStarted
 from station.sim.backend import SimPipe
 from station.sim.faults import FAULTS
 from station.sim.mishap import Cure, Fate, Mishap, What
@@ -87,7 +87,7 @@ async def test_a_stranger_in_a_boot_loop_was_chosen_by_its_slot(
         ("wrong-geometry", "D204"),
         ("mibib-moved", "D205"),
         ("wrong-variant", "R302"),
-        ("nak", "P112"),
+        ("edl-read-refused", "P112"),
         ("corrupt-write", "D210"),
     ],
 )
@@ -99,6 +99,36 @@ async def test_what_does_not_pass_is_not_tried_again(
     record = by_slot(await line.flash())["A1"]
     assert code_of(record) == code
     assert [step.name for step in record.steps if step.name == "recover"] == []
+
+
+@pytest.mark.parametrize("what", [What.MUTE, What.GARBAGE])
+@pytest.mark.parametrize("after", [1, 2, 3, 6, 12, 30])
+async def test_a_transfer_lost_amid_an_image_is_got_over(
+    tmp_path: Path, tray_clock: object, what: What, after: int
+) -> None:
+    """Whether the module waits for it in silence or refuses what comes behind it."""
+    line = make_line(tmp_path)
+    line.befall("A1", Mishap(what, "program", after=after))
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) is None, record.closed
+    assert rungs(record) == [Rung.REOPEN.value]
+
+
+@pytest.mark.parametrize("fault", ["nak", "early-nak"])
+async def test_what_is_refused_after_its_data_is_sent_once_more_and_no_more(
+    tmp_path: Path, tray_clock: object, fault: str
+) -> None:
+    """The flash memory is no good: neither a reset of any kind nor another attempt helps it."""
+    line = make_line(tmp_path, faults={"A1": fault})
+    line.switch_power()
+    [record] = (await line.flash()).records
+    assert code_of(record) == "P112"
+    assert record.closed is not None
+    assert record.closed.final_mode is Mode.EDL
+    assert [step.detail["rung"] for step in record.steps if step.name == "recover"] == [
+        Rung.REOPEN.value
+    ]
+    assert [step.name for step in record.steps].count("program") == 2
 
 
 async def test_a_station_short_of_usb_memory_asks_again_and_leaves_the_module_alone(

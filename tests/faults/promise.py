@@ -85,14 +85,16 @@ def _blocked(error: type[StationError]) -> Ending:
 
 _LATER = {
     "backup": {_failed(BackupNotMade, "old")},  # begun, its end not seen: it is not asked for twice
-    "program": {_failed(Nak, "partly")},  # it misses a part of an image, and refuses the rest
 }
 """By step: what a strike amid it may come to beside its line."""
 
 _OFTEN = {
     "identify": {_failed(AtSilent, "old"), _blocked(NoRecipe)},  # never all answers at once
     "load_programmer": {_failed(NoHello, "old")},
-    "program": {_failed(Timeout, "partly")},
+    "program": {
+        _failed(Timeout, "partly"),
+        _failed(Nak, "partly"),  # it misses a part of an image, and a part of it when sent again
+    },
     "confirm": {_failed(IdentityUnreadable, "new")},
 }
 """What several strikes amid it may come to beside that."""

@@ -7,6 +7,7 @@ import pytest
 
 from station.errors import (
     Bug,
+    DataRefused,
     Disconnected,
     FirehoseError,
     FirehoseSilent,
@@ -131,13 +132,14 @@ def test_spans_are_a_mebibyte_of_whole_payloads() -> None:
 )
 def test_no_data_before_the_raw_ack(answer: bytes, error: type[StationError]) -> None:
     ends: list[Step] = [] if error is FirehoseError else [SILENCE]
-    with pytest.raises(error, match=r"program sbl1\.mbn at sector 640"):
+    with pytest.raises(error, match=r"program sbl1\.mbn at sector 640") as raised:
         run(program(IMAGE, 3), program_document(3), Module(answer), *ends)
+    assert type(raised.value) is error, "no data were sent that could have been lost"
 
 
 def test_a_nak_between_spans_stops_the_data() -> None:
     image = b"\x5a" * (2 * SPAN_BYTES)
-    with pytest.raises(Nak) as refused:
+    with pytest.raises(DataRefused) as refused:
         run(
             program(image, 1024),
             program_document(1024),
@@ -183,7 +185,7 @@ def test_an_ack_in_the_midst_of_the_data_is_an_error() -> None:
     "trouble", [Timeout("chunk not taken"), UsbStall("EPIPE"), UsbBroken("EOVERFLOW")]
 )
 def test_a_write_that_fails_is_explained_by_a_nak(trouble: StationError) -> None:
-    with pytest.raises(Nak, match="ERROR: write failed"):
+    with pytest.raises(DataRefused, match="ERROR: write failed"):
         run(
             program(IMAGE, 3),
             program_document(3),
@@ -221,7 +223,7 @@ def test_a_module_that_leaves_in_the_midst() -> None:
 @pytest.mark.parametrize(
     ("ends", "error", "why"),
     [
-        ((Module(NAK_RETRY), SILENCE), Nak, "refused program"),
+        ((Module(NAK_RETRY), SILENCE), DataRefused, "refused program"),
         ((SILENCE,), FirehoseSilent, "120 s"),
         ((Module(ACK_RAW),), FirehoseError, "opened raw mode"),
     ],
