@@ -119,6 +119,7 @@ from station.errors.protocol import (
     ProtocolError,
     SaharaError,
     SessionReset,
+    WrongProgrammer,
 )
 from station.errors.recipe import (
     AmbiguousRecipe,
@@ -339,6 +340,7 @@ __all__ = [
     "VersionUnknown",
     "VhciTaken",
     "WrongFamily",
+    "WrongProgrammer",
     "WrongVariant",
     "WrongVersionAfter",
     "all_errors",

@@ -45,6 +45,17 @@ class FirehoseError(ProtocolError):
     remedy = "Power-cycle the module and run it again."
 
 
+class WrongProgrammer(ProtocolError):
+    """The module runs it, and it cannot be used: no other try helps."""
+
+    code = "P115"
+    headline = "WRONG PROGRAMMER"
+    remedy = (
+        "Let the line engineer take a package with another programmer: this one cannot be used."
+    )
+    retryable = False
+
+
 class Nak(ProtocolError):
     code = "P112"
     headline = "REFUSED"

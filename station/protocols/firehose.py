@@ -59,7 +59,7 @@ class Firehose:
 
     `leftover`: bytes that came in behind the last Sahara packet. Any dialogue may raise
     FirehoseError (unintelligible), FirehoseSilent, Nak (refused, with the module's last log
-    lines), Bug (a call that breaks the rules), and what the driver throws.
+    lines), WrongProgrammer, Bug (a call that breaks the rules), and what the driver throws.
     """
 
     def __init__(self, profile: Profile, leftover: bytes = b"") -> None:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from station.errors import FirehoseError
+from station.errors import FirehoseError, Nak, WrongProgrammer
 from station.protocols.dialogue import Dialogue, Notice
 from station.protocols.firehose_talk import Talk
 from station.protocols.firehose_xml import Response, compose
@@ -47,7 +47,8 @@ class Configured:
 def negotiate(talk: Talk, profile: Profile, timeout_s: float) -> Dialogue[Configured]:
     """Configure, with the largest payload both sides can carry.
 
-    Raises Nak, FirehoseSilent, FirehoseError (sizes that make no sense).
+    Raises Nak, FirehoseSilent, FirehoseError (sizes that make no sense), WrongProgrammer (it takes
+    no data at all).
     """
     cap_bytes = profile.payload_cap_bytes
     asked_bytes = min(profile.payload_bytes, cap_bytes)
@@ -67,11 +68,14 @@ def negotiate(talk: Talk, profile: Profile, timeout_s: float) -> Dialogue[Config
         if agreed_bytes is not None:
             asked_bytes = agreed_bytes
             continue
-        offered_bytes = _offered(answer, cap_bytes)
+        if answer.get(_SUPPORTED) == "0":
+            refusal = yield from _refusal(talk, asked_bytes)
+            raise WrongProgrammer(f"{refusal.cause}; it cannot flash, it supports no payload")
+        offered_bytes = _payload(answer, _PAYLOAD, cap_bytes)
         if offered_bytes is None or offered_bytes >= asked_bytes:
             break
         refused_bytes, asked_bytes = asked_bytes, offered_bytes
-    raise (yield from talk.refusal(f"configure with a payload of {asked_bytes} bytes"))
+    raise (yield from _refusal(talk, asked_bytes))
 
 
 def _configure(
@@ -96,11 +100,8 @@ def _configure(
     return response
 
 
-def _offered(answer: Mapping[str, str], cap_bytes: int) -> int | None:
-    """The payload a NAK proposes; None where there is none, or no flashing at all."""
-    if answer.get(_SUPPORTED) == "0":
-        return None
-    return _payload(answer, _PAYLOAD, cap_bytes)
+def _refusal(talk: Talk, payload_bytes: int) -> Dialogue[Nak]:
+    return (yield from talk.refusal(f"configure with a payload of {payload_bytes} bytes"))
 
 
 def _remark_memory(wanted: str, memory: str) -> Dialogue[None]:

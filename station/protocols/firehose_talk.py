@@ -12,7 +12,14 @@ Ref: linux-msm/qdl firehose.c; fwupd fu-qc-firehose-impl.c.
 from collections import deque
 from contextlib import suppress
 
-from station.errors import FirehoseError, FirehoseSilent, Nak, Timeout, UsbError
+from station.errors import (
+    FirehoseError,
+    FirehoseSilent,
+    Nak,
+    Timeout,
+    UsbError,
+    WrongProgrammer,
+)
 from station.protocols.dialogue import Dialogue, Notice, receive, send
 from station.protocols.firehose_xml import Framer, Log, Response
 
@@ -43,7 +50,7 @@ class Talk:
     def next(self, timeout_s: float) -> Dialogue[Log | Response]:
         """The next message; a log is kept and noticed. `timeout_s` is per read.
 
-        Raises Timeout, FirehoseError.
+        Raises Timeout, FirehoseError, WrongProgrammer (it wants what nobody has).
         """
         for _ in range(READS_PER_MESSAGE):
             match self.framer.next():
@@ -126,7 +133,9 @@ class Talk:
         self.said.append(text)
         yield Notice(f"module: {text[:_SHOWN_CHARS]}")
         if "vip is enabled" in text.lower():
-            raise FirehoseError(f"the programmer wants signed digest tables (VIP): {text[:80]}")
+            raise WrongProgrammer(
+                f"the programmer wants signed digest tables (VIP) and gets none: {text[:80]}"
+            )
 
     def _last_words(self) -> str:
         words = list(self.said)[-_WORDS:]

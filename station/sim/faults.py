@@ -66,6 +66,8 @@ class Traits:
     other_geometry: bool = False
     efs_moved: bool = False
 
+    wants_tables: bool = False
+    """Its programmer is one with VIP."""
     payload_bytes: int = 8192
     nak_program: int | None = None
     nak_early_program: int | None = None

@@ -25,6 +25,7 @@ from station.sim.referee import Breach, OutLog, Referee
 from station.sim.sahara_side import BootRom, SaharaSide, Stage
 from station.sim.timing import Timing
 
+VIP = "VIP is enabled, receiving the signed table of size 8192"
 _SET_LINE_STATE = (0x21, 0x22)
 LOOP_S = 4.0
 """A module in a boot loop is off the bus for so long between two windows."""
@@ -286,8 +287,9 @@ class SimModule:
             hides_kept=self.traits.refuses_efs_reads,
             spoils_program=self.traits.spoils_program,
         )
+        vip = (VIP,) if self.traits.wants_tables else ()
         programmer = Programmer(
-            self.family.banner,
+            (*self.family.banner, *vip),
             made.product,
             nak_program=self.traits.nak_program,
             nak_early_program=self.traits.nak_early_program,

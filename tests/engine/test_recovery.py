@@ -17,7 +17,7 @@ from station.sim.backend import SimPipe
 from station.sim.faults import FAULTS
 from station.sim.mishap import Cure, Fate, Mishap, What
 from station.sim.power import SimPower
-from tests.engine.tray import by_slot, code_of, make_line, no_breaches
+from tests.engine.tray import by_slot, code_of, make_line, no_breaches, step_named
 from tests.mock_time import time_passes
 
 pytestmark = pytest.mark.trio
@@ -99,6 +99,25 @@ async def test_what_does_not_pass_is_not_tried_again(
     record = by_slot(await line.flash())["A1"]
     assert code_of(record) == code
     assert [step.name for step in record.steps if step.name == "recover"] == []
+
+
+async def test_a_programmer_that_wants_digest_tables_is_not_tried_again(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    line.switch_power()
+    module = line.tray.modules["A1"]
+    module.traits = replace(module.traits, wants_tables=True)
+    before = line.fingerprint("A1")
+    with no_breaches(line.tray):
+        [record] = (await line.flash()).records
+    assert code_of(record) == "P115"
+    assert record.closed is not None
+    assert record.closed.outcome is Outcome.FAIL
+    assert record.closed.final_mode is Mode.RUNTIME
+    assert rungs(record) == []
+    assert step_named(record, "give_back").outcome is StepOutcome.OK
+    assert line.fingerprint("A1") == before
 
 
 @pytest.mark.parametrize("what", [What.MUTE, What.GARBAGE])

@@ -30,6 +30,7 @@ from station.errors import (
     SaharaError,
     StationError,
     UsageError,
+    WrongProgrammer,
 )
 from tests.fuzz import files, mutate, wire, words
 from tests.fuzz.seeds import CORPUS
@@ -85,7 +86,7 @@ def _files(folder: Path) -> list[bytes]:
 
 
 _LOADING = (SaharaError, ImageRefused, ProgrammerRejected, Crashed)
-_FIREHOSE = (FirehoseError, FirehoseSilent, Nak)
+_FIREHOSE = (FirehoseError, FirehoseSilent, Nak, WrongProgrammer)
 TARGETS = (
     Target(
         "sahara",

@@ -16,6 +16,7 @@ from station.errors import (
     Timeout,
     UsbBroken,
     UsbStall,
+    WrongProgrammer,
 )
 from station.protocols.dialogue import Notice, Progress
 from station.protocols.firehose import Firehose, Geometry, Profile, StorageInfo
@@ -155,8 +156,10 @@ def test_a_programmer_that_only_refuses_is_not_taken_over() -> None:
 
 def test_vip_is_an_error_at_once() -> None:
     vip = log(b"INFO: VIP is enabled, receiving the signed table of size 8192")
-    with pytest.raises(FirehoseError, match="VIP"):
+    with pytest.raises(WrongProgrammer, match="VIP"):
         run(Firehose(Profile()).greet(), Module(vip))
+    with pytest.raises(WrongProgrammer, match="VIP"):
+        run(Firehose(Profile()).rejoin(), Module(vip))
 
 
 def test_an_endless_banner_is_an_error() -> None:
@@ -285,7 +288,6 @@ def test_what_was_refused_is_not_asked_again() -> None:
 @pytest.mark.parametrize(
     "sizes",
     [
-        to_target(8192, 0),  # a peek loader
         to_target(8192, 8192),  # no less than was asked
         {},
     ],
@@ -299,6 +301,12 @@ def test_a_nak_without_a_way_out(sizes: dict[str, object]) -> None:
             configured("NAK", **sizes),
             SILENCE,
         )
+
+
+def test_a_peek_loader_is_the_wrong_programmer() -> None:
+    refused = configured("NAK", **to_target(8192, 0))
+    with pytest.raises(WrongProgrammer, match="cannot flash, it supports no payload"):
+        run(Firehose(Profile()).configure(), configure(8192), refused, SILENCE)
 
 
 def test_configure_is_tried_a_few_times_only() -> None:
