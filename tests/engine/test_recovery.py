@@ -13,8 +13,9 @@ from station.engine.world import Order
 from station.errors import NoUsbMemory, StationError, UsbAccess, UsbBusy
 from station.flash.ladder import Rung
 from station.model import AttemptRecord, Event, Mode, Outcome, StepOutcome, StepStarted
+from station.protocols.sahara import Status
 from station.sim.backend import SimPipe
-from station.sim.faults import FAULTS
+from station.sim.faults import FAULTS, Traits
 from station.sim.mishap import Cure, Fate, Mishap, What
 from station.sim.power import SimPower
 from tests.engine.tray import by_slot, code_of, make_line, no_breaches, step_named
@@ -99,6 +100,43 @@ async def test_what_does_not_pass_is_not_tried_again(
     record = by_slot(await line.flash())["A1"]
     assert code_of(record) == code
     assert [step.name for step in record.steps if step.name == "recover"] == []
+
+
+LOST = Traits(refuses_with=Status.HARDWARE_BULK_TRANSFER_ERROR)
+"""Its boot ROM ends the image so."""
+
+
+async def test_an_image_that_is_lost_on_its_way_to_the_boot_rom_is_sent_again(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    module = line.tray.modules["A1"]
+    module.traits = LOST
+
+    def pass_by(event: Event) -> None:
+        if isinstance(event, StepStarted) and event.step == "recover":
+            module.traits = Traits()
+
+    line.tell = pass_by
+    [record] = (await line.flash()).records
+    assert code_of(record) is None, record.closed
+    assert rungs(record) == [Rung.REOPEN.value]
+
+
+async def test_one_whose_boot_rom_loses_each_image_is_given_back(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path)
+    line.switch_power()
+    line.tray.modules["A1"].traits = LOST
+    before = line.fingerprint("A1")
+    first, second = (await line.flash()).records
+    for record in (first, second):
+        assert code_of(record) == "P101"
+        assert record.closed is not None
+        assert record.closed.final_mode is Mode.RUNTIME
+        assert rungs(record) == [rung.value for rung in (Rung.REOPEN, Rung.USB_RESET, Rung.POWER)]
+    assert line.fingerprint("A1") == before
 
 
 async def test_a_programmer_that_wants_digest_tables_is_not_tried_again(

@@ -206,7 +206,17 @@ def test_secure_boot_says_the_package_is_wrong(status: int) -> None:
     assert PROGRAMMER.name in caught.value.cause
 
 
-@pytest.mark.parametrize("status", [1, 0x14, 0x16, 0x28, 0x29, 0xFFFFFFFF])
+@pytest.mark.parametrize("status", [0x0C, 0x0D, 0x16, 0x17, 0x28])
+def test_trouble_on_the_wire_may_pass(status: int) -> None:
+    end = Module(bytes.fromhex("04000000 10000000 0d000000") + bytes([status, 0, 0, 0]))
+    with pytest.raises(SaharaError) as caught:
+        run(load_programmer(PROGRAMMER, HELLO, 1), ANSWER, asked(0, 8), served(0, 8), end)
+    assert caught.value.retryable
+    assert Status.describe(status) in caught.value.cause
+    assert PROGRAMMER.name in caught.value.cause
+
+
+@pytest.mark.parametrize("status", [1, 0x14, 0x15, 0x18, 0x27, 0x29, 0xFFFFFFFF])
 def test_any_other_status_is_named(status: int) -> None:
     with pytest.raises(ImageRefused) as caught:
         run(load_programmer(PROGRAMMER, HELLO, 1), ANSWER, asked(0, 8), served(0, 8), ended(status))

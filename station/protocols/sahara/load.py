@@ -56,6 +56,17 @@ NOT_FOR_THIS_MODULE = frozenset(
     }
 )
 
+LOST_ON_THE_WAY = frozenset(
+    {
+        Status.GENERAL_TX_RX_ERROR,
+        Status.READ_DATA_ERROR,
+        Status.TIMEOUT_RX,
+        Status.TIMEOUT_TX,
+        Status.HARDWARE_BULK_TRANSFER_ERROR,
+    }
+)
+"""The wire's doing: they say nothing against the image."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
@@ -71,7 +82,8 @@ def load_programmer(source: Source, greeting: Greeting, timeout_s: float) -> Dia
     """Serve the programmer until the boot ROM starts it; `timeout_s` is per answer.
 
     Raises ProgrammerRejected (secure boot: not for this module), ImageRefused (any other
-    status), SaharaError (bounds, order, silence), Crashed; Bug if a programmer is running.
+    status), SaharaError (bounds, order, silence, data lost on the way), Crashed; Bug if a
+    programmer is running.
     """
     framer = Framer()
     packet = yield from _first(framer, greeting, source.name, timeout_s)
@@ -185,4 +197,5 @@ def _refusal(status: int, name: str) -> StationError:
     words = Status.describe(status)
     if status in NOT_FOR_THIS_MODULE:
         return ProgrammerRejected(f"the boot ROM refuses {name} (secure boot): {words}")
-    return ImageRefused(f"the boot ROM ended {name}: {words}")
+    error = SaharaError if status in LOST_ON_THE_WAY else ImageRefused
+    return error(f"the boot ROM ended {name}: {words}")
