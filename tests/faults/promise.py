@@ -1,8 +1,8 @@
 """What the table promises of a mishap that a campaign has drawn, and what came of it.
 
-The table knows mishaps that strike at the first transfer of a step: once, until cured, for ever. A
-campaign draws them later in a step, too, and several times. So a module whose station lived is
-held against the table in one of these ways:
+The table knows mishaps that strike at the first transfer of a step: once, until cured, for ever;
+and some that strike once amid it. A campaign draws them anywhere in a step, and several times. So
+a module whose station lived is held against the table in one of these ways:
 
 by its own line   the mishap is one of the table's: each of its attempts ends with the line's
                   outcome, code and mode, and its flash is as the line says

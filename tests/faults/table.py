@@ -20,6 +20,13 @@ TABLE = Path(__file__).with_name("table.txt")
 NO_POWER = Path(__file__).with_name("table_no_power.txt")
 FOR_EVER = 1_000_000
 
+LONG_STEPS = ("erase", "program", "verify")
+"""Of many transfers: a mishap strikes amid them, too."""
+
+AMID = 6
+"""In `program` it is a piece of an image whose last piece is shorter: the module sees that one is
+missing."""
+
 _LASTING = (What.HANGS, What.MUTE, What.GARBAGE)
 _WIDTHS = (38, 7, 4, 6, 7, 0)
 _HEAD = ("mishap", "outcome", "code", "flash", "mode", "what was tried; in brackets: in vain")
@@ -47,13 +54,16 @@ class Row:
 
 
 def mishaps(step: str) -> Iterator[Mishap]:
-    """Every combination that makes sense: once, until cured, for ever."""
+    """Every combination that makes sense: once, until cured, for ever; in a long step once amid it,
+    too."""
     for what in What:
         yield Mishap(what, step)
         if what in _LASTING:
             for cure in (Cure.RESET, Cure.POWER):
                 yield Mishap(what, step, cure)
         yield Mishap(what, step, Cure.NONE, times=FOR_EVER)
+        if step in LONG_STEPS:
+            yield Mishap(what, step, after=AMID)
 
 
 def all_mishaps() -> list[Mishap]:
