@@ -70,9 +70,6 @@ SELECT_S = 10.0
 PREFLIGHT_S = 600.0
 """The first unit of a recipe waits for its package to be hashed and copied."""
 
-POWER_OFF_S = 3.0
-"""Long enough for the capacitors of a module."""
-
 GIVE_BACK_S = 60.0
 """How long a module that was switched but not written may take to be itself again."""
 
@@ -310,7 +307,7 @@ class Attempt:
     async def _cycle_power(self) -> PowerProof:
         if self.world.power is None:
             raise Bug("the power of a slot is to be cycled, and nothing can")
-        return await self.world.power.cycle(self.port.slot.ports, off_s=POWER_OFF_S, blind=True)
+        return await self.world.spared.cycle(self.world.power, self.port)
 
     # --- how it ends -----------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from station.config import Families
 from station.engine.fate import HubFailure, HubWatch
 from station.errors import Timeout
 from station.model import DeviceInfo, Mode, Slot
-from station.transport.base import Backend
+from station.transport.base import Backend, Leaving
 
 _MODULES = frozenset({Mode.RUNTIME, Mode.EDL, Mode.DLOAD, Mode.CRASHED})
 _NAMED = 4
@@ -23,10 +23,12 @@ WAKE_S = 1.0
 
 
 class SlotPort:
-    """The occupant of one slot, and a way to wait for another. `hubs`: who was lost with it."""
+    """The occupant of one slot, and a way to wait for another. `hubs`: who was lost with it;
+    `is_leaving`: whether the attempt in any slot has told this device to leave."""
 
-    def __init__(self, slot: Slot, hubs: HubWatch) -> None:
+    def __init__(self, slot: Slot, hubs: HubWatch, is_leaving: Leaving) -> None:
         self.slot = slot
+        self.is_leaving = is_leaving
         self.meant: Callable[[DeviceInfo], bool] | None = None
         """Whether the attempt that runs has told this device to leave; None: no attempt runs, and
         people may take it out."""
@@ -89,7 +91,7 @@ class PortBoard:
         self._backend = backend
         slots = tuple(slots)
         self.hubs = HubWatch({slot.name: slot.ports for slot in slots}, hub_losses)
-        self._ports = {slot.name: SlotPort(slot, self.hubs) for slot in slots}
+        self._ports = {slot.name: SlotPort(slot, self.hubs, self.is_leaving) for slot in slots}
         self._slot_of = {path: slot.name for slot in slots for path in slot.ports}
         self.strangers: tuple[DeviceInfo, ...] = ()
         """Devices on ports that belong to no slot."""
@@ -108,6 +110,12 @@ class PortBoard:
 
     def __getitem__(self, slot_name: str) -> SlotPort:
         return self._ports[slot_name]
+
+    def is_leaving(self, device: DeviceInfo) -> bool:
+        """Whether the attempt in its slot has told it to leave."""
+        name = self._slot_of.get(device.path)
+        meant = None if name is None else self._ports[name].meant
+        return meant is not None and meant(device)
 
     async def watch(self) -> None:
         """Follow what comes and goes, for ever. A scan that fails changes nothing: who sits

@@ -10,6 +10,7 @@ from station.engine.claims import Claims
 from station.engine.evidence import THREADS
 from station.engine.golden import Golden, purpose
 from station.engine.shelf import Shelf
+from station.engine.spared import SparedHubs
 from station.model import AttemptRecord, DeviceInfo, Event, Fact, StationEvent, Under, Unit
 from station.store.ids import new_id
 from station.store.writer import Store, now_utc_us
@@ -32,6 +33,7 @@ class World:
     tell: Callable[[Event], None]
     power: Power | None = None
     """Switches the power of slots; None where nothing can."""
+    spared: SparedHubs = field(default_factory=SparedHubs)
     claims: Claims = field(default_factory=Claims)
     golden: Golden = field(default_factory=Golden)
     under: Under = field(default_factory=Under)

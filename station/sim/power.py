@@ -7,7 +7,7 @@ import trio
 
 from station.places import PortPath
 from station.sim.port import SimPort
-from station.transport.base import RETURN_S, PowerProof, Switched
+from station.transport.base import RETURN_S, Leaving, PowerProof, Switched, nobody
 
 if TYPE_CHECKING:
     from station.sim.backend import SimBackend
@@ -30,7 +30,12 @@ class SimPower:
         self._pretending = frozenset(pretending)
 
     async def cycle(
-        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+        self,
+        ports: Collection[PortPath],
+        *,
+        off_s: float,
+        blind: bool = False,
+        is_leaving: Leaving = nobody,  # noqa: ARG002 - hubs of a rehearsal take nobody along
     ) -> PowerProof:
         port = next((p for p in self._ports if {p.high_speed, p.super_speed} & set(ports)), None)
         if port is None:

@@ -164,16 +164,31 @@ class PowerProof:
     back_s: float | None = None
 
 
+Leaving = Callable[[DeviceInfo], bool]
+"""Whether somebody has told this device to leave."""
+
+
+def nobody(_: DeviceInfo) -> bool:
+    """Nobody was told to leave."""
+    return False
+
+
 class Power(Protocol):
     """Takes the power of a slot away for a moment."""
 
     async def cycle(
-        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+        self,
+        ports: Collection[PortPath],
+        *,
+        off_s: float,
+        blind: bool = False,
+        is_leaving: Leaving = nobody,
     ) -> PowerProof:
         """Power off at the slot's ports, and at their companions, for `off_s`; then on.
 
         `blind`: also where nothing shows itself, for a module that must be there; others on the
-        hub may be at work meanwhile.
+        hub may be at work meanwhile, and one that leaves because it was told to, as `is_leaving`
+        knows, says nothing of the hub.
 
         Ends with the power on, cancelled or not. A generation that returns is a new one: tell
         whoever watches the slot before, not after. Raises UsbError for a hub that left or does

@@ -18,8 +18,9 @@ import trio
 from station.errors import UsbAccess, UsbBroken, UsbError
 from station.model import DeviceInfo
 from station.places import PortPath
-from station.transport.base import RETURN_S, Backend, PowerProof, Switched
+from station.transport.base import RETURN_S, Backend, Leaving, PowerProof, Switched, nobody
 from station.transport.hub_requests import PortStatus, Switching
+from station.transport.neighbours import Neighbours, Place
 from station.transport.socket_ports import NotSwitchable, ports_of_socket
 from station.transport.usb_tree import HubPort, Topology
 
@@ -56,10 +57,6 @@ class PortSwitch(Protocol):
     async def aclose(self) -> None: ...
 
 
-_Place = tuple[PortPath, int]
-"""Where a device is, and its generation."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Socket:
     """What is switched together, SuperSpeed first, and who was there before."""
@@ -91,7 +88,12 @@ class PortPower:
         self._return_s = return_s
 
     async def cycle(
-        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+        self,
+        ports: Collection[PortPath],
+        *,
+        off_s: float,
+        blind: bool = False,
+        is_leaving: Leaving = nobody,
     ) -> PowerProof:
         tree = await self._look()
         try:
@@ -101,11 +103,12 @@ class PortPower:
                 device = await self._occupant(socket)
                 if device is None and await _was_left_off(socket):
                     device = await self._wake(socket)
-                if device is None and blind:
-                    return await self._cycle_blindly(socket, off_s)
-                if device is None:
+                if device is None and not blind:
                     return PowerProof(Switched.EMPTY, "nothing is plugged in")
-                return await self._cycle(socket, device, off_s, others_work=blind)
+                others = Neighbours(await self._others(socket), is_leaving if blind else None)
+                if device is None:
+                    return await self._cycle_blindly(socket, others, off_s)
+                return await self._cycle(socket, device, others, off_s)
         except NotSwitchable as refusal:
             return PowerProof(Switched.NOT_SWITCHABLE, refusal.why)
         except UsbAccess as error:
@@ -122,11 +125,11 @@ class PortPower:
             yield _Socket(tuple(switches), tuple(port.path for port in sides))
 
     async def _cycle(
-        self, socket: _Socket, device: DeviceInfo, off_s: float, *, others_work: bool
+        self, socket: _Socket, device: DeviceInfo, others: Neighbours, off_s: float
     ) -> PowerProof:
-        left_s, dragged = await self._cut(socket, device, off_s, others_work=others_work)
-        if dragged:
-            return PowerProof(Switched.CUTS_OTHERS, _together(dragged), left_s)
+        left_s = await self._cut(socket, device, others, off_s)
+        if others.dragged:
+            return PowerProof(Switched.CUTS_OTHERS, others.words, left_s)
         if left_s is None:
             return PowerProof(
                 Switched.PRETENDS, f"{device.usb_id} on {device.path} stayed where it was"
@@ -136,11 +139,11 @@ class PortPower:
             return PowerProof(Switched.SWITCHES, "", left_s, trio.current_time() - on_s)
         return PowerProof(Switched.NO_RETURN, await self._absence(socket, device), left_s)
 
-    async def _cycle_blindly(self, socket: _Socket, off_s: float) -> PowerProof:
+    async def _cycle_blindly(self, socket: _Socket, others: Neighbours, off_s: float) -> PowerProof:
         """Nobody is there to be seen leaving; a module that returns is proof enough."""
-        _, dragged = await self._cut(socket, None, off_s, others_work=True)
-        if dragged:
-            return PowerProof(Switched.CUTS_OTHERS, _together(dragged))
+        await self._cut(socket, None, others, off_s)
+        if others.dragged:
+            return PowerProof(Switched.CUTS_OTHERS, others.words)
         on_s = trio.current_time()
         with trio.move_on_after(self._return_s):
             while await self._occupant(socket) is None:
@@ -149,18 +152,14 @@ class PortPower:
         return PowerProof(Switched.NO_RETURN, f"nothing showed itself within {self._return_s:g} s")
 
     async def _cut(
-        self, socket: _Socket, device: DeviceInfo | None, off_s: float, *, others_work: bool
-    ) -> tuple[float | None, set[_Place]]:
-        """Off and on again: when the device left, and who was taken along. Neighbours that are
-        worked on leave by themselves, too: only all of them at once were taken along then."""
-        before = await self._neighbours(socket)
-        dragged: set[_Place] = set()  # looked for while it is off: they come back
+        self, socket: _Socket, device: DeviceInfo | None, others: Neighbours, off_s: float
+    ) -> float | None:
+        """Off and on again: when the device left. The others are looked for while it is off: they
+        come back."""
 
         async def drags() -> bool:
-            missing = before - await self._neighbours(socket)
-            if missing == before or not others_work:
-                dragged.update(missing)
-            return bool(dragged)
+            others.look(await self._others(socket))
+            return bool(others.dragged)
 
         asked_s, left_s = trio.current_time(), None
         try:
@@ -172,7 +171,7 @@ class PortPower:
                 await _stay_off(socket, off_s, drags)
         finally:
             await _restore(socket)
-        return left_s, dragged
+        return left_s
 
     async def _left(self, socket: _Socket, device: DeviceInfo) -> bool:
         with trio.move_on_after(LEAVE_S):
@@ -215,11 +214,11 @@ class PortPower:
             return "the hub has it connected, but it does not enumerate"
         return f"{device.usb_id} did not come back within {self._return_s:g} s of power on"
 
-    async def _neighbours(self, socket: _Socket) -> set[_Place]:
-        """Path and generation of what else sits on the same hubs."""
+    async def _others(self, socket: _Socket) -> dict[Place, DeviceInfo]:
+        """What else sits on the same hubs."""
         hubs = {(path.bus, path.hub) for path in socket.paths}
         return {
-            (device.path, device.generation)
+            (device.path, device.generation): device
             for device in await self._backend.scan()
             if device.path not in socket.paths and (device.path.bus, device.path.hub) in hubs
         }
@@ -227,11 +226,6 @@ class PortPower:
     async def _occupant(self, socket: _Socket) -> DeviceInfo | None:
         devices = await self._backend.scan()
         return next((device for device in devices if device.path in socket.paths), None)
-
-
-def _together(dragged: Collection[_Place]) -> str:
-    others = ", ".join(sorted(str(path) for path, _ in dragged))
-    return f"what sits on {others} left together with it"
 
 
 async def _check_switching(sides: Sequence[HubPort], switches: Sequence[PortSwitch]) -> None:

@@ -18,7 +18,7 @@ from station.errors import EngineRunning, Timeout, UsageError
 from station.places import PortPath
 from station.sim.backend import SimBackend
 from station.sim.tray import make_tray
-from station.transport.base import PowerProof, Switched
+from station.transport.base import Leaving, PowerProof, Switched, nobody
 from tests.commands.running import files
 
 SWITCHES = PowerProof(Switched.SWITCHES, "", 0.1, 14.0)
@@ -34,7 +34,12 @@ class Powers:
         self.is_on = True
 
     async def cycle(
-        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+        self,
+        ports: Collection[PortPath],
+        *,
+        off_s: float,
+        blind: bool = False,
+        is_leaving: Leaving = nobody,
     ) -> PowerProof:
         name = self._slots[frozenset(ports)]
         self.asked.append(name)
@@ -165,7 +170,12 @@ def test_told_to_end_it_leaves_the_power_on(
 ) -> None:
     class Interrupted(Powers):
         async def cycle(
-            self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+            self,
+            ports: Collection[PortPath],
+            *,
+            off_s: float,
+            blind: bool = False,
+            is_leaving: Leaving = nobody,
         ) -> PowerProof:
             signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGINT)
@@ -183,7 +193,12 @@ def test_told_to_end_it_says_so_when_the_power_could_not_be_given_back(
 ) -> None:
     class Dark(Powers):
         async def cycle(
-            self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+            self,
+            ports: Collection[PortPath],
+            *,
+            off_s: float,
+            blind: bool = False,
+            is_leaving: Leaving = nobody,
         ) -> PowerProof:
             signal.raise_signal(signal.SIGINT)
             try:

@@ -13,7 +13,7 @@ import trio
 
 from station.errors import Disconnected, NoBulkPair, UsbBusy, UsbError, UsbStall, UsbUnavailable
 from station.model import DeviceInfo, PortPath
-from station.transport.base import PowerProof, Switched
+from station.transport.base import Leaving, PowerProof, Switched, nobody
 from station.transport.usb_control import line_state as line_state_of
 from tests.crash.usbip_device import RESET_PORT, Device, enumerated
 from tests.crash.usbip_host import Imported, import_device, listed
@@ -125,6 +125,7 @@ class NoPower:
         *,
         off_s: float,
         blind: bool = False,
+        is_leaving: Leaving = nobody,
     ) -> PowerProof:
         await trio.lowlevel.checkpoint()
         return PowerProof(Switched.NOT_SWITCHABLE, f"{len(ports)} ports of USB/IP have no switch")

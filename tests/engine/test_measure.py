@@ -8,7 +8,7 @@ import trio
 
 from station.model import AttemptRecord, Measurement, StepOutcome
 from station.places import PortPath
-from station.transport.base import PowerProof, Switched
+from station.transport.base import Leaving, PowerProof, Switched, nobody
 from tests.engine.tray import by_slot, make_line, step_named
 
 
@@ -63,7 +63,12 @@ async def test_one_that_did_not_help_is_counted_if_the_power_was_off(
 
 class Unswitchable:
     async def cycle(
-        self, ports: Collection[PortPath], *, off_s: float, blind: bool = False
+        self,
+        ports: Collection[PortPath],
+        *,
+        off_s: float,
+        blind: bool = False,
+        is_leaving: Leaving = nobody,
     ) -> PowerProof:
         await trio.lowlevel.checkpoint()
         return PowerProof(Switched.NO_ACCESS, "no right to the hub")

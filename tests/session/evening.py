@@ -6,7 +6,7 @@ from functools import partial
 from station.dashboard.header import STATES as LINE_FACES
 from station.dashboard.palette import Kind
 from station.dashboard.words import doing
-from station.engine.attempt import POWER_OFF_S
+from station.engine.spared import POWER_OFF_S
 from station.errors import Nak, NoReturn, NotArmed, PulledOut
 from station.live import LineState
 from station.transport.base import RETURN_S

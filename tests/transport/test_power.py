@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from station.errors import Disconnected, Timeout, UsbBroken
+from station.model import DeviceInfo
 from station.places import PortPath
 from station.transport.base import PowerProof, Switched
 from station.transport.hub_requests import Switching
@@ -265,6 +266,41 @@ async def test_one_of_two_neighbours_leaves_by_itself(
     hub = power(topology, one, *beside)
     proof = await hub.cycle((HIGH,), off_s=OFF_S, blind=is_blind)
     assert proof.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"), [(True, Switched.SWITCHES), (False, Switched.CUTS_OTHERS)]
+)
+async def test_the_only_neighbour_leaves_at_work(
+    topology: Topology, autojump_clock: MockClock, told: bool, verdict: Switched
+) -> None:
+    """Told to start anew, its departure says nothing of the hub; else there is nobody who stayed,
+    and the hub is not to be cut again."""
+    one, path = socket(), PortPath.parse("1-3.3")
+    hub = power(topology, one, FakeSocket((path,), path, follows=one))
+    proof = await hub.cycle((HIGH,), off_s=OFF_S, blind=True, is_leaving=lambda _: told)
+    assert proof.verdict is verdict
+
+
+async def test_who_was_told_to_leave_cannot_clear_the_hub(
+    topology: Topology, autojump_clock: MockClock
+) -> None:
+    """Everybody else left with it. Each is judged when it leaves, and not by its next step."""
+    one = socket()
+    leaves, works = PortPath.parse("1-3.3"), PortPath.parse("1-3.4")
+    beside = [FakeSocket((path,), path, follows=one) for path in (leaves, works)]
+    asked: list[PortPath] = []
+
+    def told(device: DeviceInfo) -> bool:
+        asked.append(device.path)
+        return device.path == leaves
+
+    proof = await power(topology, one, *beside).cycle(
+        (HIGH,), off_s=OFF_S, blind=True, is_leaving=told
+    )
+    assert proof.verdict is Switched.CUTS_OTHERS
+    assert f"sits on {works} left" in proof.why
+    assert sorted(asked) == [leaves, works]
 
 
 @pytest.mark.parametrize("module_on", [HIGH, None], ids=["module", "empty"])

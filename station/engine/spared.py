@@ -1,0 +1,42 @@
+"""Hubs that took others along when one of their ports was cut: an engine cuts there only once."""
+
+from dataclasses import dataclass, field
+
+from station.engine.ports import SlotPort
+from station.places import PortPath
+from station.transport.base import Power, PowerProof, Switched
+
+POWER_OFF_S = 3.0
+"""Long enough for the capacitors of a module."""
+
+_Hub = tuple[int, PortPath | None]
+"""Its bus, and its path there; None: the ports of the controller itself."""
+
+
+@dataclass(slots=True)
+class SparedHubs:
+    """One engine's. It is forgotten when the engine ends: somebody may exchange the hub, and who
+    asks anew pays once."""
+
+    _why: dict[_Hub, str] = field(default_factory=dict)
+
+    async def cycle(self, power: Power, port: SlotPort) -> PowerProof:
+        """Take the slot's power away for a moment, while others work. NOT SWITCHABLE, with nothing
+        done, on a hub where that took others along. Raises UsbError as `Power.cycle` does."""
+        ports = port.slot.ports
+        hubs = [(path.bus, path.hub) for path in ports]
+        why = next((self._why[hub] for hub in hubs if hub in self._why), None)
+        if why is not None:
+            return PowerProof(Switched.NOT_SWITCHABLE, why)
+        proof = await power.cycle(ports, off_s=POWER_OFF_S, blind=True, is_leaving=port.is_leaving)
+        if proof.verdict is Switched.CUTS_OTHERS:
+            self._why |= dict.fromkeys(hubs, _words(port.slot.name, proof.why))
+        return proof
+
+
+def _words(slot: str, seen: str) -> str:
+    return (
+        f"its hub took others along when the power of slot {slot} was cut ({seen}) and is not "
+        "switched again until the engine restarts; look with `station slots power-test`, and use a "
+        "hub that switches each port by itself"
+    )
