@@ -107,7 +107,7 @@ class SlotView:
     total_bytes: int = 0
     bytes_per_s: int = 0
     put_back_until_utc_us: int | None = None
-    """The module was pulled out of the work; put back until then, it goes on."""
+    """The module left the work, by a hand maybe; put back until then, it goes on."""
     steps: tuple[StepView, ...] = ()
     outcome: Outcome | None = None
     failure: Failure | None = None

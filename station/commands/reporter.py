@@ -69,7 +69,10 @@ class Reporter:
                 pass  # the module's own log lines: in the failure's cause when they matter
             case PutBack(slot, until_s):
                 if until_s is not None:
-                    self._step_line(slot, f"PULLED OUT: put it back into slot {slot}")
+                    self._step_line(
+                        slot,
+                        f"PUT BACK: it left; put it back into slot {slot} if it was pulled out",
+                    )
             case SlotFailed(slot, failure):
                 words = f"{failure.code}: {failure.cause} -> {failure.remedy}"
                 self._end_line(slot, "NOT SAVED", words)

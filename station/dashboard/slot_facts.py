@@ -106,7 +106,7 @@ def _doing(palette: Palette, view: SlotView, now_utc_us: int, columns: int) -> T
     parts = [_STATES[view.state]]
     if is_pulled_out(view):
         left = time_left(view.put_back_until_utc_us, now_utc_us)
-        parts = [_STATES[SlotState.PULLED], f"put it back into slot {view.slot}", left]
+        parts = [f"left slot {view.slot}", "put it back if it was pulled out", left]
     elif view.state.is_busy:
         if view.attempt > 1:
             parts.append(f"trying again, attempt {view.attempt} of {view.attempts}")

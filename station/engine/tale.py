@@ -89,7 +89,8 @@ class Tale:
         until_utc_us = None
         if until_s is not None:
             until_utc_us = now_utc_us + round((until_s - trio.current_time()) * 1_000_000)
-            self.note(f"pulled out: put it back into slot {self._slot}", good=False)
+            if self.view.put_back_until_utc_us is None:
+                self.note(f"left slot {self._slot}: put it back if it was pulled out", good=False)
         self.show(replace(self.view, put_back_until_utc_us=until_utc_us))
 
     def end(self, attempt: Attempt, lost: Failure | None) -> None:

@@ -12,6 +12,7 @@ must prove that it is the same, unless it was seen to leave and come back by wha
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -28,6 +29,7 @@ from station.errors import (
     PowerUnswitchable,
     SessionReset,
     StationError,
+    Timeout,
     UsbError,
 )
 from station.flash.runner import StepRunner
@@ -38,6 +40,9 @@ from station.transport.base import PowerProof, Switched
 
 QUIET_S = 6.0
 """A module with a bad contact, or in a boot loop, is back by then."""
+
+ASK_S = 2.0
+"""A contact that slipped is over by then; who is away for longer may need a hand."""
 
 BOOT_S = 45.0
 """From a reset to the first sign of a mode; modules boot in 15 to 30 s."""
@@ -73,8 +78,9 @@ def may_pass(error: StationError) -> bool:
 @dataclass(slots=True)
 class Ladder:
     """One attempt's. `power` is None where nobody can switch the slot's power; `put_back_s` is
-    the time for a hand to put a module back that was pulled out of the work; `gone` is told when
-    that time ends (seconds of trio's clock), and None once the module is back or given up;
+    the time for a hand to put a module back that was pulled out of the work, 0: none is asked for;
+    `gone` is told when that time ends (seconds of trio's clock), once the module has been away for
+    ASK_S, and None once it is back or given up;
     `hub_failed`: it was lost with others, so neither its power nor a hand can help."""
 
     session: Session
@@ -177,12 +183,22 @@ class Ladder:
         self, rung: Rung, step: Step, lost: DeviceInfo | None, session: Session
     ) -> StepResult:
         await session.let_go()
+        began_s = trio.current_time()
         if session.touched and lost is not None and not step.is_patient:
-            self._tell_gone(self._given_up_s(rung))
-        device = await self._climb_on(rung, session, lost)
+            await self._ask_for_a_hand(rung, session, lost)
+        device = await self._climb_on(rung, session, lost, began_s)
         there = f"there as {device.usb_id}"
         session.tape.said("recovery", f"{rung.value}: {there}; after {step.name}")
         return StepResult(detail={"then": there})
+
+    async def _ask_for_a_hand(self, rung: Rung, session: Session, lost: DeviceInfo) -> None:
+        """Once it stays away, and where a hand can help. The time for it runs from the beginning of
+        the rung."""
+        until_s = self._given_up_s(rung)
+        if self.put_back_s <= 0 or (self._back_by_s is None and await _is_back(session, lost)):
+            return
+        if not self.hub_failed():
+            self._tell_gone(until_s)
 
     def _given_up_s(self, rung: Rung) -> float:
         """When nobody needs to put it back any more. The time for which its power is cycled is not
@@ -192,17 +208,18 @@ class Ladder:
             return now_s + BOOT_S + self.put_back_s
         return min(self._back_by_s or math.inf, now_s + self.put_back_s)
 
-    async def _climb_on(self, rung: Rung, session: Session, lost: DeviceInfo | None) -> DeviceInfo:
+    async def _climb_on(
+        self, rung: Rung, session: Session, lost: DeviceInfo | None, began_s: float
+    ) -> DeviceInfo:
         match rung:
             case Rung.AWAIT | Rung.REOPEN:
-                return await _come_back(session, lost, QUIET_S)
+                return await _come_back(session, lost, began_s + QUIET_S)
             case Rung.USB_RESET:
                 return await _reset_port(session)
             case Rung.POWER:
                 return await self._cycle_power(session)
             case Rung.PUT_BACK:
-                left_s = (self._back_by_s or 0.0) - trio.current_time()
-                return await _come_back(session, lost, left_s)
+                return await _come_back(session, lost, self._back_by_s or began_s)
 
     async def _cycle_power(self, session: Session) -> DeviceInfo:
         if self.power is None:
@@ -223,9 +240,18 @@ class Ladder:
             self.gone(back_by_s)
 
 
-async def _come_back(session: Session, lost: DeviceInfo | None, patience_s: float) -> DeviceInfo:
+async def _is_back(session: Session, lost: DeviceInfo) -> bool:
+    """Within ASK_S."""
+    with suppress(Timeout):
+        await session.port.wait(lambda device: device not in (None, lost), ASK_S)
+        return True
+    return False
+
+
+async def _come_back(session: Session, lost: DeviceInfo | None, until_s: float) -> DeviceInfo:
     """Whoever left is waited for; the board may show the one that is lost for a moment yet."""
-    await session.port.wait(lambda device: device not in (None, lost), patience_s)
+    left_s = until_s - trio.current_time()
+    await session.port.wait(lambda device: device not in (None, lost), left_s)
     return await _uncrashed(session, await session.await_mode(*_MODES, timeout_s=QUIET_S))
 
 

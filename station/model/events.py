@@ -67,7 +67,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """The module was pulled out of the work and is waited for until `until_s` of the engine's
+    """The module left the work, by a hand maybe, and is waited for until `until_s` of the engine's
     monotonic clock; None: it is back, or nobody waits any more."""
 
     slot: str

@@ -7,11 +7,14 @@ import pytest
 import trio
 import yaml
 
+from station.flash.ladder import ASK_S
 from station.live import SlotState as S
 from station.live import SlotView
 from station.model import Outcome
 from station.sim.faults import Arrival, Traits
+from station.sim.mishap import Mishap, What
 from station.transport.base import RETURN_S
+from station.wire import Snapshot
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, code_of, make_line, no_breaches
 from tests.mock_time import time_passes
@@ -39,6 +42,12 @@ async def writing(run: Running, *slots: str) -> None:
 
 def imei_of(bench: Line, module: str) -> str:
     return bench.tray.modules[module].identity.imei
+
+
+def do_not_wait(bench: Line) -> None:
+    settings = yaml.safe_load(bench.config.read_text())
+    settings["line"]["put_back_s"] = 0
+    bench.config.write_text(yaml.safe_dump(settings))
 
 
 async def waits_for_hand(run: Running, slot: str) -> SlotView:
@@ -187,6 +196,66 @@ async def test_a_hand_has_its_time_after_a_cycle_of_the_power_too(
     assert by_hand.duration_us >= 0.9 * PUT_BACK_S * 1_000_000
 
 
+async def calls(run: Running) -> list[str]:
+    """What the log asks a hand for."""
+    with run.line.feed.subscribe() as screen:
+        (snapshot,) = await screen.take()
+    assert isinstance(snapshot, Snapshot)
+    return [line.text for line in snapshot.log if "put it back" in line.text]
+
+
+async def test_nobody_is_asked_for_a_contact_that_heals_by_itself(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path)
+    bench.befall("A1", Mishap(What.CONTACT, "program", after=3))
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        assert (await run.see("A1", *VERDICTS)).outcome is Outcome.PASS, run["A1"].failure
+        assert await calls(run) == []
+    (record,) = bench.recorded()
+    assert "recover" in [step.name for step in record.steps]
+
+
+async def test_a_hand_is_asked_for_once_and_when_it_stays_away(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """The end of its time is that of a call at once, and the words hold where nobody pulled."""
+    bench = make_line(tmp_path)
+    bench.switch_power()
+
+    def clock() -> int:
+        return round(trio.current_time() * 1_000_000)
+
+    async with running(bench, clock=clock) as run:
+        await run.arm()
+        await writing(run, "A1")
+        run.unplug("A1")
+        await run.until_step("A1", "recover")
+        began_us = clock()
+        view = await waits_for_hand(run, "A1")
+        assert 0 <= clock() - began_us - ASK_S * 1e6 < 1.1e6  # looked at each second
+        assert view.put_back_until_utc_us is not None
+        assert view.put_back_until_utc_us - began_us == pytest.approx(PUT_BACK_S * 1e6, abs=1e5)
+        await run.see("A1", S.PULLED)
+        assert await calls(run) == ["left slot A1: put it back if it was pulled out"]
+
+
+async def test_nobody_is_asked_where_nobody_is_waited_for(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path)
+    bench.switch_power()
+    do_not_wait(bench)
+    async with running(bench) as run:
+        await run.arm()
+        await writing(run, "A1")
+        run.unplug("A1")
+        await run.see("A1", S.PULLED)
+        assert await calls(run) == []
+
+
 # --- in another slot --------------------------------------------------------------------------
 
 
@@ -196,9 +265,7 @@ async def test_a_module_put_into_another_slot_in_mid_work_is_written_there(
 ) -> None:
     bench = make_line(tmp_path, slots=2)
     if not waits:
-        settings = yaml.safe_load(bench.config.read_text())
-        settings["line"]["put_back_s"] = 0
-        bench.config.write_text(yaml.safe_dump(settings))
+        do_not_wait(bench)
     async with running(bench) as run:
         await run.arm(expect="none")
         await writing(run, "A1")
