@@ -20,12 +20,16 @@ import trio
 import usb.backend
 import usb.backend.libusb1
 
-from station.errors import Disconnected
+from station.errors import Disconnected, UsbBroken
 from station.places import PortPath
 from station.transport.hub_requests import HubPipe, PortStatus, Switching, open_hub
+from station.transport.in_turn import InTurn
 from station.transport.usb_tree import HubPort, Topology
 
 T = TypeVar("T")
+
+CLOSE_S = 2.0
+"""For a call that was left, to end by itself. Nothing else waits for it."""
 
 _ROOT_DEVNUM = 1
 """A root hub is the first device of its bus. Ref: Linux drivers/usb/core/hcd.c."""
@@ -34,8 +38,8 @@ _ROOT_DEVNUM = 1
 class UsbPortSwitch:
     """A `station.transport.power.PortSwitch` on real USB. Used by one task at a time.
 
-    Calls raise UsbError. They run in a thread that is never abandoned: a request that is under
-    way would still use the hub's handle.
+    Calls raise UsbError. Cancelled, a call goes on in its thread, and those after it wait for their
+    turn: the handle is closed when nobody uses it any more.
     """
 
     def __init__(self, pipe: HubPipe, port: HubPort, *, superspeed: bool) -> None:
@@ -44,7 +48,11 @@ class UsbPortSwitch:
         self._disable = port.disable
         self._superspeed = superspeed
         self._held = False
-        self._limiter = trio.CapacityLimiter(1)
+        self._calls = InTurn()
+        self.is_over = False
+        """Closed, and nothing of it is under way any more."""
+        self.is_left = False
+        """Nobody waits for it any more, over or not."""
 
     async def switching(self) -> Switching:
         traits = await self._hop(lambda: self._pipe.traits(superspeed=self._superspeed))
@@ -74,11 +82,17 @@ class UsbPortSwitch:
         self._pipe.set_power(self._number, on=True)
 
     async def aclose(self) -> None:
-        with trio.CancelScope(shield=True):
-            await self._hop(self._pipe.close)
+        """In its turn, or when the kernel lets go of the hub."""
+        with trio.move_on_after(CLOSE_S, shield=True):
+            await self._hop(self._close_blocking)
+        self.is_left = True
+
+    def _close_blocking(self) -> None:
+        self._pipe.close()
+        self.is_over = True
 
     async def _hop(self, work: Callable[[], T]) -> T:
-        return await trio.to_thread.run_sync(work, limiter=self._limiter)
+        return await self._calls.do(work)
 
 
 def own_context(backend: usb.backend.IBackend) -> usb.backend.IBackend:
@@ -99,9 +113,17 @@ class UsbHubs:
     def __init__(self, backend: usb.backend.IBackend) -> None:
         self._backend = backend
         self._own: usb.backend.IBackend | None = None
+        self._opened: list[tuple[str, UsbPortSwitch]] = []
 
     async def open(self, tree: Topology, port: HubPort) -> UsbPortSwitch:
-        """Raises UsbAccess, Disconnected."""
+        """Raises UsbAccess, Disconnected; UsbBroken while the kernel has not ended an earlier call
+        about that hub, which may switch a port on at any moment."""
+        self._opened = [one for one in self._opened if not one[1].is_over]
+        if any(name == str(port.hub) and switch.is_left for name, switch in self._opened):
+            raise UsbBroken(
+                f"hub {port.hub} has not answered an earlier request yet; unplug it and plug it in "
+                "again, and restart this computer if that does not help"
+            )
         hub = tree.hub(port.hub)
         if hub is None:
             raise Disconnected(f"hub {port.hub} has left")
@@ -111,7 +133,9 @@ class UsbHubs:
             lambda: open_hub(self._beside(), port.path.bus, devnum, hub.name),
             limiter=trio.CapacityLimiter(1),
         )
-        return UsbPortSwitch(pipe, port, superspeed=superspeed)
+        switch = UsbPortSwitch(pipe, port, superspeed=superspeed)
+        self._opened.append((str(port.hub), switch))
+        return switch
 
     def _beside(self) -> usb.backend.IBackend:
         if self._own is None:

@@ -27,7 +27,7 @@ from station.transport.usb_tree import HubPort, Topology
 LEAVE_S = 5.0
 """A device whose power is gone is gone at once; the kernel may take a moment to say so."""
 RESTORE_S = 10.0
-"""For switching one port on again, cancelled or not."""
+"""For switching one port on again, cancelled or not; then its thread is left at it."""
 LOOK_S = 0.05
 """How often the hub is asked; the kernel does not wake anybody for what only the hub knows."""
 AGAIN_S = 0.05
@@ -270,7 +270,10 @@ async def _restore(socket: _Socket) -> None:
             except UsbError as error:
                 failure = type(error)(f"{error.cause}; {_dark(path)}")
         if scope.cancelled_caught:
-            failure = UsbBroken(f"the hub did not answer within {RESTORE_S:g} s; {_dark(path)}")
+            late = "; it comes on late if the hub answers yet"
+            failure = UsbBroken(
+                f"the hub did not answer within {RESTORE_S:g} s; {_dark(path)}{late}"
+            )
     if failure is not None:
         raise failure
 
