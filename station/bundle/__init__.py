@@ -9,5 +9,6 @@ A ZIP archive with exactly these members, in this order:
 
 manifest   its two last members
 writing    a bundle made, in bounded memory; equal content is equal bytes
+framing    the bytes around the members, each of them known
 checking   a bundle taken for hostile until it proved to be none; no database, no settings
 """

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 from zipfile import BadZipFile, ZipFile
 
+from station.bundle.framing import check_framing
 from station.bundle.manifest import (
     LINES,
     MANIFEST,
@@ -72,10 +73,12 @@ def check_bundle(path: Path, trusted: frozenset[str] = frozenset()) -> Checked:
 def _opened(path: Path) -> Iterator[Mapping[str, Member]]:
     try:
         with ArchiveFile(path) as file:
-            members = gather(str(path), scan_zip(str(path), ZipFile(file), LIMITS), LIMITS)
+            archive = ZipFile(file)
+            members = gather(str(path), scan_zip(str(path), archive, LIMITS), LIMITS)
             if tuple(members) != MEMBERS:
                 named = ", ".join(map(ascii, members))[:200]
                 raise BadBundle(f"{path} holds {named or 'nothing'}, not {', '.join(MEMBERS)}")
+            check_framing(file, archive.infolist())
             yield members
     except PackageHostile as error:
         raise BadBundle(error.cause) from error

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import IO, Protocol
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from station.bundle.framing import DAWN, MODE
 from station.bundle.manifest import LINES, MANIFEST, SIGNATURE, TABLE, File, Manifest, Signature
 from station.durable import sync_folder
 from station.errors import DiskTrouble
 from station.seal.keys import PrivateKey
-
-_DAWN = (1980, 1, 1, 0, 0, 0)
-"""The time of every member: equal content is equal bytes."""
 
 _PIECE = 1 << 20
 
@@ -48,7 +46,7 @@ def write_bundle(
         with tempfile.TemporaryFile(dir=out.parent) as table:
             lines, counted = _write_attempts(bundle, table, columns, attempts)
             table.seek(0)
-            with _member(bundle, TABLE) as member:
+            with member_of(bundle, TABLE) as member:
                 shutil.copyfileobj(table, member, _PIECE)
         files = (lines.told(LINES, counted.all), counted.table.told(TABLE, counted.all))
         manifest = about(counted.all, counted.open, files)
@@ -57,7 +55,7 @@ def write_bundle(
             (MANIFEST, told),
             (SIGNATURE, Signature.of(told, key).to_bytes()),
         ):
-            with _member(bundle, name) as member:
+            with member_of(bundle, name) as member:
                 member.write(content)
     return manifest
 
@@ -98,7 +96,7 @@ def _write_attempts(
     """The lines into the bundle, the table into a file that passes: one member at a time."""
     lines, counted = _Digested(), _Counted()
     table.write(counted.table.add(_row(columns)))
-    with _member(bundle, LINES) as member:
+    with member_of(bundle, LINES) as member:
         for told in attempts:
             member.write(lines.add(f"{told.line}\n".encode("ascii")))
             table.write(counted.table.add(_row(told.cells)))
@@ -114,10 +112,11 @@ def _row(cells: Sequence[str]) -> bytes:
 
 
 @contextmanager
-def _member(bundle: ZipFile, name: str) -> Iterator[IO[bytes]]:
-    info = ZipInfo(name, _DAWN)
+def member_of(bundle: ZipFile, name: str) -> Iterator[IO[bytes]]:
+    """`station.bundle.framing` knows each byte of this."""
+    info = ZipInfo(name, DAWN)
     info.compress_type = ZIP_DEFLATED
-    info.external_attr = 0o100644 << 16
+    info.external_attr = MODE
     with bundle.open(info, "w", force_zip64=True) as member:
         yield member
 

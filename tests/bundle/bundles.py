@@ -16,7 +16,7 @@ from station.bundle.manifest import (
     Question,
     Signature,
 )
-from station.bundle.writing import Told, write_bundle
+from station.bundle.writing import Told, member_of, write_bundle
 from station.seal.keys import PrivateKey
 from tests.store.samples import a_key
 
@@ -70,9 +70,11 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def packed(path: Path, members: dict[str, bytes]) -> Path:
+    """As a station packs them."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
-            archive.writestr(name, content)
+            with member_of(archive, name) as member:
+                member.write(content)
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.bundle import checking
+from station.bundle import checking, framing
 from station.bundle.checking import check_bundle
 from station.bundle.manifest import LINES, MANIFEST, MEMBERS, SIGNATURE, TABLE, Signature
 from station.bundle.writing import Told, write_bundle
@@ -242,6 +242,110 @@ def test_rows_without_end(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused(forged(made, _first(b" " * 2000 + b"\n")), "longer than 1000 bytes")
     endless = b'attempt_id\n"' + b"x\n" * 1000
     refused(forged(made, _set(TABLE, endless)), "a row of more than 1000 bytes")
+
+
+# --- bytes that nobody reads ------------------------------------------------------------------
+
+
+def _between(raw: bytes) -> bytes:
+    """In front of the second member; the offsets behind it are moved along."""
+    second, start = raw.index(b"PK\x03\x04", 4), raw.index(b"PK\x01\x02")
+    moved = bytearray(raw[:second] + b"junk" + raw[second:])
+    entry = start + 4
+    for number in range(4):
+        if number:
+            _add(moved, entry + 42, 4)
+        entry = moved.find(b"PK\x01\x02", entry + 4)
+    _add(moved, moved.rindex(b"PK\x05\x06") + 16, 4)
+    return bytes(moved)
+
+
+def _behind_packed(raw: bytes) -> bytes:
+    """In the first member, behind the end of its packed content."""
+    second, start = raw.index(b"PK\x03\x04", 4), raw.index(b"PK\x01\x02")
+    moved = bytearray(_between(raw))
+    _add(moved, 30 + len(LINES) + 12, 4)  # its size of 64 bits
+    _add(moved, start + 4 + 20, 4)  # and the directory's
+    if moved[18:22] != b"\xff" * 4:
+        _add(moved, 18, 4)
+    assert moved[second : second + 4] == b"junk"
+    return bytes(moved)
+
+
+def _add(raw: bytearray, at: int, more: int) -> None:
+    raw[at : at + 4] = (int.from_bytes(raw[at : at + 4], "little") + more).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (lambda raw: b"MZ junk" + raw, "from byte 0 on, the header of attempts.jsonl is not as"),
+        (lambda raw: raw + b"junk", "there are bytes behind the archive|no sound ZIP"),
+        (
+            lambda raw: raw[:-2] + b"\x04\x00junk",
+            "the end of the directory is not as",
+        ),
+        (_between, "the header of attempts.csv is not as"),
+        (_behind_packed, "attempts.jsonl does not end where its packed content does"),
+        (lambda raw: raw[:10] + b"\x01" + raw[11:], "the header of attempts.jsonl is not as"),
+    ],
+    ids=["before", "behind", "comment", "between", "behind-packed", "time"],
+)
+def test_each_byte_is_one_of_the_bundle(
+    made: Path, edit: Callable[[bytes], bytes], why: str
+) -> None:
+    made.write_bytes(edit(made.read_bytes()))
+    refused(made, why)
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 7, 64])
+def test_pieces_may_end_anywhere(
+    made: Path, monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+) -> None:
+    monkeypatch.setattr(framing, "_PIECE", piece_bytes)
+    assert check_bundle(made).manifest.attempts == 4
+
+
+def test_members_beyond_four_gigabytes_are_told_as_zipfile_tells_them(tmp_path: Path) -> None:
+    """The directory alone, behind a hole: nobody packs gigabytes for a test."""
+    path, infos = tmp_path / "large.zip", []
+    with zipfile.ZipFile(path, "w") as archive:
+        at = 0
+        for name, packed_bytes in zip(MEMBERS, (3 << 30, 2 << 30, 7, 7), strict=True):
+            info = zipfile.ZipInfo(name, framing.DAWN)
+            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, framing.MODE
+            info.create_version = info.extract_version = 45
+            info.compress_size = info.file_size = packed_bytes
+            info.CRC, info.header_offset = 5, at
+            at += 30 + len(name) + 20 + packed_bytes
+            infos.append(info)
+        archive.filelist, archive.start_dir = infos, at
+        archive._didModify = True  # type: ignore[attr-defined]  # as if they had been written
+    with path.open("rb") as file:
+        file.seek(at)
+        written = file.read()
+    entries = [framing._entries(info, info.header_offset)[0] for info in infos]
+    directory = b"".join(entries)
+    assert written == directory + framing._end(4, len(directory), at)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_no_byte_around_the_contents_can_be_changed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = bundle(tmp_path_factory.mktemp("around") / "made.zip")
+    raw = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        infos, at = archive.infolist(), archive.start_dir
+    around = list(range(at, len(raw)))
+    for info in infos:
+        around += range(info.header_offset, info.header_offset + 30 + len(info.filename) + 20)
+    at = data.draw(st.sampled_from(around))
+    raw[at] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(raw)
+    with pytest.raises(BadBundle):
+        check_bundle(path)
 
 
 # --- hostile archives -------------------------------------------------------------------------
