@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from station.commands.answers import Form, csv_lines, in_parts
+from station.commands.audit_names import tell_never_had
 from station.commands.exits import show
 from station.commands.reporter import print_history
 from station.config import Settings
@@ -168,6 +169,9 @@ def find(settings: Settings, question: Question, form: Form, limit: int | None =
     Those of a unit have all its names before them, in a table."""
     require_station(settings, question.shift, question.station)
     conditions = asdict(question)
+    tell_never_had(
+        settings, package=question.package, firmware=question.firmware, slot=question.slot
+    )
     if form is Form.TABLE:
         for unit in _units(settings, question):
             show("unit: " + "  ".join(map(_harmless, unit)))
@@ -212,5 +216,6 @@ def tell_attempts(
 
 def tell_open(settings: Settings, scope: Scope, form: Form) -> None:
     """Attempts without an end, oldest first."""
+    tell_never_had(settings, slot=scope.slot)
     with_station = _names_stations(settings, scope.station, form)
     tell_attempts(open_attempts(settings.database, scope), form, with_station=with_station)

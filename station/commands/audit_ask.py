@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from station.commands.answers import Form, Shape, answer
 from station.commands.audit import check_words, require_station
+from station.commands.audit_names import tell_never_had
 from station.commands.reporter import moment
 from station.config import Settings
 from station.errors import UsageError
@@ -30,6 +31,7 @@ def tell_recall(
 ) -> None:
     """Units whose latest good flash is this. Raises UsageError."""
     _require_one(package, firmware)
+    tell_never_had(settings, package=package, firmware=firmware)
     found = recall.recall(settings.database, package=package, firmware=firmware)
     answer(found, _RECALL, form)
 
@@ -37,6 +39,7 @@ def tell_recall(
 def tell_ever(settings: Settings, *, package: str | None, firmware: str | None, form: Form) -> None:
     """Units that ever had a good flash with this. Raises UsageError."""
     _require_one(package, firmware)
+    tell_never_had(settings, package=package, firmware=firmware)
     answer(recall.ever(settings.database, package=package, firmware=firmware), _EVER, form)
 
 
@@ -98,6 +101,7 @@ _EVER: Shape[Flashed] = Shape(
 def tell_pareto(settings: Settings, scope: Scope, form: Form) -> None:
     """Failure codes, the most frequent first."""
     require_station(settings, scope.shift, scope.station)
+    tell_never_had(settings, slot=scope.slot)
     answer(questions.pareto(settings.database, scope), _PARETO, form)
 
 
@@ -126,6 +130,7 @@ _PARETO: Shape[Cause] = Shape(
 def tell_yield(settings: Settings, scope: Scope, by: By, form: Form) -> None:
     """Yield and loss, a row a group."""
     require_station(settings, scope.shift, scope.station)
+    tell_never_had(settings, slot=scope.slot)
     shape: Shape[Yield] = Shape(_YIELD_KEYS, lambda one: _yield(one, by), _yield_columns(by))
     answer(yields(settings.database, scope, by), shape, form)
 

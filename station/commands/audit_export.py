@@ -13,6 +13,7 @@ from station.bundle.manifest import FORMAT, File, Head, Manifest, SignedUpTo
 from station.bundle.manifest import Question as Asked
 from station.bundle.writing import Told, write_bundle
 from station.commands.audit import Question, require_station
+from station.commands.audit_names import words_of_never_had
 from station.commands.audit_seal import named_keys
 from station.commands.exits import Exit, complain, say, show
 from station.config import Settings
@@ -41,7 +42,9 @@ def export(settings: Settings, question: Question, out: Path) -> None:
             return _manifest(settings, asked, found, attempts, still_open, files)
 
         made = write_bundle(out, ATTEMPT_COLUMNS, _told(found.attempts), about, key)
-    show(f"{out}: {made.attempts} attempts, {made.question.words}")
+    names = {name: getattr(question, name) for name in ("package", "firmware", "slot")}
+    summary = f"{out}: {made.attempts} attempts, {made.question.words}"
+    show("\n".join([summary, *words_of_never_had(settings, **names)]))
     say(f"signed with {key.public}; elsewhere: station audit check-bundle {out.name}")
 
 

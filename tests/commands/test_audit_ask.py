@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 import shlex
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from station.config import load_settings
 from station.model import Outcome
+from station.sim.layouts import layout_of
 from station.store.revision import create_if_missing
 from station.store.schema import clash
 from tests.commands.test_cli import station
@@ -98,6 +101,35 @@ def test_ever(config: Path) -> None:
     found = {one["imei"]: one["is_latest"] for one in lines(config, "ever", "--package", "R05")}
     assert found == {imei(1): False, imei(2): True}
     assert "still latest good" in ask(config, "ever", "--firmware", "R05")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (
+            ("recall", "--package", "R0"),
+            "no package on this record is called R0; there are: R05, R06",
+        ),
+        (
+            ("ever", "--package", "r06"),
+            "no package on this record is called r06; there are: R06, R05",
+        ),
+        (
+            ("recall", "--firmware", "R07*"),
+            "no firmware on this record is called R07*; there are: R0",
+        ),
+        (("find", "--slot", "a2"), "no slot on this record is called a2; there are: A2, A1"),
+        (("yield", "--slot", "a2"), "no slot on this record is called a2; there are: A2, A1"),
+        (("pareto", "--slot", "B"), "no slot on this record is called B; there are: A1, A2"),
+        (("open", "--slot", "a2"), "no slot on this record is called a2; there are: A2, A1"),
+    ],
+)
+def test_a_name_that_the_record_never_had(config: Path, wanted: tuple[str, ...], told: str) -> None:
+    """A name cut short would read as: no unit has it."""
+    done = station("audit", *wanted, "--json", "--config", config, cwd=config.parent)
+    assert done.returncode == 0
+    assert done.stderr.startswith(told)
+    assert done.stderr.count("\n") == 1
 
 
 # --- how much, how often ----------------------------------------------------------------------
@@ -207,7 +239,10 @@ def test_find_by_a_name_tells_all_names(config: Path) -> None:
     ],
 )
 def test_nothing_found_is_an_empty_answer(config: Path, question: tuple[str, ...]) -> None:
-    assert ask(config, *question) == ""
+    """What is asked for and was never on record is told on stderr, and nothing else."""
+    done = station("audit", *question, "--config", config, cwd=config.parent)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert all(" on this record is called " in line for line in done.stderr.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -250,7 +285,20 @@ ASKED = [words for words in COMMANDS if words[0] in QUESTIONS]
 
 @pytest.mark.parametrize("question", ASKED, ids=" ".join)
 def test_the_examples_of_the_readme_are_answered(config: Path, question: list[str]) -> None:
-    ask(config, *question)
+    done = station("audit", *question, "--config", config, cwd=config.parent)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_names_packages_and_versions_as_records_have_them() -> None:
+    """A shorter name is answered with nothing."""
+    version = layout_of("ec25").newer_version
+    text = README.read_text(encoding="utf-8")
+    packages = re.findall(r"--package (EC25\S+)", text)
+    versions = re.findall(r"--firmware '(EC25\S+)'", text)
+    assert packages
+    assert set(packages) == {version}
+    assert versions
+    assert all(fnmatchcase(version, wanted) for wanted in versions)
 
 
 def test_the_readme_has_an_example_of_each_question() -> None:

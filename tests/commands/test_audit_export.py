@@ -61,6 +61,16 @@ def test_all_that_find_can_be_asked(settings: Settings, tmp_path: Path) -> None:
     assert ": 0 attempts, lot L-1" in none.stdout
 
 
+def test_a_package_that_the_record_never_had_is_named(settings: Settings, tmp_path: Path) -> None:
+    """Signed and short: nobody may take it for a proof that no unit has the package."""
+    config = ("--config", settings.path)
+    made = station("audit", "export", "--out", "a.zip", "--package", "R06", *config, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    first, second = made.stdout.splitlines()
+    assert first == "a.zip: 0 attempts, package R06"
+    assert second.startswith("no package on this record is called R06; there are: EC25EFAR06A06M4G")
+
+
 def test_an_auditor_checks_it_without_anything_of_the_station(
     settings: Settings, tmp_path: Path
 ) -> None:
