@@ -180,6 +180,9 @@ class Story:
         closed = self.record.closed
         mode = _STOOD[closed.final_mode] if closed else _STOOD[Mode.UNKNOWN]
         begun = {step.name for step in self.record.steps if step.outcome is not StepOutcome.SKIPPED}
+        if closed and closed.outcome is Outcome.INTERRUPTED and "erase" not in begun:
+            # A step is on record when it has ended.
+            return "Whether the flash memory was changed in this attempt is not on record."
         change = "was changed" if "erase" in begun else "was not changed"
         if "erase" not in begun and BACKUP_STEP in begun:
             change += ", but for the module's own backup,"

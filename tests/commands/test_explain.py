@@ -11,9 +11,9 @@ import pytest
 from station.commands.attempt_story import Story
 from station.commands.exits import Exit
 from station.commands.explain import explain, find, read_story
-from station.errors import EvidenceNotKept, UsageError
+from station.errors import EvidenceNotKept, Interrupted, UsageError
 from station.evidence.cabinet import Cabinet
-from station.model import AttemptRecord, EvidenceRef, StepStarted
+from station.model import AttemptRecord, EvidenceRef, Failure, Mode, StepStarted
 from station.sim.mishap import Mishap, What
 from tests.commands.running import process, said
 from tests.commands.test_cli import station
@@ -92,6 +92,23 @@ async def test_a_backup_that_failed_is_all_that_was_written(
     assert why[0].startswith("D220 NO BACKUP: the module said OK, but its count of backups was 1")
     assert "was not changed, but for the module's own backup, in this attempt" in " ".join(why)
     assert not any("backed itself up:" in words for words in why)
+
+
+@pytest.mark.trio
+async def test_of_what_was_cut_short_nobody_knows_whether_an_erase_had_begun(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, faults={"A1": "wrong-programmer"})
+    await line.flash()
+    record = record_of(line)
+    assert record.closed is not None
+    failure = Failure.of(Interrupted("the station stopped before this attempt ended"))
+    closed = replace(
+        record.closed, outcome=failure.outcome, failure=failure, final_mode=Mode.UNKNOWN
+    )
+    why = Story(replace(record, closed=closed), None, None).why()
+    assert "Whether the flash memory was changed in this attempt is not on record." in why
+    assert not any("was not changed" in words for words in why)
 
 
 @pytest.mark.trio
