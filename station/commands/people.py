@@ -16,7 +16,7 @@ from station.commands.reporter import print_table
 from station.config import Settings
 from station.engine.feed import plain
 from station.engine.people import Asker, people_of
-from station.model import Operator
+from station.model import Operator, Role
 from station.store.people import operators
 from station.store.writer import Store, now_utc_us
 from station.wire import OperatorAdd, OperatorRetire
@@ -29,8 +29,13 @@ def change(settings: Settings, what: str, **parts: object) -> None:
     if not isinstance(command, OperatorAdd | OperatorRetire):
         raise TypeError(what)
     append(settings, command, partial(_change_alone, settings, command))
-    is_new = isinstance(command, OperatorAdd)
-    show(plain(f"{command.name} is {'registered' if is_new else 'retired'}"))
+    if isinstance(command, OperatorAdd):
+        show(plain(f"{command.name} is registered"))
+        return
+    show(plain(f"{command.name} is retired"))
+    here = operators(settings.database, settings.station.name)
+    if not any(one.is_active and one.role is Role.ENGINEER for one in here):
+        show("there is no engineer now: from now on nobody is asked for a name, until one is added")
 
 
 def _given(parts: dict[str, object]) -> dict[str, object]:
