@@ -53,9 +53,13 @@ def _print_plan(answer: dict[str, Any]) -> None:
     print_table(table)
     show(plain(_told(answer["totals"])))
     show(f"nothing is started after {clock(answer['stops_utc_us'])}")
-    end_us = answer["expected_end_utc_us"]
-    known = "not known: its recipe has passed on no module here yet"
-    show(f"begun now, done at about {known if end_us is None else clock(end_us)}")
+    show(_when_done(answer["expected_end_utc_us"]))
+
+
+def _when_done(end_utc_us: int | None) -> str:
+    if end_utc_us is None:
+        return "how long it would take is not known: its recipe has passed on no module here yet"
+    return f"begun now, it would be done at about {clock(end_utc_us)}"
 
 
 def run(settings: Settings, name: str, *, by: str | None, wait: bool) -> Exit:

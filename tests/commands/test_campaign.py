@@ -44,6 +44,7 @@ def test_a_plan_says_what_and_why(night: tuple[Engine, list[Run]]) -> None:
     assert "2 flash, 1 blocked" in out
     assert "nothing is started after" in out
     assert "SKU EC25AFA" in out
+    assert "\nhow long it would take is not known: its recipe has passed on no module here" in out
     plan = json.loads(as_json)
     assert [slot["decision"] for slot in plan["slots"]] == ["flash", "blocked", "flash"]
     assert plan["expected_end_utc_us"] is None, "nothing passed here yet"
