@@ -54,7 +54,7 @@ def disks(ground: Ground) -> Iterator[Finding]:
     if database is not None:
         yield from _record_disk(database.parent, mounts)
     folders = dict.fromkeys([*([database.parent] if database else []), ground.settings.store])
-    for folder in folders:
+    for folder in dict.fromkeys(map(_there, folders)):
         yield from _room(folder, RESULTS)
     if not any(_is_of_the_same_disk(ground.settings.evidence, folder) for folder in folders):
         yield from _room(ground.settings.evidence, EVIDENCE)

@@ -30,6 +30,18 @@ def test_a_disk_with_room(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> 
     assert {finding.grade for finding in found(disks, machine)} == {Grade.OK}
 
 
+def test_a_folder_that_both_would_be_made_in_is_told_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full(monkeypatch, 8 * RESERVE_BYTES)
+    told = [finding for finding in found(disks, machine) if finding.what.endswith("MB free")]
+    assert len(told) == 2
+    text = machine.config.read_text().replace("store: store", "store: not/yet")
+    machine.config.write_text(text)
+    (only_one,) = (f for f in found(disks, machine) if f.what.endswith("MB free"))
+    assert only_one.where == str(machine.config.parent)
+
+
 def test_the_nearer_the_end_the_worse(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     full(monkeypatch, 2 * RESERVE_BYTES)
     assert {finding.grade for finding in wrong(disks, machine)} == {Grade.WARN}
