@@ -175,8 +175,6 @@ make_key() {
     if told="$(cd / && setpriv --reuid station --regid station --init-groups \
         /opt/station/bin/station audit key --config /etc/station/station.yaml 2>&1)"; then
         say "          its public half, for auditors: ${told##*$'\n'}"
-    elif [[ $told == *"never replaced"* ]]; then
-        say "kept      the one that is there"
     else
         say "          not made, so the record stays unsigned: $told"
     fi

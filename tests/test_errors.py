@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from station.errors import all_errors, page
+from station.errors import ConfigError, NoSigningKey, PackageMissing, all_errors, page
 
 
 def test_the_page_for_operators_is_the_table() -> None:
@@ -19,3 +19,10 @@ def test_codes_are_unique_and_every_headline_fits_the_tile() -> None:
     for error in errors:
         assert 0 < len(error.headline) <= 18, error.code
         assert error.remedy.endswith("."), error.code
+
+
+def test_a_remedy_fits_wherever_its_error_is_raised() -> None:
+    """Settings have mistakes, too; a package may be asked for by a path; a key stays."""
+    assert "recipe" not in ConfigError.remedy
+    assert "recipe" not in PackageMissing.remedy
+    assert "where there is none" in NoSigningKey.remedy

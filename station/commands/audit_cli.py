@@ -168,7 +168,7 @@ def _audit_verify(
 
 @app.command("key")
 def _audit_key(config: Config = None) -> None:
-    """Make the key that the station signs its record with; prints the public half."""
+    """Print the public half of the key that the station signs with; makes it if there is none."""
     with station_errors():
         audit_seal.new_key(settings_of(config))
 

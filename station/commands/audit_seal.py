@@ -7,7 +7,7 @@ from pathlib import Path
 from station.commands.exits import Exit, complain, say, show
 from station.config import Settings
 from station.errors import NoSigningKey, RecordChanged, UsageError
-from station.seal.keys import load_key, make_key
+from station.seal.keys import find_key, load_key, make_key
 from station.seal.published import Published, read_published
 from station.store.verify import Finding, Verified, verify
 
@@ -23,9 +23,14 @@ class Witness:
 
 
 def new_key(settings: Settings) -> None:
-    """Make the station's key; its public half is printed, for whoever verifies elsewhere."""
-    key = make_key(settings.key)
-    say(f"{settings.key}: the station signs with this from its next start on; its public key:")
+    """Make the station's key, unless it has one; its public half is printed, for whoever verifies
+    elsewhere. Raises NoSigningKey."""
+    key = find_key(settings.key)
+    if key is None:
+        key = make_key(settings.key)
+        say(f"{settings.key}: the station signs with this from its next start on; its public key:")
+    else:
+        say(f"{settings.key}: the station has this key already; its public key:")
     show(key.public)
 
 

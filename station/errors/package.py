@@ -12,7 +12,9 @@ class PackageError(StationError):
 class PackageMissing(PackageError):
     code = "F401"
     headline = "NO PACKAGE"
-    remedy = "Check the path in the recipe, or add the package with `station package add`."
+    remedy = (
+        "Check the path or name in the cause; `station package add` puts a package into the store."
+    )
 
 
 class PackageIncomplete(PackageError):

@@ -12,7 +12,7 @@ class RecipeError(StationError):
 class ConfigError(RecipeError):
     code = "R301"
     headline = "BAD CONFIG"
-    remedy = "Correct the file at the line named, then run `station recipe check`."
+    remedy = "Correct what the cause names, a path or a line of a file, then run the command again."
     blame = Blame.STATION
 
 

@@ -47,6 +47,14 @@ class HistoryTrouble(DatabaseError):
     remedy = "Check the database in the settings and its disk, then ask again; nothing was changed."
 
 
+class NotUpgraded(DatabaseError):
+    """No module waits for it."""
+
+    code = "S509"
+    headline = "NOT UPGRADED"
+    remedy = "Nothing was changed: check the database in the settings, its disk and who may write."
+
+
 class EngineRunning(StoreError):
     code = "S504"
     headline = "IN USE"
@@ -157,7 +165,9 @@ class RecordChanged(StoreError):
 class NoSigningKey(StoreError):
     code = "S541"
     headline = "NO SIGNING KEY"
-    remedy = "Check `audit: key` in the settings; `station audit key` makes a new one."
+    remedy = (
+        "Check `audit: key` in the settings; where there is none, `station audit key` makes one."
+    )
 
 
 class NoCheckpoint(StoreError):

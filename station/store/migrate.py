@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
-from station.errors import DatabaseError
+from station.errors import DatabaseError, NotUpgraded, RecordDamaged
 from station.store.copying import copy_record, stamp
 from station.store.database import (
     database_errors,
@@ -53,16 +53,23 @@ def drift(url: str) -> list[str]:
 
 def upgrade(url: str) -> Upgraded:
     """Create the database or bring it to this software's revision; an older SQLite file is
-    copied first. Raises DatabaseError, NoBackup or SchemaTooNew, and then nothing has changed."""
+    copied first. Raises NotUpgraded, RecordDamaged, NoBackup or SchemaTooNew, and then nothing has
+    changed."""
     path = sqlite_path(url)
-    if path is not None:
-        with database_errors(url):
-            path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    return _upgrade(url, path)
+    try:
+        if path is not None:
+            with database_errors(url):
+                path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return _upgrade(url, path)
+    except RecordDamaged:
+        raise
+    except DatabaseError as error:
+        raise NotUpgraded(error.cause) from error
 
 
 def upgrade_copy(url: str) -> Upgraded:
-    """The same of a copy that nobody else uses; none of it is made. Raises as `upgrade`."""
+    """The same of a copy that nobody else uses; none of it is made. Raises DatabaseError,
+    SchemaTooNew."""
     require_there(url)
     return _upgrade(url, None)
 

@@ -113,5 +113,20 @@ def test_what_makes_no_sense_is_refused(settings: Settings) -> None:
         audit_seal.check(settings, Witness(public_keys=("ab",)))
     with pytest.raises(NoCheckpoint, match="No such file"):
         audit_seal.check(settings, Witness(settings.path.with_name("none")))
-    with pytest.raises(NoSigningKey, match="never replaced"):
+
+
+def test_a_key_that_is_there_is_told_again(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who checks elsewhere needs its public half; what could be another key is never replaced."""
+    key = load_key(settings.key)
+    capsys.readouterr()
+    audit_seal.new_key(settings)
+    told = capsys.readouterr()
+    assert told.out == f"{key.public}\n"
+    assert "has this key already" in told.err
+    assert load_key(settings.key).public == key.public
+    settings.key.write_text("no key")
+    with pytest.raises(NoSigningKey, match="holds no private key"):
         audit_seal.new_key(settings)
+    assert settings.key.read_text() == "no key"

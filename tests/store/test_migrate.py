@@ -15,6 +15,7 @@ from station.errors import (
     DatabaseError,
     HistoryTrouble,
     NoDatabase,
+    NotUpgraded,
     RecordDamaged,
     SchemaOutdated,
     SchemaTooNew,
@@ -158,6 +159,15 @@ def test_an_older_database_is_copied_then_upgraded(url: str, newer_software: Pat
     assert newer_software.is_dir()
     flashed(url, opened)  # the additional column does not disturb
     assert len(find_attempts(url)) == 1
+
+
+@pytest.mark.sqlite
+def test_a_folder_that_cannot_be_made_concerns_no_module(tmp_path: Path) -> None:
+    """Asked at a desk: no module waits in a slot for it."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotUpgraded, match="File exists") as refused:
+        migrate.upgrade(sqlite_url(tmp_path / "file" / "station.db"))
+    assert "module" not in refused.value.remedy
 
 
 @pytest.mark.sqlite
