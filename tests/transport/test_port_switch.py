@@ -192,9 +192,9 @@ async def test_a_port_is_not_waited_for_without_end(tree: SysfsTree, mock_clock:
             await power.cycle((found[1].path,), off_s=0)
         causes.append(broken.value.cause)
 
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(cycle)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(cycle)
+        try:
             await trio.to_thread.run_sync(hub.asked.wait)
             for passing_s in (RESTORE_S, CLOSE_S):
                 await wait_all_tasks_blocked()
@@ -204,8 +204,8 @@ async def test_a_port_is_not_waited_for_without_end(tree: SysfsTree, mock_clock:
             with pytest.raises(UsbBroken, match="1-3 has not answered an earlier request"):
                 await hubs.open(*found)
             assert hub.open_handles == 1, "it is still in use"
-    finally:
-        hub.answers.set()
+        finally:
+            hub.answers.set()
     assert "within 10 s; port 1-3.2 may be without power" in causes[0]
     await opened[0].status()  # in its turn, after what was left
     assert (hub.powered[2], hub.open_handles) == (True, 0)
