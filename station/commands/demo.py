@@ -16,7 +16,7 @@ from station.commands.call import is_answered
 from station.commands.dash import is_terminal
 from station.commands.demo_files import MARK, SIZE_MB, write_demo_files
 from station.commands.exits import Exit, say
-from station.commands.flash import Flashed, FlashRequest, run_flash
+from station.commands.flash import FlashRequest, run_flash
 from station.commands.run import visit
 from station.commands.sim import Modelled
 from station.commands.spawn import spawn
@@ -50,8 +50,7 @@ class DemoRequest:
 
 
 def run_demo(request: DemoRequest) -> Exit:
-    """The live screen where there is a terminal; without one, or with `once` or `json`, trays of
-    fresh modules: one with `once`, else until Ctrl-C.
+    """The live screen where there is a terminal; without one, or with `once` or `json`, one tray.
 
     Raises UsageError, ConfigError for what cannot be.
     """
@@ -62,14 +61,9 @@ def run_demo(request: DemoRequest) -> Exit:
     folder = _data_folder(request.data)
     if is_terminal() and not (request.once or request.json):
         return _show_live(request, folder, names)
-    settings = _write_files(folder, names)
-    seed = request.modelled.any_seed()
-    while True:
-        flashed = _flash_tray(settings, request, seed)
-        if request.once or flashed.aborted:
-            return flashed.code
-        seed += 1
-        say("next tray; Ctrl-C ends the demo")
+    if not (request.once or request.json):
+        say("no terminal, so one tray without the screen, as with --once")
+    return _flash_tray(_write_files(folder, names), request)
 
 
 def _write_files(folder: Path, names: list[str]) -> Settings:
@@ -121,13 +115,13 @@ def _serve_arguments(settings: Settings, modelled: Modelled) -> list[str]:
 # --- without ----------------------------------------------------------------------------------
 
 
-def _flash_tray(settings: Settings, request: DemoRequest, seed: int) -> Flashed:
+def _flash_tray(settings: Settings, request: DemoRequest) -> Exit:
     modelled = request.modelled
     tray = make_tray(
         settings.slots,
         family=modelled.family,
         version=layout_of(modelled.family).older_version,
-        seed=seed,
+        seed=modelled.any_seed(),
         faults=modelled.faults,
         size_mb=SIZE_MB,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import trio
 
@@ -44,12 +43,6 @@ class FlashRequest:
     """Who says so, by name or badge; None: the user."""
 
 
-class Flashed(NamedTuple):
-    code: Exit
-    aborted: bool
-    """A person stopped it."""
-
-
 def choose_slots(settings: Settings, names: tuple[str, ...]) -> tuple[Slot, ...]:
     """The slots of these names, all if none is given. Raises UsageError naming the unknown."""
     known = {slot.name: slot for slot in settings.slots}
@@ -67,7 +60,7 @@ def run_flash(
     own_ports: bool = True,
     clock: trio.abc.Clock | None = None,
     started: Callable[[], None] = lambda: None,
-) -> Flashed:
+) -> Exit:
     """Flash once and report. Raises StationError for what keeps the tray from starting, somebody
     who may not work here among it.
 
@@ -107,7 +100,7 @@ def run_flash(
         complain(tally.unrecorded)
     if not request.json:
         print_results(slots, tally.records, tally.lost)
-    return Flashed(_exit(tally, slots) if reporter.heard else Exit.STATION, tally.aborted)
+    return _exit(tally, slots) if reporter.heard else Exit.STATION
 
 
 def _exit(tally: Tally, slots: tuple[Slot, ...]) -> Exit:

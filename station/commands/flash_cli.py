@@ -59,4 +59,4 @@ def _flash(
             json=json,
             operator=operator,
         )
-        leave(flash.run_flash(located(settings_of(config)), request, LibusbBackend()).code)
+        leave(flash.run_flash(located(settings_of(config)), request, LibusbBackend()))

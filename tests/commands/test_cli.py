@@ -189,6 +189,15 @@ def test_a_reader_that_goes_away_stops_no_slot(tmp_path: Path) -> None:
     assert json.loads(found.stdout)["outcome"] == "PASS"
 
 
+def test_a_demo_without_a_terminal_is_one_tray(tmp_path: Path) -> None:
+    """In a pipe or on a build machine nobody is there to end it."""
+    demo = ("demo", "--slots", "1", "--seed", "7", "--speed", "8", "--data", tmp_path / "demo")
+    done = station(*demo, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no terminal, so one tray" in done.stderr
+    assert done.stdout.count("PASS") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_demo_with_a_record(tmp_path: Path, number: signal.Signals) -> None:
     data = tmp_path / "demo"

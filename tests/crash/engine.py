@@ -37,7 +37,7 @@ def main() -> None:
         request = FlashRequest(
             slots=tuple(options.slot), recipe=options.recipe, wait_s=options.wait, json=True
         )
-        leave(run_flash(settings, request, backend, clock=clock).code)
+        leave(run_flash(settings, request, backend, clock=clock))
 
 
 def ports_of(settings: Settings) -> dict[str, tuple[PortPath, PortPath]]:
