@@ -48,8 +48,21 @@ def recipe_check(paths: list[Path], families: Families | None = None) -> Answer:
 
 
 def recipes_check(settings: Settings) -> Answer:
-    """The same for the recipes of the line."""
-    return recipe_check([settings.recipes], load_families(settings.families))
+    """The same for the recipes of the line; whose package is nowhere is told on stderr."""
+    answer = recipe_check([settings.recipes], load_families(settings.families))
+    if answer.code is Exit.GOOD:
+        for recipe in _recipes(settings):
+            _note_missing_package(PackageStore(settings.store), recipe)
+    return answer
+
+
+def _note_missing_package(store: PackageStore, loaded: LoadedRecipe) -> None:
+    firmware = loaded.recipe.firmware
+    try:
+        if not loaded.package_path.exists():
+            store.find(firmware.sha256 or firmware.package)
+    except (StationError, OSError) as error:
+        _note(f"{loaded.path}: {error}; put it there with `station package add RELEASE`")
 
 
 def recipe_match(settings: Settings, unit: Unit, label: str | None) -> Answer:

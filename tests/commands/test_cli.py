@@ -263,7 +263,7 @@ def test_plan_prints_what_would_be_written(tmp_path: Path) -> None:
 def test_recipe_commands_explain(tmp_path: Path) -> None:
     config = demo_line(tmp_path, ["A1"])
     good = station("recipe", "check", "--config", config, cwd=tmp_path)
-    assert good.returncode == 0
+    assert (good.returncode, good.stderr) == (0, "")
     match = station(
         *("recipe", "match", "--imei", "866866040520923", "--firmware", OLD, "--config", config),
         cwd=tmp_path,
@@ -284,6 +284,20 @@ def test_recipe_commands_explain(tmp_path: Path) -> None:
     assert bad.returncode == 1
     assert "ec25-demo.yaml:" in bad.stdout
     assert "allow_from" in bad.stdout
+
+
+def test_a_recipe_whose_package_is_nowhere_is_named(tmp_path: Path) -> None:
+    """`recipe check` is the last thing before the line; only `plan` said that there is none."""
+    config = demo_line(tmp_path, ["A1"])
+    path = tmp_path / "recipes" / "ec25-demo.yaml"
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    recipe["firmware"] = {"package": "../EC25EFAR07A01", "version": NEW}
+    path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    done = station("recipe", "check", "--config", config, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "no problems found\n")
+    (note,) = done.stderr.splitlines()
+    assert note.startswith(f"note: {path}: no package 'EC25EFAR07A01' in the store")
+    assert note.endswith("`station package add RELEASE`")
 
 
 def test_packages_are_written_checked_added_and_listed(tmp_path: Path) -> None:
