@@ -20,7 +20,7 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from station.model import AttemptRecord, Unit, VerifyKind
+from station.model import AttemptRecord, EvidenceRef, StepRecord, Unit, VerifyKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -52,24 +52,8 @@ def attempt_json(record: AttemptRecord) -> dict[str, object]:
         ],
         "started_utc": rfc3339(opened.started_utc_us),
         "duration_s": _seconds(closed.duration_us) if closed else None,
-        "steps": [
-            {
-                "name": step.name,
-                "outcome": step.outcome.value,
-                "duration_s": _seconds(step.duration_us),
-                "bytes": step.bytes,
-            }
-            for step in record.steps
-        ],
-        "evidence": [
-            {
-                "kind": kept.kind,
-                "sha256": kept.sha256,
-                "bytes": kept.length_bytes,
-                "stored_bytes": kept.stored_bytes,
-            }
-            for kept in (closed.evidence if closed else ())
-        ],
+        "steps": [_step_json(step) for step in record.steps],
+        "evidence": [_evidence_json(kept) for kept in (closed.evidence if closed else ())],
         "follows": record.follows,
         "measurements": [asdict(one) for one in (closed.measurements if closed else ())],
         "station": opened.station,
@@ -100,6 +84,24 @@ def _unit_json(record: AttemptRecord) -> dict[str, object]:
         "chip_serial": before.chip_serial or after.chip_serial,
         "fw_before": before.firmware,
         "fw_after": record.closed.firmware_after if record.closed else None,
+    }
+
+
+def _step_json(step: StepRecord) -> dict[str, object]:
+    return {
+        "name": step.name,
+        "outcome": step.outcome.value,
+        "duration_s": _seconds(step.duration_us),
+        "bytes": step.bytes,
+    }
+
+
+def _evidence_json(kept: EvidenceRef) -> dict[str, object]:
+    return {
+        "kind": kept.kind,
+        "sha256": kept.sha256,
+        "bytes": kept.length_bytes,
+        "stored_bytes": kept.stored_bytes,
     }
 
 
