@@ -190,6 +190,8 @@ class LineView:
     alarms: tuple[Alarm, ...] = ()
     lot: str | None = None
     shift: ShiftView | None = None
+    campaign: str | None = None
+    """Of this name: it alone chooses what is started; a person arms and disarms nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from station.dashboard.palette import Kind
-from station.errors import HubFailed, LineStopped, SlotOut
+from station.errors import HubFailed, LineStopped, NotArmed, ResumesWhenArmed, SlotOut
 from station.live import SlotState, SlotView
 from station.model import Outcome
 
@@ -35,6 +35,7 @@ _NO_VERDICT = _face(Kind.BAD, "✖", "NO VERDICT", "?")
 SLOT_OUT = _face(Kind.WARN, "⚠", "SLOT OUT", "OUT")
 STOPPED = _face(Kind.WARN, "⚠", "STOPPED", "STOP")
 HUB_FAILED = _face(Kind.BAD, "✖", "HUB FAILED", "HUB")
+WAITS = _face(Kind.WAIT, "◔", "WAIT")
 _ALREADY_PASS = _face(Kind.GOOD, "=", "ALREADY PASS", "PASS")
 
 STATES = {
@@ -63,6 +64,8 @@ _FATES = {
 }
 """Where the code says more than the state or the verdict."""
 
+_HELPED_BY_ARMING = (NotArmed.code, ResumesWhenArmed.code)
+
 
 def face_of(state: SlotState, outcome: Outcome | None) -> Face:
     """The face of every state with every outcome."""
@@ -79,9 +82,16 @@ def face(view: SlotView) -> Face:
     found = face_of(view.state, verdict(view))
     if view.failure is not None and (own := _FATES.get((found, view.failure.code))) is not None:
         return own
+    if view.state is SlotState.WAITING and not _is_helped_by_arming(view):
+        return WAITS
     if found is VERDICTS[Outcome.NO_CHANGE] and view.earlier and view.earlier.outcome.is_good:
         return _ALREADY_PASS
     return found
+
+
+def _is_helped_by_arming(view: SlotView) -> bool:
+    """It waits for a person; not for a campaign, a record in trouble or the engine's end."""
+    return view.failure is None or view.failure.code in _HELPED_BY_ARMING
 
 
 def is_pulled_out(view: SlotView) -> bool:

@@ -29,6 +29,7 @@ STATES = {
     LineState.STOPPING: (Kind.WARN, "STOPPING"),
 }
 _STOPPED = (Kind.BAD, "STOPPED")
+_CAMPAIGN = (Kind.RUN, "CAMPAIGN")
 _STATION_BLAMED = ("S", "X", HubFailed.code, LineStopped.code)
 """How codes of alarms begin that are faults of the station itself; others want attention."""
 
@@ -104,9 +105,12 @@ def draw_header(
 
 
 def state_face(line: LineView) -> tuple[Kind, str]:
-    """ARMED; but an armed line that was stopped starts nothing and says so."""
+    """ARMED; but an armed line that was stopped starts nothing and says so, and what a campaign
+    has armed is the campaign's."""
     is_stopped = any(alarm.code == LineStopped.code for alarm in line.alarms)
-    return _STOPPED if is_stopped and line.state is LineState.ARMED else STATES[line.state]
+    if is_stopped and line.state is LineState.ARMED:
+        return _STOPPED
+    return STATES[line.state] if line.campaign is None else _CAMPAIGN
 
 
 def _side_by_side(left: list[Segment], beside: list[Strip]) -> list[Strip]:
@@ -181,14 +185,14 @@ _LEAST_NAME = 8
 
 
 def _facts(line: LineView, width: int) -> str:
-    """Operator, done of target, first-pass yield, tray, SKU, lot; the last are left out first, and
-    no name is so long that it takes the numbers' place."""
+    """Operator or campaign, done of target, first-pass yield, tray, SKU, lot; the last are left out
+    first, and no name is so long that it takes the numbers' place."""
     counts = line.counts
     facts = [f"{counts.good}/{line.target} good" if line.target else f"{counts.good} good"]
     if counts.first:
         facts.append(f"first pass {counts.first_pass * 100 // counts.first} % of {counts.first}")
     room = width - sum(cell_len(_GAP + fact) for fact in facts)
-    who = line.operator if line.shift is None else line.shift.operator
+    who = line.campaign or (line.operator if line.shift is None else line.shift.operator)
     facts.insert(0, cut(who or "no operator", max(room, _LEAST_NAME)))
     if line.expected:
         facts.append(f"tray of {line.expected}")
@@ -207,6 +211,7 @@ _TALLY = {
     Kind.WARN: "⚠ {} to look at",
     Kind.ACT: "▶ {} need you",
     Kind.RUN: "◑ {} running",
+    Kind.WAIT: "◔ {} waiting",
     Kind.OFF: "○ {} empty",
 }
 

@@ -26,6 +26,8 @@ class Kind(Enum):
     """The operator must do something for the line to go on."""
     RUN = "run"
     """Work goes on, leave it alone."""
+    WAIT = "wait"
+    """Nothing is done, and nothing here is to be done: it goes on when something else has."""
     OFF = "off"
     """Nothing there, or kept out of the line."""
 
@@ -77,6 +79,7 @@ _GROUNDS = {
     Kind.WARN: ("#000000", "#f0e442"),
     Kind.ACT: ("#ffffff", "#0072b2"),
     Kind.RUN: ("#ffffff", "#303030"),
+    Kind.WAIT: ("#ffffff", "#303030"),
     Kind.OFF: ("#a0a0a0", "#000000"),
 }
 _ACCENTS = {
@@ -85,6 +88,7 @@ _ACCENTS = {
     Kind.WARN: "#f0e442",
     Kind.ACT: "#56b4e9",
     Kind.RUN: "#ffffff",
+    Kind.WAIT: "#ffffff",
     Kind.OFF: "#a0a0a0",
 }
 
@@ -105,6 +109,7 @@ _EIGHT = {
     Kind.WARN: ("black", "yellow"),
     Kind.ACT: ("white", "blue"),
     Kind.RUN: ("white", "black"),
+    Kind.WAIT: ("white", "black"),
     Kind.OFF: ("white", "black"),
 }
 _EIGHT_ACCENTS = {
@@ -113,6 +118,7 @@ _EIGHT_ACCENTS = {
     Kind.WARN: "yellow",
     Kind.ACT: "cyan",
     Kind.RUN: "white",
+    Kind.WAIT: "white",
     Kind.OFF: "white",
 }
 

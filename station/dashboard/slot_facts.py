@@ -31,7 +31,7 @@ _STATES = {
     SlotState.EMPTY: "no module here",
     SlotState.NO_USB: "a module is expected here and does not show itself on USB",
     SlotState.SETTLING: "a module just came; it must stay for a moment",
-    SlotState.WAITING: "a module is here and waits for the line to be armed",
+    SlotState.WAITING: "a module is here and waits",
     SlotState.PROBING: "was here when the engine started; being asked who it is",
     SlotState.STANDING: "was here before the line; not flashed by itself",
     SlotState.IDENTIFYING: "being asked who it is",
@@ -45,6 +45,8 @@ _STATES = {
     SlotState.HELD: "kept out of the line",
     SlotState.DISABLED: "disabled: its place in the USB tree is in doubt",
 }
+
+_CALM = (Kind.RUN, Kind.WAIT, Kind.OFF)
 
 
 def title(
@@ -157,4 +159,4 @@ def _failure(palette: Palette, view: SlotView, columns: int) -> Text:
     if failure is None:
         return Text()
     kind = face(view).kind
-    return trouble(palette, failure, Kind.WARN if kind in (Kind.RUN, Kind.OFF) else kind, columns)
+    return trouble(palette, failure, Kind.WARN if kind in _CALM else kind, columns)

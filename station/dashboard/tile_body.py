@@ -18,6 +18,7 @@ from station.dashboard.words import (
     time_left,
     wrapped,
 )
+from station.errors import CampaignRuns
 from station.live import SlotState, SlotView
 from station.model import Outcome
 
@@ -32,6 +33,8 @@ _TAIL = 6
 """Where an identifier does not fit: so many characters of its end, since there the units differ."""
 
 _REASONED = (SlotState.HELD, SlotState.DISABLED)
+_CALM = (Kind.OFF, Kind.WAIT)
+"""A slot out of the line, or one that waits, calls nobody."""
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -95,7 +98,7 @@ def _notice(
     give("remedy", _remedy(view, columns, room, palette))
     give("gap", [Line("")] if len(parts["headline"]) >= LARGE_ROWS else [])
     give("facts", facts)
-    loud = 0 if shown.kind is Kind.OFF else room  # a slot out of the line calls nobody
+    loud = 0 if shown.kind in _CALM else room
     word = _word(shown, columns, least + loud, palette)
     return word + [line for part in _ORDER for line in parts[part]]
 
@@ -156,9 +159,13 @@ def _where_to(
 
 
 def _remedy(view: SlotView, columns: int, room: int, palette: Palette) -> list[Line]:
-    """What to do; first why, for a slot out of the line: the reason is known nowhere else."""
+    """What to do; first why, for a slot out of the line: the reason is known nowhere else. Of a
+    campaign only which: how a night is ended is not for each tile to tell."""
     if view.failure is None:
         return []
+    if view.failure.code == CampaignRuns.code:
+        which = palette.text(view.failure.cause)
+        return [Line(line) for line in wrapped(which, columns, min(room, 3))]
     cause = palette.text(view.failure.cause) if view.state in _REASONED else ""
     why = wrapped(cause, columns, min(room, 3))
     lines = wrapped(palette.text(view.failure.remedy), columns, min(room - len(why), 5))

@@ -190,6 +190,7 @@ class Line:
                 label=self.armed.label,
                 lot=self.armed.lot,
                 target=self.armed.target,
+                campaign=self.armed.campaign if self.state is LineState.ARMED else None,
             )
         self.feed.show_line(view)
 

@@ -11,10 +11,12 @@ from station.dashboard.header import (
     HeaderLook,
     draw_header,
     state_face,
+    tally,
 )
 from station.dashboard.palette import COLOUR, PLAIN, Kind
-from station.errors import LineStopped
-from station.live import Alarm, Counts, LineState, LineView, ShiftView
+from station.errors import CampaignRuns, LineStopped
+from station.live import Alarm, Counts, LineState, LineView, ShiftView, SlotState, SlotView
+from station.model import Failure
 from tests.dashboard.stage import EC25
 
 LINE = LineView(
@@ -96,3 +98,18 @@ def test_who_is_on_shift_is_shown_and_the_lot_where_there_is_room() -> None:
     assert "maria" not in shown(line, 120, 5)
     assert "lot PO-77" in shown(line, 160, 5)
     assert "no operator" in shown(replace(LINE, operator=None), 120, 5)
+
+
+def test_a_campaign_is_named_and_who_waits_for_it_needs_nobody() -> None:
+    line = replace(LINE, campaign="nightly", shift=ShiftView("jan", 1))
+    assert state_face(line) == (Kind.RUN, "CAMPAIGN")
+    text = shown(line, 80, SMALL_ROWS)
+    letters = [row.strip() for row in large("CAMPAIGN", 80, SMALL_ROWS, False)]
+    assert all(row in drawn for row, drawn in zip(letters, text.splitlines(), strict=True))
+    assert "nightly   123/500 good" in text
+    assert "jan" not in text
+    waits = SlotView("A1", SlotState.WAITING, 0, failure=Failure.of(CampaignRuns("nightly")))
+    look = HeaderLook("LINE 3", "10:42:31", line, tally([waits] * 6), None)
+    row = draw_header(look, line, 80, SMALL_ROWS, COLOUR)[-1].text
+    assert "◔ 6 waiting" in row
+    assert "need you" not in row

@@ -14,14 +14,19 @@ from station.dashboard.palette import COLOUR, PLAIN, Kind, Palette, contrast
 from station.dashboard.tile import Look, draw_tile
 from station.dashboard.words import duration, percent, wrapped
 from station.errors import (
+    CampaignRuns,
+    GoldenFirst,
     HubFailed,
     HubMoved,
     LineStopped,
     NotArmed,
     NotFlashed,
+    ResultsWaiting,
+    ResumesWhenArmed,
     SlotHeld,
     SlotOut,
     StationError,
+    Stopping,
 )
 from station.live import SlotState, SlotView
 from station.model import Failure, Outcome
@@ -91,6 +96,11 @@ FATES = [
     (SlotState.AWAY, Outcome.ERROR, HubFailed("the hub at 1-1"), "HUB FAILED", Kind.BAD),
     (SlotState.HELD, None, SlotHeld("bent pin"), "HELD", Kind.OFF),
     (SlotState.WAITING, None, NotArmed("not armed"), "ARM", Kind.ACT),
+    (SlotState.WAITING, None, ResumesWhenArmed("it was cut off"), "ARM", Kind.ACT),
+    (SlotState.WAITING, None, CampaignRuns("nightly"), "WAIT", Kind.WAIT),
+    (SlotState.WAITING, None, ResultsWaiting("2 results"), "WAIT", Kind.WAIT),
+    (SlotState.WAITING, None, Stopping("the engine is being stopped"), "WAIT", Kind.WAIT),
+    (SlotState.DONE, Outcome.BLOCKED, GoldenFirst("none has passed"), "BLOCKED", Kind.WARN),
     (SlotState.PULLED, Outcome.ERROR, HubFailed("the hub at 1-1"), "PUT BACK", Kind.ACT),
 ]
 
@@ -107,6 +117,15 @@ def test_what_slot_line_or_hub_have_done_has_its_own_word_in_large(
     assert smallest
     assert all(row.strip() in text_of(view, 10, 4) for row in smallest)
     assert why.code in text_of(view, 10, 4) or state is SlotState.WAITING
+
+
+def test_a_slot_that_a_campaign_leaves_alone_names_it_and_asks_for_nothing() -> None:
+    why = Failure.of(CampaignRuns("the campaign nightly has not chosen it"))
+    view = SlotView("A1", SlotState.WAITING, NOW_UTC_US, failure=why)
+    for columns, rows in ((20, 10), (30, 18)):
+        told = " ".join(text_of(view, columns, rows).split())
+        assert "the campaign nightly has not chosen it" in told
+        assert "abort" not in told
 
 
 # --- colours ----------------------------------------------------------------------------------

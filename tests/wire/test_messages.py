@@ -77,6 +77,7 @@ ARMED = LineView(
     alarms=(Alarm("L610", "UNKNOWN PORT", "c", "r", 9),),
     lot="PO-77",
     shift=ShiftView("maria", 4, "operator", waits_for_golden=True),
+    campaign="nightly",
 )
 
 MESSAGES: list[tuple[Message, bytes]] = [
@@ -102,7 +103,7 @@ MESSAGES: list[tuple[Message, bytes]] = [
         b'"label":"tray","target":50,"counts":{"good":3,"first":4,"first_pass":2},"expected":8,'
         b'"alarms":[{"code":"L610","headline":"UNKNOWN PORT","cause":"c","remedy":"r",'
         b'"since_utc_us":9}],"lot":"PO-77","shift":{"operator":"maria","since_utc_us":4,'
-        b'"role":"operator","waits_for_golden":true}},"slots":[{"slot":"A1","state":"no_usb","since_utc_us":1,'
+        b'"role":"operator","waits_for_golden":true},"campaign":"nightly"},"slots":[{"slot":"A1","state":"no_usb","since_utc_us":1,'
         b'"port_path":null,"usb_id":null,"imei":null,"serial":null,"chip_serial":null,'
         b'"model":null,"sku":null,"firmware_before":null,"firmware":null,"recipe":null,'
         b'"version":null,'
@@ -129,7 +130,7 @@ MESSAGES: list[tuple[Message, bytes]] = [
         LineChanged(3, LineView(LineState.DISARMED)),
         b'{"seq":3,"line":{"state":"disarmed","operator":null,"recipes":[],"label":null,'
         b'"target":null,"counts":{"good":0,"first":0,"first_pass":0},"expected":0,"alarms":[],'
-        b'"lot":null,"shift":null},'
+        b'"lot":null,"shift":null,"campaign":null},'
         b'"type":"line"}\n',
     ),
     (
