@@ -191,7 +191,7 @@ class GridScreen(StationScreen):
 
     def action_arm(self) -> None:
         """Choose recipes and confirm them."""
-        if self.station.has_engine():
+        if line_actions.is_free(self.station):
             self.app.push_screen(ArmScreen())
 
     def action_log(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from station.dashboard.confirm import ConfirmScreen, LiftScreen
-from station.errors import HubFailed, LineStopped, NotArmed
+from station.errors import CampaignRuns, HubFailed, LineStopped, NotArmed, NotNow
 from station.live import LineState, LineView
 from station.wire import Disarm, Lift, Refusal
 
@@ -13,9 +13,20 @@ if TYPE_CHECKING:  # the app shows the screens that use this
     from station.dashboard.app import StationApp
 
 
+def is_free(station: StationApp) -> bool:
+    """The line is for people to arm and disarm; False: said why it is not."""
+    if not station.has_engine():
+        return False
+    line = station.picture.line
+    if line is None or line.campaign is None:
+        return True
+    station.explain(CampaignRuns(f"the line is the campaign's: {line.campaign}"))
+    return False
+
+
 async def disarm(station: StationApp) -> None:
     """Start nothing more; of a line that is not armed only said."""
-    if not station.has_engine():
+    if not is_free(station):
         return
     line = station.picture.line
     if line is None or line.state is LineState.DISARMED:
@@ -38,8 +49,12 @@ def can_be_lifted(line: LineView | None) -> bool:
 
 
 async def lift(station: StationApp) -> None:
-    """Go on after a stop, with a name and a reason; what is not stopped is said by the engine."""
+    """Go on after a stop, with a name and a reason; of a line that is not stopped only said."""
     if not station.has_engine():
+        return
+    if not can_be_lifted(station.picture.line):
+        cause = "there is nothing to lift: the line is not stopped, no hub has failed"
+        station.explain(Refusal(NotNow.code, NotNow.headline, cause, ""))
         return
     told = await station.push_screen_wait(LiftScreen("Lift the stop of the line?"))
     if told is not None:

@@ -329,6 +329,35 @@ def test_a_line_that_is_not_armed_is_not_disarmed(tmp_path: Path) -> None:
     on(tmp_path, test, served)
 
 
+@pytest.mark.parametrize("key", ["a", "d"])
+def test_during_a_campaign_the_line_is_its_own(tmp_path: Path, key: str) -> None:
+    served = engine()
+    served.line = replace(LINE, campaign="nightly")
+
+    async def test(show: Show) -> None:
+        await show.press(key)
+        assert isinstance(show.app.screen, NoticeScreen)
+        shown = " ".join(plain_text(show.app).split())
+        assert "L660 CAMPAIGN RUNS" in shown
+        assert "nightly" in shown
+        assert "`station campaign abort`" in shown
+        assert served.told() == []
+
+    on(tmp_path, test, served)
+
+
+def test_where_nothing_is_stopped_nobody_is_asked_to_lift_it(tmp_path: Path) -> None:
+    served = engine()
+
+    async def test(show: Show) -> None:
+        await show.press("e")
+        assert isinstance(show.app.screen, NoticeScreen)
+        assert "the line is not stopped" in plain_text(show.app)
+        assert served.told() == []
+
+    on(tmp_path, test, served)
+
+
 @pytest.mark.parametrize("key", ["r", "x", "o", "c", "a", "d", "u", "t"])
 def test_without_an_engine_no_command_is_asked_for(tmp_path: Path, key: str) -> None:
     served = engine()
