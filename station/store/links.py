@@ -34,10 +34,10 @@ class Links:
         self.heads: dict[str, tuple[int, bytes]] = {}
         """Station -> how many links its chain has, and the hash of the last if there is no gap."""
         self.strange: list[str] = []
-        """Links whose station is no text."""
+        """Links whose station is no text, or none that can be asked for."""
         counted = sa.select(_station, sa.func.count()).group_by(_station)
         for station, count in connection.execute(counted).all():
-            if not isinstance(station, str):
+            if not isinstance(station, str) or schema.words(station) != station:
                 self.strange.append(f"chain {station!r}")
                 continue
             self.heads[station] = (count, b"")

@@ -325,10 +325,17 @@ class _Stretch:
     def holds(self, key: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
         ends = []
         if self.after is not None:
-            ends.append(key > self.after)
+            ends.append(key > _asked(self.after))
         if self.until is not None:
-            ends.append(key <= self.until)
+            ends.append(key <= _asked(self.until))
         return sa.and_(sa.true(), *ends)
+
+
+def _asked(key: object) -> sa.ColumnElement[str]:
+    """A key that is no UTF-8 is asked for by its bytes."""
+    if not isinstance(key, str) or schema.words(key) == key:
+        return sa.literal(key)
+    return sa.cast(sa.literal(key.encode("utf-8", "surrogateescape")), sa.Text)
 
 
 def _stretches(connection: sa.Connection) -> Iterator[_Stretch]:
@@ -337,7 +344,7 @@ def _stretches(connection: sa.Connection) -> Iterator[_Stretch]:
     after: str | None = None
     while True:
         query = sa.select(key).order_by(key).offset(STRETCH - 1).limit(1)
-        until = connection.scalar(query if after is None else query.where(key > after))
+        until = connection.scalar(query if after is None else query.where(key > _asked(after)))
         yield _Stretch(after, until)
         if until is None:
             return
