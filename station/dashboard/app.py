@@ -31,6 +31,8 @@ from station.wire import Command, Refusal
 
 REDRAW_S = 0.25
 """What comes faster than this is drawn together."""
+_GOES_ON = "The engine goes on: modules are flashed to their end, the line stays as it is."
+_UNKNOWN = "No engine is heard: what the line does is not known here. Leaving changes nothing."
 _SCAN_AGAIN = "Not now: close this, then scan again."
 
 _THEME = Theme(
@@ -152,6 +154,10 @@ class StationApp(App[None]):
         picture = self.picture
         if not picture.is_stale():
             return True
+        if picture.is_connecting():
+            texts = ("The engine has not answered yet. Press the key again in a moment.",)
+            self.push_screen(NoticeScreen("CONNECTING", texts, Kind.RUN))
+            return False
         cause = f"nothing was changed: {picture.why_stale}"
         gone = Refusal(NoEngine.code, NoEngine.headline, cause, picture.remedy)
         self.explain(gone, Kind.BAD)
@@ -167,11 +173,8 @@ class StationApp(App[None]):
         """Leave, if so wanted; by no key alone, and not at all on a kiosk."""
         if self.kiosk or isinstance(self.screen, ConfirmScreen):
             return
-        question = ConfirmScreen(
-            "Leave the screen?",
-            "The engine goes on: modules are flashed to their end, the line stays as it is.",
-            yes="Leave",
-        )
+        told = _UNKNOWN if self.picture.is_stale() else _GOES_ON
+        question = ConfirmScreen("Leave the screen?", told, yes="Leave")
         if await self.push_screen_wait(question):
             self.exit()
 

@@ -4,9 +4,8 @@ from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -17,14 +16,15 @@ SHOWN_S = 8.0
 
 
 class NoticeScreen(StationDialog[None]):
-    """Headline, cause and remedy; goes away with any key, or by itself."""
+    """Headline, cause and remedy; goes away with Enter or Esc, or by itself. What is typed on while
+    it comes up reaches nothing: letters are commands to the screen below."""
 
     DEFAULT_CSS = """
     NoticeScreen { align: center middle; }
     NoticeScreen Static { width: 64; max-width: 100%; height: auto; padding: 1 2; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,escape", "dismiss(None)", "goes on")]
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class NoticeScreen(StationDialog[None]):
         text = Text(palette.text(self._headline), style + Style(bold=True))
         for part in filter(None, self._texts):
             text.append(f"\n\n{palette.text(part)}", style)
-        text.append("\n\nany key goes on", style)
+        text.append("\n\nEnter or Esc goes on", style)
         notice = Static(text)
         notice.styles.background = _css(style)
         yield notice
@@ -64,11 +64,6 @@ class NoticeScreen(StationDialog[None]):
     def _go_away(self) -> None:
         if self.is_active:  # else another screen would be closed in its place
             self.dismiss(None)
-
-    def on_key(self, event: events.Key) -> None:
-        """Any key: read and understood."""
-        event.stop()
-        self.dismiss(None)
 
 
 def _css(style: Style) -> str:

@@ -20,6 +20,8 @@ from station.wire import (
     Transcript,
 )
 
+CONNECTING_S = 2.0
+"""An engine that has just been started needs so long until it listens."""
 STALE_S = 2.0
 """The engine speaks every second; silent for so long, its last word is old."""
 
@@ -56,8 +58,13 @@ class Picture:
     """What age is told by: a clock that nobody sets."""
     trouble: str = "connecting"
     """Why there is no engine, in words; empty while connected."""
-    remedy: str = NoEngine.remedy
+    remedy: str = ""
     """What to do about `trouble`, or about an engine that says nothing."""
+    began_ns: int = field(init=False)
+    """Since when an engine is looked for, by `ticks_ns`."""
+
+    def __post_init__(self) -> None:
+        self.began_ns = self.ticks_ns()
 
     def take(self, message: Message, now_utc_us: int) -> Change:
         """Put one message into the picture."""
@@ -100,6 +107,11 @@ class Picture:
         if self.trouble or self.heard_utc_us is None:
             return True
         return self.silent_us > STALE_S * 1_000_000
+
+    def is_connecting(self) -> bool:
+        """No engine was there so far, and it was looked for a moment only."""
+        waited_ns = self.ticks_ns() - self.began_ns
+        return self.line is None and waited_ns < CONNECTING_S * 1_000_000_000
 
     @property
     def silent_us(self) -> int:

@@ -35,7 +35,7 @@ from station.wire import (
 )
 from tests.dashboard.engine import ScriptedEngine
 from tests.dashboard.golden import plain_text
-from tests.dashboard.show import Show, connected
+from tests.dashboard.show import Show, connected, showing
 from tests.dashboard.tray import ALARMS, DISARMED, LINE, STATES, S, rows
 
 REFUSAL = Refusal("L602", "NOT NOW", "slot A1 is empty", "Wait until there is a verdict.")
@@ -260,7 +260,8 @@ def test_hold_wants_a_reason(tmp_path: Path) -> None:
     on(tmp_path, test, served)
 
 
-def test_a_refusal_is_shown_with_its_remedy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["enter", "escape"])
+def test_a_refusal_is_shown_with_its_remedy(tmp_path: Path, key: str) -> None:
     served = engine()
     served.reply = lambda command: Answer(None, REFUSAL) if isinstance(command, Clear) else None
 
@@ -272,8 +273,11 @@ def test_a_refusal_is_shown_with_its_remedy(tmp_path: Path) -> None:
         assert REFUSAL.headline in shown
         assert REFUSAL.cause in shown
         assert REFUSAL.remedy in shown
-        await show.press("x")
+        await show.press("x", "d", "e", "right")
+        assert isinstance(show.app.screen, NoticeScreen), "what is typed on reaches nothing"
+        await show.press(key)
         await show.until(lambda: isinstance(show.app.screen, GridScreen))
+        assert grid(show).selected == "A1"
         assert served.told() == [Clear(slot="A1")], "the key that closes a notice does no more"
 
     on(tmp_path, test, served)
@@ -398,6 +402,21 @@ def test_without_an_engine_the_keys_that_show_remain(tmp_path: Path) -> None:
     on(tmp_path, test, engine())
 
 
+def test_who_has_only_begun_to_connect_is_not_told_of_a_dead_engine(tmp_path: Path) -> None:
+    async def look() -> None:
+        async with showing(tmp_path / "s") as show:
+            await show.press("a")
+            assert isinstance(show.app.screen, NoticeScreen)
+            assert "CONNECTING" in plain_text(show.app)
+            assert NO_ENGINE not in plain_text(show.app)
+            await show.press("enter")
+            show.clock.utc_us += 2 * S
+            await show.press("a")
+            assert NO_ENGINE in plain_text(show.app)
+
+    asyncio.run(look())
+
+
 # --- notices ----------------------------------------------------------------------------------
 
 
@@ -442,6 +461,18 @@ def test_leaving_asks_first(tmp_path: Path, key: str) -> None:
         await show.until(lambda: isinstance(show.app.screen, ConfirmScreen))
         await show.pilot.press("y")
         await show.until(lambda: not show.app.is_running or show.app._exit)
+
+    on(tmp_path, test, engine())
+
+
+def test_of_an_engine_that_is_not_heard_nothing_is_promised(tmp_path: Path) -> None:
+    async def test(show: Show) -> None:
+        show.clock.utc_us += 7 * S
+        await show.drawn()
+        await show.press("q")
+        assert isinstance(show.app.screen, ConfirmScreen)
+        assert "engine goes on" not in plain_text(show.app)
+        assert "No engine is heard" in plain_text(show.app)
 
     on(tmp_path, test, engine())
 

@@ -60,7 +60,7 @@ def a_refusal_explains_itself(line: Line) -> None:
     """What cannot be done now is said over the tray, for a while and not for ever."""
     screen = line.screen
     screen.press("r")
-    line.save("refused", screen.see(NotArmed.headline, "any key goes on", within_s=SOON_S))
+    line.save("refused", screen.see(NotArmed.headline, "Enter or Esc goes on", within_s=SOON_S))
     screen.until(
         "the tray again",
         lambda pane: NotArmed.headline not in pane and all_show(pane, SLOTS, ARM),
