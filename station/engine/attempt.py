@@ -344,9 +344,14 @@ class Attempt:
         return began and not self.has_changed and not is_gone
 
     async def _give_back(self, failure: Failure) -> Failure:
-        """The same failure; if the module could not be brought back, its cause says so."""
+        """The same failure; if the module could not be brought back, its cause says so. What rungs
+        are left are taken, unless a person waits for the end."""
+        step = Step("give_back", give_back)
         try:
-            await self.runner.run(Step("give_back", give_back), limit_s=GIVE_BACK_S)
+            if failure.outcome is Outcome.ABORTED:
+                await self.runner.run(step, limit_s=GIVE_BACK_S)
+            else:
+                await self.ladder.run((step,), lambda _: GIVE_BACK_S)
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the verdict comes next
             return replace(
                 failure,

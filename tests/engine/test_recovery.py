@@ -47,6 +47,23 @@ async def test_a_module_that_stays_away_costs_one_power_cycle(
     assert rungs(records["A2"]) == ["cycle the power"]
 
 
+async def test_a_module_that_is_given_back_and_stays_away_gets_its_power_cycled(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    line = make_line(tmp_path, faults={"A1": "wrong-geometry"})
+    line.switch_power()
+    module = line.tray.modules["A1"]
+    module.traits = replace(module.traits, returns_after_flash=False, returns_by_power=True)
+    module.flashed = True  # by somebody, before: a reset does not bring it back
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) == "D204", "the verdict stays"
+    assert rungs(record) == ["cycle the power"]
+    assert record.closed is not None
+    assert record.closed.final_mode is Mode.RUNTIME
+    last = record.steps[-1]
+    assert (last.name, last.outcome) == ("give_back", StepOutcome.OK)
+
+
 async def test_a_boot_loop_is_over_once_the_programmer_runs(
     tmp_path: Path, tray_clock: object
 ) -> None:
