@@ -31,12 +31,12 @@ VERDICTS = {
     Outcome.ABORTED: _face(Kind.WARN, "⚠", "ABORTED", "ABRT"),
     Outcome.INTERRUPTED: _face(Kind.WARN, "⚠", "CUT SHORT", "CUT"),
 }
-_NO_VERDICT = _face(Kind.BAD, "✖", "NO VERDICT", "?")
+NO_VERDICT = _face(Kind.BAD, "✖", "NO VERDICT", "?")
 SLOT_OUT = _face(Kind.WARN, "⚠", "SLOT OUT", "OUT")
 STOPPED = _face(Kind.WARN, "⚠", "STOPPED", "STOP")
 HUB_FAILED = _face(Kind.BAD, "✖", "HUB FAILED", "HUB")
 WAITS = _face(Kind.WAIT, "◔", "WAIT")
-_ALREADY_PASS = _face(Kind.GOOD, "=", "ALREADY PASS", "PASS")
+ALREADY_PASS = _face(Kind.GOOD, "=", "ALREADY PASS", "PASS")
 
 STATES = {
     SlotState.EMPTY: _face(Kind.OFF, "○", "EMPTY"),
@@ -70,7 +70,7 @@ _HELPED_BY_ARMING = (NotArmed.code, ResumesWhenArmed.code)
 def face_of(state: SlotState, outcome: Outcome | None) -> Face:
     """The face of every state with every outcome."""
     if state in (SlotState.DONE, SlotState.AWAY):
-        return VERDICTS[outcome] if outcome else _NO_VERDICT
+        return VERDICTS[outcome] if outcome else NO_VERDICT
     return STATES[state]
 
 
@@ -85,7 +85,7 @@ def face(view: SlotView) -> Face:
     if view.state is SlotState.WAITING and not _is_helped_by_arming(view):
         return WAITS
     if found is VERDICTS[Outcome.NO_CHANGE] and view.earlier and view.earlier.outcome.is_good:
-        return _ALREADY_PASS
+        return ALREADY_PASS
     return found
 
 

@@ -7,13 +7,27 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from station.dashboard.base import StationScreen
-from station.dashboard.face import HUB_FAILED, SLOT_OUT, STATES, STOPPED, VERDICTS
+from station.dashboard.face import (
+    ALREADY_PASS,
+    HUB_FAILED,
+    NO_VERDICT,
+    SLOT_OUT,
+    STATES,
+    STOPPED,
+    VERDICTS,
+    WAITS,
+    Face,
+)
 from station.dashboard.key_line import KeyLine
 from station.dashboard.look import look
-from station.dashboard.palette import Palette
+from station.dashboard.palette import Kind, Palette
+from station.dashboard.paper import ink
+from station.dashboard.tile_body import TRYING_AGAIN
+from station.errors import CampaignRuns, GoldenFirst, IdentityClash, NotRecorded, Quarantined
 from station.live import SlotState
 from station.model import Outcome
 
@@ -34,8 +48,11 @@ _KEYS = (
 )
 _LEAVE = ("q", "leave; the engine goes on")
 _HANDS = (("u", "unplug or plug (simulated)"), ("t", "a fresh tray (simulated)"))
+_KEYS_HERE = (("Esc", "back"),)
+_MORE = (("↑↓", "more words below"),)
 
 _KEY_COLUMNS = 11
+_WORD_COLUMNS = 18
 _HALF = 43
 
 _MEANINGS = (
@@ -57,20 +74,46 @@ _MEANINGS = (
     (STOPPED, "engineer goes on (e)"),
     (HUB_FAILED, "no fault of a unit"),
 )
+_MORE_MEANINGS = (
+    (ALREADY_PASS, "good, passed before"),
+    (WAITS, "goes on by itself"),
+    (STATES[SlotState.IDENTIFYING], "is asked who it is"),
+    (STATES[SlotState.PROBING], "is looked at only"),
+    (STATES[SlotState.PLANNED], "about to be written"),
+    (STATES[SlotState.VERIFYING], "leave it: read back"),
+    (STATES[SlotState.DISABLED], "which slot? engineer"),
+    (NO_VERDICT, "not recorded: leave it"),
+)
+_WORDS = (
+    (TRYING_AGAIN, "leave it: it failed once"),
+    (NotRecorded.headline, "leave it in, it is kept"),
+    (Quarantined.headline, "red bin, call engineer"),
+    (IdentityClash.headline, "red bin, call engineer"),
+    (GoldenFirst.headline, "put a golden unit in"),
+    (CampaignRuns.headline, "leave it to the campaign"),
+)
+"""What stands below the large word, and what to do about it."""
 
 
 class HelpScreen(StationScreen):
-    """One page, whatever the size of the terminal from 80x24 on."""
+    """One page; on a terminal of few rows what is met most stands first, and the rest is below."""
 
     SAYS_NO_DATA = False  # nothing here can be old
 
-    DEFAULT_CSS = look("HelpScreen")
+    DEFAULT_CSS = (
+        look("HelpScreen")
+        + """
+    HelpScreen VerticalScroll { scrollbar-size-vertical: 0; }
+    HelpScreen #page { height: auto; }
+    """
+    )
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,f1", "dismiss", "back")]
 
     def compose(self) -> ComposeResult:
-        yield Static(id="page")
-        yield KeyLine(self.station.palette, (("Esc", "back"),))
+        with VerticalScroll():
+            yield Static(id="page")
+        yield KeyLine(self.station.palette, _KEYS_HERE)
 
     def on_mount(self) -> None:
         self.set_class(self.station.palette.plain, "plain")
@@ -85,21 +128,44 @@ class HelpScreen(StationScreen):
         keys = [*_KEYS, *(() if station.kiosk else (_LEAVE,)), *(_HANDS if hands else ())]
         text = page(station.palette, keys, self.size.width)
         self.query_one("#page", Static).update(text)
+        is_cut = text.plain.count("\n") + 1 > self.size.height - 1
+        self.query_one(KeyLine).show(_KEYS_HERE + (_MORE if is_cut else ()))
 
 
 def page(palette: Palette, keys: Sequence[tuple[str, str]], columns: int) -> Text:
-    """Keys on the left, colours on the right; 80 columns, at most 22 rows. The head is as wide
-    as the screen."""
-    left = [_key(palette, *key) for key in keys]
-    right = [_meaning(palette, number) for number in range(len(_MEANINGS))]
+    """Keys on the left, colours on the right, below them what is met less often; 80 columns. The
+    heads are as wide as the screen."""
+    right = [_meaning(palette, *each) for each in _MEANINGS]
     right.append(Text(palette.text("░░ NO DATA    old: do not trust it"), palette.dead))
-    told = palette.text(" KEYS", _HALF) + palette.text("WHAT A SLOT SAYS")
-    head = Text(palette.text(told, columns), palette.strip)
+    more = [_meaning(palette, *each) for each in _MORE_MEANINGS]
     rows = [
+        _head(palette, "KEYS", "WHAT A SLOT SAYS", columns),
+        Text(),
+        *_halves([_key(palette, *key) for key in keys], right),
+        Text(),
+        _head(palette, "BELOW THE LARGE WORD", "WHAT IT SAYS, TOO", columns),
+        *_halves([_word(palette, *word) for word in _WORDS], more),
+    ]
+    return Text("\n", no_wrap=True).join(rows)
+
+
+def _head(palette: Palette, left: str, right: str, columns: int) -> Text:
+    told = palette.text(f" {left}", _HALF) + palette.text(right)
+    return Text(palette.text(told, columns), palette.strip)
+
+
+def _halves(left: Sequence[Text], right: Sequence[Text]) -> list[Text]:
+    return [
         _padded(one or Text(), _HALF).append_text(two or Text())
         for one, two in zip_longest(left, right)
     ]
-    return Text("\n", no_wrap=True).join([head, Text(), *rows])
+
+
+def _word(palette: Palette, word: str, does: str) -> Text:
+    told = palette.text(f" {word}", _WORD_COLUMNS)
+    return Text.assemble(
+        (told, ink(palette, Kind.WARN)), (f" {palette.text(does)}", palette.screen)
+    )
 
 
 def _key(palette: Palette, key: str, does: str) -> Text:
@@ -108,9 +174,9 @@ def _key(palette: Palette, key: str, does: str) -> Text:
     return Text.assemble(" ", (cap, palette.selected), gap, (palette.text(does), palette.screen))
 
 
-def _meaning(palette: Palette, number: int) -> Text:
-    face, meaning = _MEANINGS[number]
-    sample = palette.text(f" {face.shape} {face.word}", 14)
+def _meaning(palette: Palette, face: Face, meaning: str) -> Text:
+    told = f" {face.shape} {face.word}"
+    sample = palette.text(told, max(len(told), 14))
     return Text.assemble(
         (sample, palette.body[face.kind]), " ", (palette.text(meaning), palette.screen)
     )

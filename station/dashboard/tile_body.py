@@ -32,6 +32,8 @@ _LONG_LINE = 24
 _TAIL = 6
 """Where an identifier does not fit: so many characters of its end, since there the units differ."""
 
+TRYING_AGAIN = "TRYING AGAIN"
+
 _REASONED = (SlotState.HELD, SlotState.DISABLED)
 _CALM = (Kind.OFF, Kind.WAIT)
 """A slot out of the line, or one that waits, calls nobody."""
@@ -244,7 +246,7 @@ def _again(view: SlotView, columns: int) -> list[Line]:
     if view.attempt == 1:
         return []
     which = f"{view.attempt}/{view.attempts}"
-    long = f"TRYING AGAIN {which}"
+    long = f"{TRYING_AGAIN} {which}"
     return [Line(long if len(long) <= columns else f"AGAIN {which}", Style(bold=True))]
 
 

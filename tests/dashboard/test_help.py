@@ -44,6 +44,33 @@ def test_every_kind_of_state_is_explained(tmp_path: Path) -> None:
     assert explained == {face.kind for face in STATES.values()}
 
 
+WORDS = (
+    *("TRYING AGAIN", "NOT RECORDED", "QUARANTINE", "IMEI CLASH", "GOLDEN UNIT FIRST"),
+    *("CAMPAIGN RUNS", "ALREADY PASS", "NO VERDICT", "WAIT"),
+)
+
+
+def test_with_room_every_word_of_a_tile_is_explained(tmp_path: Path) -> None:
+    async def look() -> None:
+        async with staged(HelpScreen(), tmp_path, (120, 40)) as stage:
+            told = {*WORDS, *(face.word for face in (*STATES.values(), *VERDICTS.values()))}
+            assert {word for word in told if word not in stage.text} == set()
+            assert "more words" not in stage.text
+
+    asyncio.run(look())
+
+
+def test_on_few_rows_the_rest_is_a_key_away(tmp_path: Path) -> None:
+    async def look() -> None:
+        async with staged(HelpScreen(), tmp_path) as stage:
+            assert "more words below" in stage.text
+            assert "CAMPAIGN RUNS" not in stage.text
+            await stage.press(*["down"] * 12)
+            await stage.until("CAMPAIGN RUNS", "NO VERDICT")
+
+    asyncio.run(look())
+
+
 def test_every_key_of_the_grid_is_explained(tmp_path: Path) -> None:
     text = page(tmp_path)
     keys = {key for binding in GridScreen.BINDINGS for key in keys_of(binding)}
