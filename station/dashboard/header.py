@@ -15,7 +15,7 @@ from station.dashboard.no_data import NoDataTexts, draw_no_data, no_data_texts
 from station.dashboard.painted import Painted, panel, row
 from station.dashboard.palette import Kind, Palette
 from station.dashboard.picture import Picture
-from station.dashboard.words import clock, cut, cut_front
+from station.dashboard.words import clock, cut, cut_front, wrapped
 from station.errors import HubFailed, LineStopped
 from station.live import Alarm, LineState, LineView, RecipeView, SlotView
 
@@ -90,17 +90,18 @@ def draw_header(
     left = panel(word, SMALL_ROWS, palette.body[kind], palette)
     width = columns - len(left[0].text)
     if rows < LARGE_ROWS:
+        facts = [("  " + _facts(line, width - 2), palette.screen)]
         beside = [
             _ends(line.recipes, look.clock, width, palette),
-            row([("  " + _facts(line, width - 2), palette.screen)], width, palette.screen, palette),
-            _last_row(look, line, width, palette),
+            row(facts, width, palette.screen, palette),
+            *_last_rows(look, line, width, 2, palette),
         ]
-        return _side_by_side(left, beside)
+        return _side_by_side(left, [beside[0], *beside[-2:]])
     beside = _large_firmware(look, line, width, palette)
     return [
         *_side_by_side(left, beside),
         row([(" " + _facts(line, columns - 1), palette.screen)], columns, palette.screen, palette),
-        _last_row(look, line, columns, palette),
+        *_last_rows(look, line, columns, 1, palette),
     ]
 
 
@@ -180,6 +181,7 @@ def versions(recipes: tuple[RecipeView, ...]) -> str:
 
 
 _GAP = "   "
+_HARD = "\N{NO-BREAK SPACE}"
 _LEAST_NAME = 8
 """Cells of the operator that are always shown."""
 
@@ -216,10 +218,13 @@ _TALLY = {
 }
 
 
-def _last_row(look: HeaderLook, line: LineView, width: int, palette: Palette) -> Strip:
-    """How many slots there are of each kind or, in its own colour, the first alarm."""
+def _last_rows(
+    look: HeaderLook, line: LineView, width: int, rows: int, palette: Palette
+) -> list[Strip]:
+    """How many slots there are of each kind or, in its own colour, the first alarm; that takes a
+    second row, if it may, rather than that what to do is cut."""
     if line.alarms:
-        return _alarm_row(line.alarms, width, palette)
+        return _alarm_rows(line.alarms, width, rows, palette)
     parts = [("  ", Style())]
     room = width - 2
     for kind, number in look.tally:
@@ -227,18 +232,26 @@ def _last_row(look: HeaderLook, line: LineView, width: int, palette: Palette) ->
         if cell_len(text) <= room:
             room -= cell_len(text)
             parts.append((text, Style(color=palette.accent[kind].color, bold=True)))
-    return row(parts, width, palette.screen, palette)
+    return [row(parts, width, palette.screen, palette)]
 
 
-def _alarm_row(alarms: tuple[Alarm, ...], width: int, palette: Palette) -> Strip:
+def _alarm_rows(alarms: tuple[Alarm, ...], width: int, rows: int, palette: Palette) -> list[Strip]:
     """Headline, cause and remedy; the cause is left out first."""
     first = alarms[0]
     kind = Kind.BAD if first.code.startswith(_STATION_BLAMED) else Kind.WARN
     ground = palette.body[kind]
     more = f" +{len(alarms) - 1} more (!) " if len(alarms) > 1 else " (!) "
     head = f" ⚠ {first.headline}  "
-    room = width - cell_len(head) - len(more)
+    room = width - len(more)
     full = f"{first.cause} → {first.remedy}"
-    told = full if cell_len(full) <= room else cut(first.remedy, room)
-    banner = row([(head, Style(bold=True)), (told, Style())], width - len(more), ground, palette)
-    return Strip([*banner, Segment(more, ground + Style(bold=True))])
+    told = full if cell_len(head + full) <= room else first.remedy
+    whole = head.replace(" ", _HARD) + told
+    lines = wrapped(whole, width - 1, rows)
+    if cell_len(lines[-1]) > room:
+        lines = [*lines, ""] if len(lines) < rows else wrapped(whole, room, rows)
+    one, *two = lines
+    parts = [(head, Style(bold=True)), (one[len(head) :], Style())]
+    told_rows = [parts, *([(f" {line}", Style())] for line in two)]
+    last = row(told_rows.pop(), room, ground, palette)
+    end = Segment(more, ground + Style(bold=True))
+    return [*(row(each, width, ground, palette) for each in told_rows), Strip([*last, end])]

@@ -11,6 +11,8 @@ from station.dashboard.paper import ink
 from station.dashboard.picture import Picture
 from station.dashboard.words import clock, cut, duration, wrapped
 
+_TRYING = "   Trying again."
+
 
 class NoData(Painted):
     """NO DATA, since when and why; shows itself only while the picture is stale."""
@@ -46,17 +48,21 @@ def no_data_texts(picture: Picture) -> NoDataTexts:
     if picture.heard_utc_us is not None:
         ago = duration(picture.silent_us)
         since = f"since {clock(picture.heard_utc_us)} ({ago})"
-    return NoDataTexts(f"{since}   Trying again.", picture.why_stale, picture.remedy)
+    return NoDataTexts(since, picture.why_stale, picture.remedy)
 
 
 def draw_no_data(texts: NoDataTexts, columns: int, rows: int, palette: Palette) -> list[Strip]:
-    """NO DATA in large letters, the texts beside it; the remedy in the rows that are left."""
+    """NO DATA in large letters, the texts beside it; what to do is cut last."""
     left = panel("NO DATA", rows, palette.body[Kind.BAD], palette)
     width = columns - len(left[0].text)
     room = width - 3
     plain = palette.screen
-    told = [(texts.since, plain + Style(bold=True)), (cut(texts.why, room), plain)]
-    told += [(line, ink(palette, Kind.ACT)) for line in wrapped(texts.remedy, room, rows - 2)]
+    bold = plain + Style(bold=True)
+    told = [(f"{texts.since}{_TRYING}", bold), (cut(texts.why, room), plain)]
+    if len(wrapped(texts.remedy, room, rows)) > rows - len(told):  # when and why share a row
+        told = [(cut(f"{texts.since}  {texts.why}", room), bold)]
+    free = rows - len(told)
+    told += [(line, ink(palette, Kind.ACT)) for line in wrapped(texts.remedy, room, free)]
     told += [("", plain)] * rows
     return [
         Strip([left[number], *row([("  ", plain), part], width, plain, palette)])

@@ -9,6 +9,8 @@ from station.model import Outcome
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_OTHER_WAY = ", or "
+
 _STEPS = {
     "again": "trying again",
     "identify": "who is it",
@@ -90,10 +92,14 @@ def percent(done_bytes: int, total_bytes: int) -> int:
 
 
 def wrapped(text: str, width: int, rows: int) -> list[str]:
-    """At most `rows` lines of the text; the last one says … when there was more."""
+    """At most `rows` lines of the text; the last one says … when there was more. Another way
+    ("…, or …") is left out before the first is cut."""
     lines = textwrap.wrap(text, max(width, 1))
     if len(lines) <= rows or rows < 1:
         return lines[: max(rows, 0)]
+    first = textwrap.wrap(f"{text.split(_OTHER_WAY)[0]}…", max(width, 1))
+    if _OTHER_WAY in text and len(first) <= rows:
+        return first
     last = lines[rows - 1][: max(width - 1, 0)].rstrip()
     return [*lines[: rows - 1], f"{last}…"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from station.errors import NoEngine
 from station.live import SlotView
 from station.wire import SlotChanged
 from tests.dashboard.engine import ScriptedEngine, serving
@@ -55,6 +56,7 @@ def test_no_data(tmp_path: Path, size: tuple[int, int], plain: bool) -> None:
             check_golden(show.app, f"{size[0]}x{size[1]}-no-data{'-plain' * plain}")
             assert "PASS" not in plain_text(show.app)
             assert "Start the engine: `systemctl start" in plain_text(show.app)
+            assert set(NoEngine.remedy.split()) <= set(plain_text(show.app).split())
 
     asyncio.run(look())
 

@@ -14,7 +14,7 @@ from station.dashboard.header import (
     tally,
 )
 from station.dashboard.palette import COLOUR, PLAIN, Kind
-from station.errors import CampaignRuns, LineStopped
+from station.errors import CampaignRuns, LineStopped, UnmappedPort
 from station.live import Alarm, Counts, LineState, LineView, ShiftView, SlotState, SlotView
 from station.model import Failure
 from tests.dashboard.stage import EC25
@@ -90,6 +90,26 @@ def test_a_stop_is_red_where_a_missing_module_is_not() -> None:
 
 
 _MISSING = Alarm("L609", "MODULE MISSING", "2 of 32 are not on USB.", "Reseat them.", 0)
+_DISK = Alarm("S507", "DISK TROUBLE", "It is full.", "Make room on the disk.", 0)
+_PORT = Alarm(UnmappedPort.code, UnmappedPort.headline, "1-4", UnmappedPort.remedy, 0)
+
+
+@pytest.mark.parametrize("state", [LineState.ARMED, LineState.DISARMED])
+@pytest.mark.parametrize("alarm", [_MISSING, _PORT], ids=lambda alarm: alarm.code)
+def test_on_few_rows_what_to_do_takes_a_second_one(alarm: Alarm, state: LineState) -> None:
+    line = replace(LINE, state=state, alarms=(alarm,))
+    rows = shown(line, 80, SMALL_ROWS).splitlines()
+    told = {word.strip(",…") for word in " ".join(rows[1:]).split()}
+    for word in alarm.remedy.split(", or ")[0].split():
+        assert word in told
+    assert rows[-1].endswith(" (!) ")
+
+
+def test_a_short_alarm_leaves_the_numbers_where_they_are() -> None:
+    text = shown(replace(LINE, alarms=(_MISSING,)), 80, SMALL_ROWS)
+    assert "Reseat them." in text
+    assert "123/500 good" in text
+    assert "on the disk." in shown(replace(LINE, alarms=(_DISK,)), 80, SMALL_ROWS)
 
 
 def test_who_is_on_shift_is_shown_and_the_lot_where_there_is_room() -> None:

@@ -386,6 +386,12 @@ def test_wrapped_text_keeps_to_its_place(text: str, width: int, rows: int) -> No
     assert all(len(line) <= width for line in lines)
 
 
+def test_the_first_way_is_whole_before_there_is_another() -> None:
+    remedy = "Take the module out, or let the line engineer add a recipe for it."
+    assert wrapped(remedy, 17, 4)[-1] == "a recipe for it."
+    assert wrapped(remedy, 17, 3) == ["Take the module", "out…"]
+
+
 def test_all_is_not_said_before_all_is_done() -> None:
     assert percent(99_999_999, 100_000_000) == 99
     assert percent(7, 0) == 0
