@@ -35,7 +35,7 @@ from station.wire import (
 )
 from tests.dashboard.engine import ScriptedEngine
 from tests.dashboard.golden import plain_text
-from tests.dashboard.show import Show, connected, showing
+from tests.dashboard.show import Show, connected
 from tests.dashboard.tray import ALARMS, DISARMED, LINE, STATES, S, rows
 
 REFUSAL = Refusal("L602", "NOT NOW", "slot A1 is empty", "Wait until there is a verdict.")
@@ -333,35 +333,6 @@ def test_a_line_that_is_not_armed_is_not_disarmed(tmp_path: Path) -> None:
     on(tmp_path, test, served)
 
 
-@pytest.mark.parametrize("key", ["a", "d"])
-def test_during_a_campaign_the_line_is_its_own(tmp_path: Path, key: str) -> None:
-    served = engine()
-    served.line = replace(LINE, campaign="nightly")
-
-    async def test(show: Show) -> None:
-        await show.press(key)
-        assert isinstance(show.app.screen, NoticeScreen)
-        shown = " ".join(plain_text(show.app).split())
-        assert "L660 CAMPAIGN RUNS" in shown
-        assert "nightly" in shown
-        assert "`station campaign abort`" in shown
-        assert served.told() == []
-
-    on(tmp_path, test, served)
-
-
-def test_where_nothing_is_stopped_nobody_is_asked_to_lift_it(tmp_path: Path) -> None:
-    served = engine()
-
-    async def test(show: Show) -> None:
-        await show.press("e")
-        assert isinstance(show.app.screen, NoticeScreen)
-        assert "the line is not stopped" in plain_text(show.app)
-        assert served.told() == []
-
-    on(tmp_path, test, served)
-
-
 @pytest.mark.parametrize("key", ["r", "x", "o", "c", "a", "d", "u", "t"])
 def test_without_an_engine_no_command_is_asked_for(tmp_path: Path, key: str) -> None:
     served = engine()
@@ -400,21 +371,6 @@ def test_without_an_engine_the_keys_that_show_remain(tmp_path: Path) -> None:
         ]
 
     on(tmp_path, test, engine())
-
-
-def test_who_has_only_begun_to_connect_is_not_told_of_a_dead_engine(tmp_path: Path) -> None:
-    async def look() -> None:
-        async with showing(tmp_path / "s") as show:
-            await show.press("a")
-            assert isinstance(show.app.screen, NoticeScreen)
-            assert "CONNECTING" in plain_text(show.app)
-            assert NO_ENGINE not in plain_text(show.app)
-            await show.press("enter")
-            show.clock.utc_us += 2 * S
-            await show.press("a")
-            assert NO_ENGINE in plain_text(show.app)
-
-    asyncio.run(look())
 
 
 # --- notices ----------------------------------------------------------------------------------
@@ -461,18 +417,6 @@ def test_leaving_asks_first(tmp_path: Path, key: str) -> None:
         await show.until(lambda: isinstance(show.app.screen, ConfirmScreen))
         await show.pilot.press("y")
         await show.until(lambda: not show.app.is_running or show.app._exit)
-
-    on(tmp_path, test, engine())
-
-
-def test_of_an_engine_that_is_not_heard_nothing_is_promised(tmp_path: Path) -> None:
-    async def test(show: Show) -> None:
-        show.clock.utc_us += 7 * S
-        await show.drawn()
-        await show.press("q")
-        assert isinstance(show.app.screen, ConfirmScreen)
-        assert "engine goes on" not in plain_text(show.app)
-        assert "No engine is heard" in plain_text(show.app)
 
     on(tmp_path, test, engine())
 
