@@ -232,6 +232,8 @@ class Campaigns:
 
     async def _take_up(self) -> None:
         """Go on with a campaign that nobody ended, or end it. Raises StoreError."""
+        if await self._left() is None:  # nobody who arms is in the way of this look
+            return
         async with self.looking:
             if (story := await self._left()) is None:
                 return

@@ -160,10 +160,11 @@ async def test_a_disk_that_hangs_keeps_no_thread_from_anybody_else(
     tmp_path: Path, autojump_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many attempts it lasts; trio's own threads are everybody's, and 40."""
-    back, held = threading.Event(), list[str]()
+    back, held, begun = threading.Event(), list[str](), threading.Semaphore(0)
 
     def hang(_: Cabinet, attempt_id: str, data: bytes) -> None:
         held.append(attempt_id)
+        begun.release()
         back.wait(60)
 
     monkeypatch.setattr(Cabinet, "spool", hang)
@@ -173,6 +174,7 @@ async def test_a_disk_that_hangs_keeps_no_thread_from_anybody_else(
             attempt = Evidence(Cabinet(tmp_path), disk, f"{number}", {})
             await time_passes(SETTLE_EVERY_S)
             await attempt.settle()
+        assert all(begun.acquire(timeout=10) for _ in range(THREADS))
         assert sorted(held) == ["0", "1", "2", "3"]
         assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
     finally:

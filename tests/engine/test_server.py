@@ -55,7 +55,7 @@ async def test_the_lines_are_these(autojump_clock: MockClock, house: House) -> N
             b'{"id":"1","refused":null,"data":{"line":{"state":"disarmed","operator":null,'
             b'"recipes":[],"label":null,"target":null,"counts":{"good":0,"first":0,'
             b'"first_pass":0},"expected":0,"alarms":[],'
-            b'"lot":null,"shift":null}},"type":"answer"}\n'
+            b'"lot":null,"shift":null,"campaign":null}},"type":"answer"}\n'
         )
         assert await screen.line() == (
             b'{"id":"2","refused":{"code":"L602","headline":"NOT NOW","cause":"slot A1 is busy",'
