@@ -12,7 +12,15 @@ from station.commands.options import user_name
 from station.config import Settings
 from station.engine import lock
 from station.engine.people import People
-from station.errors import NoCheckpoint, NotPublished, RecordDamaged, StoreError, UsageError
+from station.errors import (
+    DiskTrouble,
+    NoCheckpoint,
+    NotPublished,
+    NotUpgraded,
+    RecordDamaged,
+    StoreError,
+    UsageError,
+)
 from station.model import Person
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import find_key
@@ -31,9 +39,13 @@ _SHOWN = 20
 
 def upgrade_database(settings: Settings) -> Answer:
     """Create the database or bring it to this software's schema, after a backup; no engine may
-    run: what it wrote after the backup would be in no copy."""
-    with lock.own(sqlite_path(settings.database), ()):
-        done = migrate.upgrade(settings.database)
+    run: what it wrote after the backup would be in no copy. Raises EngineRunning, NotUpgraded, and
+    as `migrate.upgrade`."""
+    try:
+        with lock.own(sqlite_path(settings.database), ()):
+            done = migrate.upgrade(settings.database)
+    except DiskTrouble as error:  # of the lease, beside the database
+        raise NotUpgraded(error.cause) from error
     if done.before == done.after:
         return Answer(f"{shown(settings.database)}: schema {done.after} already")
     kept = "" if done.backup is None else f"; the old one is kept as {done.backup}"

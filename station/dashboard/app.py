@@ -155,7 +155,7 @@ class StationApp(App[None]):
         if not picture.is_stale():
             return True
         if picture.is_connecting():
-            texts = ("The engine has not answered yet. Press the key again in a moment.",)
+            texts = ("The engine has not answered yet. Close this and press the key again.",)
             self.push_screen(NoticeScreen("CONNECTING", texts, Kind.RUN))
             return False
         cause = f"nothing was changed: {picture.why_stale}"
@@ -164,7 +164,7 @@ class StationApp(App[None]):
         return False
 
     def explain(self, what: Trouble, kind: Kind = Kind.WARN) -> None:
-        """Show why something was not done, until a key or for some seconds."""
+        """Show why something was not done, until Enter or Esc or for some seconds."""
         texts = (what.cause, remedy_of(what))
         self.push_screen(NoticeScreen(f"{what.code}  {what.headline}", texts, kind))
 

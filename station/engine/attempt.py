@@ -345,7 +345,8 @@ class Attempt:
 
     async def _give_back(self, failure: Failure) -> Failure:
         """The same failure; if the module could not be brought back, its cause says so. What rungs
-        are left are taken, unless a person waits for the end."""
+        are left are taken, unless a person has ended the attempt; who aborts it later waits for
+        them, some minutes at most."""
         step = Step("give_back", give_back)
         try:
             if failure.outcome is Outcome.ABORTED:

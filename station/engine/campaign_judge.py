@@ -159,13 +159,13 @@ class _Judge:
         if chosen.decision is not Decision.FLASH:
             at_target = f"it has {version} already"
             return self._slot(_WORK_OF[chosen.decision], at_target, recipe)
+        if chosen.unproven is not None:  # at its target, so from where it starts is no matter
+            unproven = f"it has {version} already, but did not pass when it was written last"
+            return self._slot(Decided.FLASH, unproven, recipe)
         if not _is_any(version or "", self._policy.units.allow_from):
             told = version or "a version that it cannot tell"
             return self._slot(Decided.NOT_MEANT, f"the campaign does not start from {told}")
-        began = f"from {version or 'unknown'}"
-        if chosen.unproven is not None:
-            began = f"it has {version} already, but did not pass when it was written last"
-        return self._slot(Decided.FLASH, began, recipe)
+        return self._slot(Decided.FLASH, f"from {version or 'unknown'}", recipe)
 
     def _family(self) -> Family | None:
         device = self._place.port.device

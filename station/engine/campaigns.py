@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 RECORD_S = 30.0
 """A record that was in trouble is tried again after so long: until it is well, or the engine is
-stopped. Nothing can be started meanwhile."""
+stopped. While a campaign is taken up, somebody may arm the line in between; then it ends."""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Campaigns:
             raise CampaignRuns(f"the campaign {name} works through the rack")
 
     def check_free(self) -> None:
-        """Raises CampaignRuns: a person may not arm now."""
+        """Raises CampaignRuns: a person may neither arm nor disarm now."""
         self.check_none_runs()
         if self.looking.locked():
             raise CampaignRuns("a campaign is got ready: packages are checked, modules asked")

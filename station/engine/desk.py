@@ -225,7 +225,7 @@ class Desk:
         self._refuse_if_stopping()
         if self._arming.locked():
             raise NotNow("the line is being armed; wait until it is")
-        self.campaigns.check_none_runs()
+        self.campaigns.check_free()
         self.line.go(LineState.DISARMED)
         await self._note(command, peer, kind="disarmed")
         self.line.health.signer.shift_ended()

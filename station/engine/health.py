@@ -101,8 +101,8 @@ class Health:
         self.report[ResultSetAside] = self.backlog.aside
         self.report[ResultFileStays] = self.backlog.left_over
         self.report[DiskTrouble] = await self._disk()
-        if self.report[DiskTrouble] is None:  # it may be the same disk, and is told once
-            self.report[EvidenceNotKept] = await self._evidence_disk()
+        is_told = self.report[DiskTrouble] is not None  # it may be the same disk
+        self.report[EvidenceNotKept] = None if is_told else await self._evidence_disk()
         self.note_jump(self.clock.look())
         self.report[NoDescriptors] = _descriptors()
         self.report[PortsUnwatched] = self._ports()

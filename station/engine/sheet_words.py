@@ -43,7 +43,7 @@ def facts_of(sheet: Sheet) -> list[tuple[str, str]]:
         ("slots", ", ".join(f"{count} {word}" for word, count in sheet.totals) or "none"),
         ("first-pass yield", _share(yielded.first_pass_yield)),
         ("final yield", _share(yielded.final_yield)),
-        ("attempts", f"{spent}, {yielded.station_loss} lost by the station"),
+        ("attempts", spent),
         ("policy", f"sha256 {begun.policy_sha256}"),
         ("record", f"link {seq}, {digest}"),
     ]

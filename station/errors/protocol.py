@@ -65,7 +65,8 @@ class Nak(ProtocolError):
 
 class DataRefused(Nak):
     """Data were on their way: the module may have refused because some were lost, so the ladder
-    sends them once more. One that refuses again has a flash memory that is no good."""
+    sends them once more, if the attempt has opened nothing again yet. One that refuses again has a
+    flash memory that is no good."""
 
 
 class FirehoseSilent(ProtocolError):

@@ -50,8 +50,12 @@ class InTurn:
             self._due.append(call)
             if self._is_at_it:
                 return
+            try:
+                trio.lowlevel.start_thread_soon(self._work, lambda _: None)
+            except RuntimeError:  # no thread is to be had: whoever comes next tries again
+                self._due.pop()
+                raise
             self._is_at_it = True
-        trio.lowlevel.start_thread_soon(self._work, lambda _: None)
 
     def _work(self) -> None:
         while (call := self._next()) is not None:

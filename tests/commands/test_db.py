@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,18 @@ from station.commands.exits import Exit
 from station.commands.options import user_name
 from station.config import Settings, load_settings
 from station.engine import lock
-from station.errors import EngineRunning, NoDatabase, NotRegistered, NotRestored, UsageError
+from station.errors import (
+    EngineRunning,
+    NoDatabase,
+    NotRegistered,
+    NotRestored,
+    NotUpgraded,
+    UsageError,
+)
 from station.model import RESTORED
 from station.seal.keys import load_key
 from station.seal.published import publish, read_published
-from station.store.database import sqlite_path
+from station.store.database import sqlite_path, sqlite_url
 from station.store.events import find_events
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
@@ -124,6 +132,13 @@ def test_a_record_that_cannot_be_read_is_restored_by_anybody(
     db.put_back(settings, tmp_path / "kept.bak")
     (told,) = find_events(settings.database, kind=RESTORED)
     assert (told.actor, told.role) == (user_name(), None)
+
+
+def test_one_that_cannot_be_made_waits_for_no_module(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    nowhere = replace(settings, database=sqlite_url(tmp_path / "file" / "station.sqlite"))
+    with pytest.raises(NotUpgraded, match="station.sqlite"):
+        db.upgrade_database(nowhere)
 
 
 def test_it_is_not_upgraded_beside_one(settings: Settings) -> None:

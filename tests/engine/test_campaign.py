@@ -188,6 +188,21 @@ def _decisions(answer: dict[str, Any]) -> list[str]:
     return [slot["decision"] for slot in answer["slots"]]
 
 
+async def test_what_did_not_pass_is_written_again_wherever_the_policy_starts_from(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_rack(tmp_path, 1, faults={"A1": "corrupt-write"})
+    await bench.flash()
+    bench.backend.unplug(bench.tray.ports["A1"])
+    plug_all(bench)
+    write_policy(tmp_path, units=ANY | {"allow_from": ["EC25EFAR02*"]})
+    async with engine(bench) as run:
+        answer: dict[str, Any] = await run.ask(PLAN)
+    (slot,) = answer["slots"]
+    assert slot["decision"] == "flash"
+    assert slot["reason"].endswith("already, but did not pass when it was written last")
+
+
 async def test_two_modules_of_one_name_are_left_alone(tmp_path: Path, tray_clock: object) -> None:
     bench = make_rack(tmp_path, 3)
     bench.tray.modules["A3"].identity = bench.tray.modules["A1"].identity
