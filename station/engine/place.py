@@ -183,7 +183,7 @@ class Place:
     def _why_waiting(self) -> StationError | None:
         why = self._floor.obstacle
         if why is None and self._floor.campaign is not None:
-            return CampaignRuns(f"the campaign {self._floor.campaign} has not chosen it")
+            return CampaignRuns(f"the campaign {self._floor.campaign} has not started it")
         return resume.waits(self._left) if self._left and isinstance(why, NotArmed) else why
 
     def see(self, event: Event) -> None:

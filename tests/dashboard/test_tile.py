@@ -120,11 +120,11 @@ def test_what_slot_line_or_hub_have_done_has_its_own_word_in_large(
 
 
 def test_a_slot_that_a_campaign_leaves_alone_names_it_and_asks_for_nothing() -> None:
-    why = Failure.of(CampaignRuns("the campaign nightly has not chosen it"))
+    why = Failure.of(CampaignRuns("the campaign nightly has not started it"))
     view = SlotView("A1", SlotState.WAITING, NOW_UTC_US, failure=why)
     for columns, rows in ((20, 10), (30, 18)):
         told = " ".join(text_of(view, columns, rows).split())
-        assert "the campaign nightly has not chosen it" in told
+        assert "the campaign nightly has not started it" in told
         assert "abort" not in told
 
 
