@@ -21,6 +21,7 @@ from tests.engine import tray
 from tests.engine.line import running
 from tests.engine.nights import RUN, engine, kinds, story_of_last, until_over, why_stopped, words
 from tests.engine.rack import POLICY, make_rack, plug_all, write_policy
+from tests.mock_time import time_passes
 
 pytestmark = pytest.mark.trio
 
@@ -46,7 +47,7 @@ def slow_to_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     prepare = Shelf.prepare
 
     async def slowly(self: Shelf, recipe: LoadedRecipe) -> Prepared:
-        await trio.sleep(HASHING_S)
+        await time_passes(HASHING_S)
         return await prepare(self, recipe)
 
     monkeypatch.setattr(Shelf, "prepare", slowly)
@@ -58,7 +59,7 @@ async def test_while_it_is_taken_up_nobody_arms_begins_or_ends_another(
     bench = await cut_off(tmp_path)
     slow_to_hash(monkeypatch)
     async with engine(bench) as run:
-        await trio.sleep(1.0)
+        await time_passes(1.0)
         with pytest.raises(CampaignRuns, match="is got ready"):
             await run.arm()
         with pytest.raises(NotNow, match="when it has begun"):
@@ -111,9 +112,9 @@ async def test_an_engine_that_is_stopped_meanwhile_leaves_it_to_the_next(
     with monkeypatch.context() as slow:
         slow_to_hash(slow)
         async with engine(bench) as run:
-            await trio.sleep(1.0)
+            await time_passes(1.0)
             await run.line.drain()
-            await trio.sleep(2 * HASHING_S)
+            await time_passes(2 * HASHING_S)
             assert run.line.state is LineState.STOPPING
             assert story_of_last(bench).attempts.keys() == {"A1"}
     async with engine(bench) as run:
@@ -157,7 +158,7 @@ async def test_one_that_was_not_taken_up_is_ended_before_another_begins(
     async with engine(bench) as run:
         with monkeypatch.context() as broken:
             broken.setattr(Shelf, "prepare", bug)
-            await trio.sleep(1.0)
+            await time_passes(1.0)
         with pytest.raises(UsageError, match="no campaign 'weekly'"):
             await run.ask(RUN.model_copy(update={"name": "weekly"}))
         assert story_of_last(bench).over is None, "one that was not begun ends no other"
