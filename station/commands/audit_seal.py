@@ -9,7 +9,8 @@ from station.config import Settings
 from station.errors import NoSigningKey, RecordChanged, UsageError
 from station.seal.keys import find_key, load_key, make_key
 from station.seal.published import Published, read_published
-from station.store.verify import Finding, Verified, verify
+from station.store.findings import Finding
+from station.store.verify import Verified, verify
 
 SHOWN = 20
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from station.store.database import sqlite_url
-from station.store.verify import Finding, verify
+from station.store.findings import Finding
+from station.store.verify import verify
 from tests.holding import Broken, hold
 from tests.memory import in_memory
 from tests.store.samples import a_key

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from station.store import schema
+from station.store import schema, stretches
 from station.store import verify as verifying
 from station.store.database import sqlite_url
 from tests.store.samples import a_key
@@ -68,7 +68,7 @@ def test_it_may_be_the_key_at_which_the_record_is_cut(
     record: Path, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     untouched = verifying.verify(sqlite_url(record))
-    monkeypatch.setattr(verifying, "STRETCH", 1)
+    monkeypatch.setattr(stretches, "ATTEMPTS", 1)
     found = verifying.verify(sqlite_url(_edited(record, "attempt_opened", "id", value)))
     assert found.rows == untouched.rows, "all are looked at, each once"
     assert any(finding.what.startswith("attempt_opened ") for finding in found.findings)
