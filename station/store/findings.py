@@ -1,6 +1,8 @@
 """What somebody changed, and where."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 MOST_FINDINGS = 1000
 _SHOWN = 200
@@ -32,6 +34,9 @@ class Findings:
     def add(self, station: str, seq: int, what: str, why: str, *, is_row: bool = True) -> None:
         if not self.is_full:
             self._found.add(Finding(_printable(station), seq, _printable(what), why, is_row))
+
+    def add_all(self, found: Iterable[Finding]) -> None:
+        self._found.update(islice(found, MOST_FINDINGS - len(self._found)))
 
     def add_link(self, station: str, seq: int, why: str) -> None:
         self.add(station, seq, f"link {seq} of the chain", why, is_row=False)

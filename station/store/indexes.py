@@ -10,18 +10,20 @@ entries that SQLite seeks past, NULLs in an index of what is not NULL, are seen 
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 _CHUNK = 1000
 _SHOWN = 200
 
 
-def misplaced(db: sqlite3.Connection, made: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+def misplaced(
+    db: sqlite3.Connection, made: Mapping[str, str | None], tables: Iterable[str]
+) -> Iterator[tuple[str, str]]:
     """What is out of place, and how. `made`: tables and indexes that are as the station makes them,
     as "table attempt_opened", and their SQL; others are asked nothing. Raises sqlite3.Error."""
-    for kind, _, table in sorted(name.partition(" ") for name in made):
-        if kind == "table":
+    for table in tables:
+        if f"table {table}" in made:
             yield from _misplaced_in(db, table, made)
 
 

@@ -1,7 +1,8 @@
 """The chains of a record as they are kept, for whoever holds its rows against them."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -18,6 +19,16 @@ class Link(NamedTuple):
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Of a chain. `links`: how many there are; `last`: the number of the last, the same if there is
+    no gap; `hash`: of the last then, else b""."""
+
+    links: int
+    last: int
+    hash: bytes
+
+
 class Links:
     """The chains, read as they are asked for: in blocks, but the first few links of each singly.
     Checkpoints are few in a block; reading it whole for them would read the chain twice more."""
@@ -26,23 +37,29 @@ class Links:
     BLOCKS = 64
     SINGLY = 16
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, heads: Mapping[str, Head] | None = None) -> None:
+        """`heads`: as somebody else found them; None: they are counted, which takes its time."""
         self._connection = connection
         self._blocks: OrderedDict[tuple[str, int], dict[int, Link]] = OrderedDict()
         self._singly: Counter[tuple[str, int]] = Counter()
         self._latest: tuple[tuple[str, int], dict[int, Link]] = (("", -1), {})
-        self.heads: dict[str, tuple[int, bytes]] = {}
-        """Station -> how many links its chain has, and the hash of the last if there is no gap."""
+        self.heads: dict[str, Head] = dict(heads or {})
+        """By station."""
         self.strange: list[str] = []
         """Links whose station is no text, or none that can be asked for."""
-        counted = sa.select(_station, sa.func.count()).group_by(_station)
-        for station, count in connection.execute(counted).all():
+        if heads is None:
+            self._count()
+
+    def _count(self) -> None:
+        counted = sa.select(_station, sa.func.count(), sa.func.max(_seq)).group_by(_station)
+        for station, count, last in self._connection.execute(counted).all():
             if not isinstance(station, str) or schema.words(station) != station:
                 self.strange.append(f"chain {station!r}")
                 continue
-            self.heads[station] = (count, b"")
+            last = last if isinstance(last, int) else chain.MOST_LINKS  # as anybody may write it
+            self.heads[station] = Head(count, last, b"")
             link = self.get(station, count)
-            self.heads[station] = (count, link.hash if link else b"")
+            self.heads[station] = Head(count, last, link.hash if link else b"")
 
     def get(self, station: str, seq: int) -> Link | None:
         if not 1 <= seq <= chain.MOST_LINKS or station not in self.heads:
@@ -74,11 +91,11 @@ class Links:
 
     def gaps(self) -> Iterator[tuple[str, int]]:
         """The first number that is missing of each chain that has a hole."""
-        for station, (count, _) in self.heads.items():
-            mine = _station == station
-            if self._connection.scalar(sa.select(sa.func.max(_seq)).where(mine)) != count:
-                there = set(self._connection.scalars(sa.select(_seq).where(mine)).all())
-                yield station, min(set(range(1, count + 2)) - there)
+        for station, head in self.heads.items():
+            if head.last != head.links:
+                mine = sa.select(_seq).where(_station == station)
+                there = set(self._connection.scalars(mine).all())
+                yield station, min(set(range(1, head.links + 2)) - there)
 
     def _read(self, station: str, first: int, end: int) -> dict[int, Link]:
         query = sa.select(_seq, schema.chain.c.row_digests, schema.chain.c.hash).where(

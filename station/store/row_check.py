@@ -5,7 +5,7 @@ lie close together: they are read side by side, a stretch of keys at a time, and
 when all its rows have come by.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -17,6 +17,7 @@ from station.store.ahead import Ahead
 from station.store.findings import Findings
 from station.store.links import Link, Links
 from station.store.raw_rows import Values, columns_of, rows_of
+from station.store.share import WHOLE, Share
 from station.store.stretches import Stretch, stretches
 
 _SHOWN = 200
@@ -69,19 +70,27 @@ class _Pending:
 class RowCheck:
     """`rows`: how many were looked at."""
 
-    def __init__(self, connection: sa.Connection, links: Links, findings: Findings) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        links: Links,
+        findings: Findings,
+        share: Share = WHOLE,
+    ) -> None:
         self.rows = 0
         self._connection = connection
         self._links = links
         self._findings = findings
+        self._share = share
         self._pending: dict[tuple[str, int], _Pending] = {}
-        self._seen = {station: bytearray(1 + n) for station, (n, _) in links.heads.items()}
+        self._seen = {station: bytearray(1 + head.links) for station, head in links.heads.items()}
         self._seen_links = 0
 
     def look(self, ahead: Ahead) -> None:
         for table in _FEW:
-            self._take(table, rows_of(self._connection, table, sa.true()), {})
-        all_links = max(1, sum(count for count, _ in self._links.heads.values()))
+            self._take(table, sa.true(), {})
+        counts = [head.links for head in self._links.heads.values()]
+        all_links = max(1, sum(map(self._share.how_many, counts)))
         for stretch in stretches(self._connection):
             ahead.at(self._seen_links / all_links)
             self._look_at(stretch)
@@ -93,27 +102,31 @@ class RowCheck:
         self._find_links_without_rows()
 
     def _look_at(self, stretch: Stretch) -> None:
-        stations: dict[object, object] = {}
+        stations = self._stations_in(stretch)
         for table, key in _BY_TIME:
-            rows: Iterable[Values] = rows_of(self._connection, table, stretch.holds(table.c[key]))
-            if table is schema.attempt_opened:
-                rows, columns = list(rows), columns_of(table)
-                of = itemgetter(columns.index("id"), columns.index("station"))
-                stations = dict(map(of, rows))
-            self._take(table, rows, stations)
+            self._take(table, stretch.holds(table.c[key]), stations)
+
+    def _stations_in(self, stretch: Stretch) -> dict[object, object]:
+        attempt = schema.attempt_opened
+        rows = rows_of(self._connection, attempt, stretch.holds(attempt.c.id), ("id", "station"))
+        return dict(map(itemgetter(0, 1), rows))
 
     def _take(
-        self, table: sa.Table, rows: Iterable[Values], stations: Mapping[object, object]
+        self,
+        table: sa.Table,
+        which: sa.ColumnElement[bool],
+        stations: Mapping[object, object],
     ) -> None:
         """`stations`: attempt -> whose it is, for tables that do not say."""
         columns = columns_of(table)
         names_station = "station" in columns
         whose = columns.index("station" if names_station else "attempt_id")
-        which = columns.index("seq")
+        of_link = columns.index("seq")
         form = chain.form(table.name, columns)
-        for row in rows:
+        own = sa.and_(which, self._share.rows(table.c.seq))
+        for row in rows_of(self._connection, table, own):
             self.rows += 1
-            station, seq = row[whose], row[which]
+            station, seq = row[whose], row[of_link]
             if not names_station:
                 station = stations.get(station)
             if not isinstance(station, str) or not isinstance(seq, int) or seq < 1:
@@ -131,6 +144,9 @@ class RowCheck:
         link = self._links.get(station, seq)
         if link is None:
             return f"there is no link {seq} in the chain"
+        if seq > self._links.heads[station].last:  # it came while others had begun to look
+            self.rows -= 1
+            return None
         if self._is_seen(station, seq):
             return "it was added to its link later"
         pending = self._pending.get((station, seq))
@@ -167,11 +183,12 @@ class RowCheck:
 
     def _find_links_without_rows(self) -> None:
         for station, seen in self._seen.items():
-            at = seen.find(0, 1)
-            while at != -1 and not self._findings.is_full:
-                if self._links.get(station, at) is not None:
-                    self._findings.add_link(station, at, "its rows are missing")
-                at = seen.find(0, at + 1)
+            for own in self._share.links(self._links.heads[station].links):
+                at = seen.find(0, own.start, own.stop)
+                while at != -1 and not self._findings.is_full:
+                    if self._links.get(station, at) is not None:
+                        self._findings.add_link(station, at, "its rows are missing")
+                    at = seen.find(0, at + 1, own.stop)
 
 
 def _what(table: sa.Table, row: Values) -> str:

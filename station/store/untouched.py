@@ -5,7 +5,7 @@ is gone is no longer insert-only.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import sqlalchemy as sa
@@ -15,19 +15,43 @@ from station.store.migrate import migrate_empty
 from station.store.untouched_server import changed_on_server
 
 _OBJECTS = "SELECT type || ' ' || name, sql FROM sqlite_master"
+_INDEXES = "SELECT tbl_name, count(*) FROM sqlite_master WHERE type = 'index' GROUP BY tbl_name"
 
 
 def damage_within(connection: sa.Connection) -> Iterator[tuple[str, str]]:
     """Pages, rows out of their place, indexes: any of them answers differently, too."""
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, sqlite3.Connection):
-        return
+    damage = damaged_pages(connection)
+    yield from damage or misplaced_rows(connection, tables_as_made(connection))
+
+
+def damaged_pages(connection: sa.Connection) -> list[tuple[str, str]]:
+    """Where there are some, no more can be said of the rows in them."""
+    if connection.dialect.name != "sqlite":
+        return []
     said = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
     damage = [("the file", str(what)) for what in said if what != "ok"]
     encoding = connection.exec_driver_sql("PRAGMA encoding").scalar()
     if encoding != "UTF-8":  # SQLite reads and compares other text differently
         damage.append(("the file", f"its text is {encoding}"))
-    yield from damage or misplaced(raw, _as_made(connection))
+    return damage
+
+
+def tables_as_made(connection: sa.Connection) -> list[str]:
+    """Those that are as the station makes them, the one with the most indexes first. None of a
+    server's, which looks after its own."""
+    if connection.dialect.name != "sqlite":
+        return []
+    made = [name.partition(" ") for name in _as_made(connection)]
+    indexes = {str(name): int(count) for name, count in connection.exec_driver_sql(_INDEXES)}
+    tables = sorted(name for kind, _, name in made if kind == "table")
+    return sorted(tables, key=lambda name: -indexes.get(name, 0))
+
+
+def misplaced_rows(connection: sa.Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """In these, and in what lists their rows."""
+    raw = connection.connection.driver_connection
+    if isinstance(raw, sqlite3.Connection):
+        yield from misplaced(raw, _as_made(connection), tables)
 
 
 def changed_schema(connection: sa.Connection) -> Iterator[tuple[str, str]]:

@@ -1,22 +1,21 @@
 """Is the record what the station wrote? Every row against the chain, the chain against what was
-signed. Reads only; the whole record in one moment, in memory that grows by a byte for each link.
+signed. Reads only, all that there is at one moment, in memory that grows by a byte for each link.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from station.seal.checkpoint import Checkpoint
-from station.store.ahead import Ahead
-from station.store.database import sqlite_path
 from station.store.findings import Finding, Findings
 from station.store.links import Links
 from station.store.raw_rows import read_any_text
 from station.store.reading import reading
-from station.store.row_check import RowCheck
+from station.store.share import WHOLE, Share
+from station.store.shares import Looked, Part, look, looked_at, processes_for
 from station.store.signing import checkpoints, restored_since
-from station.store.untouched import changed_schema, damage_within
+from station.store.untouched import changed_schema, damaged_pages, tables_as_made
 
 
 @dataclass(slots=True)
@@ -41,19 +40,21 @@ def verify(
     url: str,
     outside: Sequence[Checkpoint] = (),
     trusted: frozenset[str] = frozenset(),
+    processes: int | None = None,
 ) -> Verified:
     """`outside`: checkpoints that were kept elsewhere. `trusted`: public keys of the stations.
-    Raises as `reading`."""
-    with reading(url) as connection, Ahead(sqlite_path(url)) as ahead:
+    `processes`: how many look at it, by default as many as it is worth. Raises as `reading`."""
+    with reading(url) as connection:
         read_any_text(connection)
-        check = _Check(connection)
-        check.look(ahead)
+        check = _Check(url, connection)
+        check.look(processes or processes_for(url))
         check.signatures(outside, trusted)
         return check.told()
 
 
 class _Check:
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, url: str, connection: sa.Connection) -> None:
+        self._url = url
         self._connection = connection
         self._findings = Findings()
         self._links = Links(connection)
@@ -62,21 +63,30 @@ class _Check:
         self._rows = 0
 
     def told(self) -> Verified:
-        heads = {station: (seq, hash_.hex()) for station, (seq, hash_) in self._links.heads.items()}
+        heads = {name: (head.links, head.hash.hex()) for name, head in self._links.heads.items()}
         links = sum(seq for seq, _ in heads.values())
         found = self._findings.in_order()
         return Verified(found, self._rows, links, heads, self._signed, self._witnessed)
 
-    def look(self, ahead: Ahead) -> None:
-        for what, why in (*damage_within(self._connection), *changed_schema(self._connection)):
+    def look(self, processes: int) -> None:
+        damage = damaged_pages(self._connection)
+        for what, why in (*damage, *changed_schema(self._connection)):
             self._findings.add("", 0, what, why)
         for what in self._links.strange:
             self._findings.add("", 0, what, "it is the link of no station")
         for station, seq in self._links.gaps():
             self._findings.add_link(station, seq, "it is missing")
-        rows = RowCheck(self._connection, self._links, self._findings)
-        rows.look(ahead)
-        self._rows = rows.rows
+        tables = [] if damage else tables_as_made(self._connection)
+        for looked in self._looked_at(tables, processes):
+            self._rows += looked.rows
+            self._findings.add_all(looked.findings)
+
+    def _looked_at(self, tables: Sequence[str], processes: int) -> Iterator[Looked]:
+        if processes == 1:
+            yield look(self._url, self._connection, self._links, WHOLE, tables)
+            return
+        shares = [Share(number, processes) for number in range(processes)]
+        yield from looked_at([Part(self._url, self._links.heads, one, tables) for one in shares])
 
     def signatures(self, outside: Sequence[Checkpoint], trusted: frozenset[str]) -> None:
         for checkpoint in checkpoints(self._connection):
@@ -128,5 +138,6 @@ class _Check:
                 station, seq, what, "the record has another history than the signed one"
             )
         else:
-            last, _ = self._links.heads.get(station, (0, b""))
+            head = self._links.heads.get(station)
+            last = 0 if head is None else head.links
             self._findings.add(station, last + 1, what, f"the record ends at link {last}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from station.store import schema
 from station.store.database import sqlite_path
 from station.store.indexes import misplaced
 from station.store.queries import find_attempts
@@ -224,7 +225,7 @@ def test_no_row_is_looked_up_by_chance(record: str, stat: str | None) -> None:
             db.execute("UPDATE sqlite_stat1 SET stat = ?", [stat])
             db.execute("ANALYZE sqlite_master")
         db.set_trace_callback(asked.append)
-        assert list(misplaced(db, made)) == []
+        assert list(misplaced(db, made, schema.metadata.tables)) == []
         db.set_trace_callback(None)
         plans = {
             sql: [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]

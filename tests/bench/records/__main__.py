@@ -16,7 +16,8 @@ history    all attempts of a unit by one of its names; 300 units, as `station au
 again      the same question once more: what was read lies in memory then
 recall     units whose last good flash has the package; ever: those that ever had it
 verdicts   32 attempts closed in the same instant by the real store: what that adds to a closing
-verify     every row against the chain, in a process of its own, whose memory is the peak
+verify     every row against the chain, by as many processes as it takes itself; the peak is that
+           of the first and so many times the largest of the others
 """
 
 import argparse

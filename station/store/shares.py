@@ -1,0 +1,157 @@
+"""A large record, looked at by several processes: each holds the rows of its own links against the
+chain, then takes one table after the other and looks at its indexes.
+
+Each reads the record at a moment of its own, a little after that of the process which asks. Rows
+are only added, so all see the same up to the links there were; the rest is left to the next time.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.sharedctypes import Synchronized
+
+import sqlalchemy as sa
+
+from station.errors import HistoryTrouble
+from station.store.ahead import Ahead
+from station.store.database import sqlite_path
+from station.store.findings import Finding, Findings
+from station.store.links import Head, Links
+from station.store.raw_rows import read_any_text
+from station.store.reading import reading
+from station.store.row_check import RowCheck
+from station.store.share import Share
+from station.store.untouched import misplaced_rows
+
+WORTH_IT_BYTES = 64 << 20
+"""From here on the rows take longer than the start of a process."""
+
+MOST_PROCESSES = 4
+
+_NICENESS = 10
+"""A line may be at work on the same machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one process looks at. `heads`: of the chains, no rows after them are. `tables`: all of
+    the record, of which each is for one."""
+
+    url: str
+    heads: Mapping[str, Head]
+    share: Share
+    tables: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    findings: Sequence[Finding]
+    rows: int
+
+
+def processes_for(url: str) -> int:
+    """How many a record is worth, one for a small one or a server's."""
+    path = sqlite_path(url)
+    with suppress(OSError):
+        if path is not None and path.stat().st_size >= WORTH_IT_BYTES:
+            return min(MOST_PROCESSES, len(os.sched_getaffinity(0)))
+    return 1
+
+
+def looked_at(parts: Sequence[Part]) -> Iterator[Looked]:
+    """As they are done. Raises as `reading`; HistoryTrouble if a process is ended by somebody."""
+    taken = multiprocessing.get_context("spawn").Value("i", 0)
+    with ExitStack() as started:
+        answers = [started.enter_context(_process(part, taken)) for part in parts]
+        while answers:
+            ready = wait(answers)
+            for answer in [one for one in answers if one in ready]:
+                answers.remove(answer)
+                yield _told(answer)
+
+
+def look_at(part: Part, taken: "Synchronized[int]") -> Looked:
+    """`taken`: how many tables somebody has taken already. Raises as `reading`."""
+    with reading(part.url) as connection:
+        read_any_text(connection)
+        links = Links(connection, part.heads)
+        return look(part.url, connection, links, part.share, _not_taken(part.tables, taken))
+
+
+def look(
+    url: str, connection: sa.Connection, links: Links, share: Share, tables: Iterable[str]
+) -> Looked:
+    """At the rows of these links and the indexes of these tables. Raises as the database."""
+    found = Findings()
+    check = RowCheck(connection, links, found, share)
+    with Ahead(sqlite_path(url)) as ahead:
+        check.look(ahead)
+    for what, why in misplaced_rows(connection, tables):
+        found.add("", 0, what, why)
+    return Looked(found.in_order(), check.rows)
+
+
+def _not_taken(tables: Sequence[str], taken: "Synchronized[int]") -> Iterator[str]:
+    while True:
+        with taken.get_lock():
+            number, taken.value = taken.value, taken.value + 1
+        if number >= len(tables):
+            return
+        yield tables[number]
+
+
+# --- processes --------------------------------------------------------------------------------
+
+
+@contextmanager
+def _process(part: Part, taken: "Synchronized[int]") -> Iterator[Connection]:
+    """Where its answer comes; it is ended when nobody waits for that any more."""
+    spawn = multiprocessing.get_context("spawn")
+    answer, theirs = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_work, args=(part, taken, theirs), daemon=True)
+    with answer:
+        with theirs:
+            process.start()
+        try:
+            yield answer
+        finally:
+            process.kill()  # it only reads
+            process.join()
+
+
+def _told(answer: Connection) -> Looked:
+    try:
+        told: Looked | Exception = answer.recv()
+    except EOFError:
+        cause = "one of the processes that looked at the record was ended by somebody"
+        raise HistoryTrouble(cause) from None
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
+def _work(part: Part, taken: "Synchronized[int]", answer: Connection) -> None:
+    """The whole life of a process; of what goes wrong the other tells."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    os.nice(_NICENESS)
+    told: Looked | Exception
+    try:
+        told = look_at(part, taken)
+    except Exception as error:  # noqa: BLE001 - raised again where somebody sees it
+        told = error
+    with suppress(BrokenPipeError):
+        answer.send(told)
+
+
+def end_with_parent() -> None:
+    """However that ends."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
