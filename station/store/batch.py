@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,30 @@ from station.seal import chain
 from station.store import schema
 from station.store.rows import Row
 
-_opened = schema.attempt_opened
+# A question that is put together once costs half.
+_STATION_OF = sa.select(schema.attempt_opened.c.station).where(
+    schema.attempt_opened.c.id == sa.bindparam("attempt_id")
+)
+_LAST_LINK = (
+    sa.select(schema.chain.c.seq, schema.chain.c.hash)
+    .where(schema.chain.c.station == sa.bindparam("station"))
+    .order_by(schema.chain.c.seq.desc())
+    .limit(1)
+)
+_insert_into = cache(sa.insert)
+
+_LAST = frozenset(
+    (
+        schema.attempt_closed,
+        schema.step,
+        schema.image_sent,
+        schema.reading,
+        schema.measurement,
+        schema.evidence,
+    )
+)
+"""No transaction asks for these rows of its own, and no row refers to them: those of all verdicts
+of a tray are inserted at once, when it ends."""
 
 
 @dataclass(slots=True)
@@ -42,16 +66,22 @@ class Batch:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self._links: dict[str, _Link] = {}
+        self._last: dict[sa.Table, list[Row]] = {}
         self._stations: dict[str, str] = {}
 
     def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
         """Rows that are new, into their table. They name their station or their attempt."""
         sealed = [self._sealed(table, row) for row in rows]
-        if sealed:
-            self.connection.execute(sa.insert(table), sealed)
+        if table in _LAST:
+            self._last.setdefault(table, []).extend(sealed)
+        elif sealed:
+            self.connection.execute(_insert_into(table), sealed)
 
     def seal(self) -> None:
         """Nothing may be inserted any more."""
+        for table, rows in self._last.items():
+            if rows:
+                self.connection.execute(_insert_into(table), rows)
         for station, link in self._links.items():
             row = {
                 "station": station,
@@ -59,13 +89,13 @@ class Batch:
                 "row_digests": chain.shorts(link.digests),
                 "hash": chain.link(link.previous, station, link.seq, link.digests),
             }
-            self.connection.execute(sa.insert(schema.chain), row)
+            self.connection.execute(_insert_into(schema.chain), row)
 
     def station_of(self, attempt_id: str) -> str:
         """The station on which the attempt was begun. Without one the database refuses the row."""
         if attempt_id not in self._stations:
-            query = sa.select(_opened.c.station).where(_opened.c.id == attempt_id)
-            self._stations[attempt_id] = self.connection.scalar(query) or ""
+            found = self.connection.scalar(_STATION_OF, {"attempt_id": attempt_id})
+            self._stations[attempt_id] = found or ""
         return self._stations[attempt_id]
 
     def _sealed(self, table: sa.Table, row: Row) -> Row:
@@ -87,13 +117,8 @@ def head(
 ) -> tuple[int, bytes] | None:
     """Number and hash of the station's last link, with `at` of what was the last when that was
     written; None before the first. Raises RecordDamaged."""
-    table = schema.chain
-    row = connection.execute(
-        sa.select(table.c.seq, table.c.hash)
-        .where(table.c.station == station, sa.true() if at is None else table.c.seq <= at)
-        .order_by(table.c.seq.desc())
-        .limit(1)
-    ).one_or_none()
+    query = _LAST_LINK if at is None else _LAST_LINK.where(schema.chain.c.seq <= at)
+    row = connection.execute(query, {"station": station}).one_or_none()
     if row is None:
         return None
     if not isinstance(row.seq, int) or not isinstance(row.hash, bytes | memoryview):

@@ -28,6 +28,10 @@ from station.store.rows import (
 )
 from station.store.units import may_be, names_of, record_names, resolve
 
+_UNIT_OF = sa.select(schema.attempt_opened.c.unit_id).where(
+    schema.attempt_opened.c.id == sa.bindparam("attempt_id")
+)
+
 
 def insert_attempt(batch: Batch, opened: AttemptOpened) -> None:
     names = (*opened.identifiers, *names_of(opened.unit))
@@ -129,10 +133,7 @@ def _names_before(connection: sa.Connection, attempt_id: str) -> tuple[Identifie
 
 
 def unit_of_attempt(connection: sa.Connection, attempt_id: str) -> str | None:
-    table = schema.attempt_opened
-    unit_id: str | None = connection.scalar(
-        sa.select(table.c.unit_id).where(table.c.id == attempt_id)
-    )
+    unit_id: str | None = connection.scalar(_UNIT_OF, {"attempt_id": attempt_id})
     return unit_id
 
 

@@ -21,6 +21,11 @@ _STRENGTH = (IdKind.IMEI, IdKind.SERIAL, IdKind.CHIP)
 
 Names = dict[IdKind, set[str]]
 
+_NAMES_OF = sa.select(
+    schema.unit_identifier.c.kind,
+    schema.unit_identifier.c.value,
+    schema.unit_identifier.c.source,
+).where(schema.unit_identifier.c.unit_id == sa.bindparam("unit_id"))
 
 RECORD = "record"
 """The source of a name that is taken over, not read; recorded only if the name is new."""
@@ -114,11 +119,8 @@ def record_names(
     seen_utc_us: int,
 ) -> None:
     """Append the names which the unit was not yet seen under from that source."""
-    table = schema.unit_identifier
-    rows = batch.connection.execute(
-        sa.select(table.c.kind, table.c.value, table.c.source).where(table.c.unit_id == unit_id)
-    )
-    seen = {tuple(row) for row in rows}
+    rows = []
+    seen = {tuple(row) for row in batch.connection.execute(_NAMES_OF, {"unit_id": unit_id})}
     for name in identifiers:
         key = (name.kind, words(name.value), words(name.source))
         taken_over = name.source == RECORD and key[:2] in {row[:2] for row in seen}
@@ -126,18 +128,14 @@ def record_names(
             continue
         row = dict(zip(("kind", "value", "source"), key, strict=True))
         row |= {"id": new_id(), "unit_id": unit_id, "attempt_id": attempt_id}
-        batch.insert(table, [{**row, "seen_utc_us": seen_utc_us}])
+        rows.append({**row, "seen_utc_us": seen_utc_us})
         seen.add(key)
+    batch.insert(schema.unit_identifier, rows)
 
 
 def _known_names(connection: sa.Connection, unit_id: str) -> Names:
-    table = schema.unit_identifier
-    return _identifying(
-        (kind, value)
-        for kind, value in connection.execute(
-            sa.select(table.c.kind, table.c.value).where(table.c.unit_id == unit_id)
-        )
-    )
+    rows = connection.execute(_NAMES_OF, {"unit_id": unit_id})
+    return _identifying((kind, value) for kind, value, _ in rows)
 
 
 def _identifying(names: Iterable[tuple[IdKind, str]]) -> Names:
