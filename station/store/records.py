@@ -35,22 +35,41 @@ Halves = tuple[Mapping[str, Any], Mapping[str, Any]]
 _opened = schema.attempt_opened
 _closed = schema.attempt_closed
 
+# Questions that are put together once: that takes longer than their answers.
+_BOTH = sa.select(
+    *(column.label(f"opened_{column.name}") for column in _opened.c),
+    *(column.label(f"closed_{column.name}") for column in _closed.c),
+).select_from(_opened.outerjoin(_closed, _closed.c.attempt_id == _opened.c.id))
+
+
+def _among(column: sa.ColumnElement[Any]) -> Condition:
+    return column.in_(sa.bindparam("some", expanding=True))
+
+
+def _parts(table: sa.Table, order: str) -> sa.Select[Any]:
+    of = table.c.attempt_id
+    return sa.select(table).where(_among(of)).order_by(of, table.c[order])
+
+
+def _contents(table: sa.Table, key: str) -> sa.Select[Any]:
+    return sa.select(table).where(_among(table.c[key])).order_by(*table.primary_key)
+
+
+_STEPS = _parts(schema.step, "ordinal")
+_IMAGES = _parts(schema.image_sent, "ordinal")
+_READINGS = _parts(schema.reading, "name")
+_EVIDENCE = _parts(schema.evidence, "kind")
+_MEASUREMENTS = _parts(schema.measurement, "name")
+_IDENTIFIERS = _parts(schema.unit_identifier, "id")
+_RECIPES = _contents(schema.recipe, "sha256")
+_PLANS = _contents(schema.plan, "sha256")
+_FILES = _contents(schema.package_file, "package_sha256")
+
 
 def newest(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:
     """Both halves, the last one begun first, whatever the clock said; columns as `opened_<name>`
     and `closed_<name>`."""
-    return _both(conditions).order_by(_opened.c.id.desc()).limit(limit)
-
-
-def _both(conditions: Iterable[Condition]) -> sa.Select[Any]:
-    return (
-        sa.select(
-            *(column.label(f"opened_{column.name}") for column in _opened.c),
-            *(column.label(f"closed_{column.name}") for column in _closed.c),
-        )
-        .select_from(_opened.outerjoin(_closed, _closed.c.attempt_id == _opened.c.id))
-        .where(*conditions)
-    )
+    return _BOTH.where(*conditions).order_by(_opened.c.id.desc()).limit(limit)
 
 
 def halves(
@@ -83,7 +102,7 @@ def each_record(
     connection: sa.Connection, conditions: Iterable[Condition]
 ) -> Iterator[AttemptRecord]:
     """The same, however many there are: some hundred are in memory at a time."""
-    with streamed(connection, _both(conditions).order_by(_opened.c.id)) as found:
+    with streamed(connection, _BOTH.where(*conditions).order_by(_opened.c.id)) as found:
         for some in found.mappings().partitions(_CHUNK):
             rows = [_halves_of(row) for row in some]
             contents = _Contents(connection, [before for before, _ in rows])
@@ -136,21 +155,18 @@ class _Contents:
     """Recipes, plans and packages of these attempts, each digest read once."""
 
     def __init__(self, connection: sa.Connection, attempts: Sequence[Mapping[str, Any]]) -> None:
-        def rows(table: sa.Table, key: str, wanted: str) -> Iterator[sa.RowMapping]:
+        def rows(query: sa.Select[Any], wanted: str) -> Iterator[sa.RowMapping]:
             digests = sorted({row[wanted] for row in attempts} - {None})
             for start in range(0, len(digests), _CHUNK):
                 some = digests[start : start + _CHUNK]
-                query = sa.select(table).where(table.c[key].in_(some)).order_by(*table.primary_key)
-                yield from connection.execute(query).mappings()
+                yield from connection.execute(query, {"some": some}).mappings()
 
         self.recipes = {
             row["sha256"]: RecipeRef(row["name"], row["revision"], row["sha256"], row["text"])
-            for row in rows(schema.recipe, "sha256", "recipe_sha256")
+            for row in rows(_RECIPES, "recipe_sha256")
         }
-        self.plans = {
-            row["sha256"]: row["json"] for row in rows(schema.plan, "sha256", "plan_sha256")
-        }
-        files = rows(schema.package_file, "package_sha256", "package_sha256")
+        self.plans = {row["sha256"]: row["json"] for row in rows(_PLANS, "plan_sha256")}
+        files = rows(_FILES, "package_sha256")
         self.files = {
             digest: tuple(FileRef(f["path"], f["sha256"], f["length_bytes"]) for f in group)
             for digest, group in groupby(files, key=lambda row: row["package_sha256"])
@@ -167,18 +183,13 @@ class _Parts:
     """Rows that belong to these attempts, by attempt, in order."""
 
     def __init__(self, connection: sa.Connection, attempt_ids: Sequence[str]) -> None:
-        def by_attempt(table: sa.Table, order: str) -> dict[str, list[sa.RowMapping]]:
-            query = (
-                sa.select(table)
-                .where(table.c.attempt_id.in_(attempt_ids))
-                .order_by(table.c.attempt_id, table.c[order])
-            )
-            rows = connection.execute(query).mappings()
+        def by_attempt(query: sa.Select[Any]) -> dict[str, list[sa.RowMapping]]:
+            rows = connection.execute(query, {"some": attempt_ids}).mappings()
             return {key: list(group) for key, group in groupby(rows, lambda r: r["attempt_id"])}
 
-        self.steps = by_attempt(schema.step, "ordinal")
-        self.images = by_attempt(schema.image_sent, "ordinal")
-        self.readings = by_attempt(schema.reading, "name")
-        self.evidence = by_attempt(schema.evidence, "kind")
-        self.measurements = by_attempt(schema.measurement, "name")
-        self.identifiers = by_attempt(schema.unit_identifier, "id")
+        self.steps = by_attempt(_STEPS)
+        self.images = by_attempt(_IMAGES)
+        self.readings = by_attempt(_READINGS)
+        self.evidence = by_attempt(_EVIDENCE)
+        self.measurements = by_attempt(_MEASUREMENTS)
+        self.identifiers = by_attempt(_IDENTIFIERS)
