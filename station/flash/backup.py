@@ -16,9 +16,9 @@ from station.errors import (
     UsbError,
 )
 from station.flash.edl import check_still_the_same
-from station.flash.identify import LAST_WORD_S, time_left_s
 from station.flash.session import Session, StepResult
 from station.model import Mode
+from station.patience import LAST_WORD_S, time_left_s
 from station.protocols.at import AtChannel
 from station.protocols.at_backup import BackupCount, back_up, check_offer, read_count
 

@@ -23,9 +23,10 @@ from station.errors import (
     WrongVersionAfter,
 )
 from station.flash.edl import open_edl
-from station.flash.identify import LAST_WORD_S, ask_by_at, names_of, time_left_s
+from station.flash.identify import ask_by_at, names_of
 from station.flash.session import Session, StepResult
 from station.model import FACTORY_TEST_MODE, Mode, Unit, imei_is_default, imei_is_valid
+from station.patience import LAST_WORD_S, time_left_s
 from station.protocols import sahara
 
 GIVE_BACK_TRIES = 2

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+from station.disk import from_store
 from station.errors import (
     AtError,
     AtSilent,
@@ -20,16 +21,14 @@ from station.errors import (
     Swapped,
     Timeout,
 )
-from station.flash.from_store import from_store
 from station.flash.identify import (
     ABSENT_S,
-    LAST_WORD_S,
     ask_by_at,
     chip_by_product,
-    time_left_s,
 )
 from station.flash.session import Session, StepResult
 from station.model import LAYOUT_AGREES, LAYOUT_STEP, DeviceInfo, Identifier, IdKind, Mode
+from station.patience import LAST_WORD_S, time_left_s
 from station.plan import check_geometry, check_partition_table
 from station.protocols import diag, sahara
 from station.protocols.dialogue import BytesSource, Source, read_exact
@@ -149,7 +148,7 @@ async def _in_memory(session: Session, source: Source) -> Source:
     if source.length_bytes > PROGRAMMER_BYTES:
         return source
     read = partial(read_exact, source, 0, source.length_bytes)
-    data = await from_store(session, source.name, read)
+    data = await from_store(session.disk, source.name, read)
     return BytesSource(source.name, data)
 
 

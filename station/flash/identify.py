@@ -22,6 +22,7 @@ from station.errors import (
 )
 from station.flash.session import Session, StepResult
 from station.model import DeviceInfo, Identifier, IdKind, Mode, Unit
+from station.patience import LAST_WORD_S, time_left_s
 from station.protocols.at import AtChannel, read_identity
 
 PING_S = 0.1
@@ -31,10 +32,6 @@ next question."""
 SETTLE_S = 15.0
 """Right after a boot some reads are refused; a module is asked for so long before it is believed
 that it has no such value."""
-
-LAST_WORD_S = 1.0
-"""Give up so long before the deadline, with the error that was seen: it says more than "too
-late"."""
 
 ABSENT_S = 10.0
 """A module that was here and is gone for so long was taken out, or has no power."""
@@ -164,11 +161,6 @@ async def _converse(session: Session) -> Unit:
         firmware=told.firmware,
         functionality=told.functionality,
     )
-
-
-def time_left_s() -> float:
-    """Seconds until the deadline that surrounds us, an hour if there is none."""
-    return max(0.0, min(3600.0, trio.current_effective_deadline() - trio.current_time()))
 
 
 # --- in EDL -----------------------------------------------------------------------------------

@@ -5,12 +5,12 @@ from typing import assert_never
 
 import trio
 
+from station.disk import from_store
 from station.errors import FileChanged
-from station.flash.from_store import from_store
-from station.flash.identify import time_left_s
 from station.flash.readback import Readback
 from station.flash.session import Session, StepResult
 from station.model import ImageSent
+from station.patience import time_left_s
 from station.plan import Erase, FlashPlan, Program, VendorLine
 
 PIECE_BYTES = 1 << 20
@@ -126,7 +126,7 @@ async def _compare(
         return
     piece = bytes(taken)
     taken.clear()
-    await from_store(session, readback.source.name, partial(readback.feed, piece))
+    await from_store(session.disk, readback.source.name, partial(readback.feed, piece))
 
 
 def _blocks_bytes(plan: FlashPlan, operation: Program) -> int:

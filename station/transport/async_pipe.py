@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import trio
 
+from station.disk import Disk, from_store
 from station.errors import Timeout, UsbClosed, UsbError, UsbStall
 from station.model import Endpoint
 from station.protocols.dialogue import BytesSource, Sent, Source, read_exact
@@ -110,7 +111,7 @@ class AsyncPipe:
         self._max_packet_bytes = claim.bulk_out.max_packet_bytes
         self._in = InLane(pump, opened, claim.bulk_in, claim.place)
         self._out = OutLane(pump, opened, claim.bulk_out, claim.place)
-        self._limiter = trio.CapacityLimiter(1)
+        self._disk = Disk()
         self._in_use = False
         self._closed = False
 
@@ -171,14 +172,15 @@ class AsyncPipe:
         await self._pump.close(self._opened.device, self._claim.give_back)
 
     async def _own(self, source: Source, begin: int, wanted_bytes: int) -> bytes:
-        """The image's own bytes of a piece. The disk may block, and is not waited for."""
+        """The image's own bytes of a piece. The disk may hang, which is told: the unit is not to
+        blame."""
         own_bytes = max(0, min(wanted_bytes, source.length_bytes - begin))
         if own_bytes == 0:
             return b""
         if isinstance(source, BytesSource):
             return read_exact(source, begin, own_bytes)
         read = partial(read_exact, source, begin, own_bytes)
-        return await trio.to_thread.run_sync(read, limiter=self._limiter, abandon_on_cancel=True)
+        return await from_store(self._disk, source.name, read)
 
     async def _alone(self, doing: str, endpoint: Endpoint, work: Callable[[], Awaitable[T]]) -> T:
         if self._in_use:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import trio
 
+from station.disk import STORE_S
 from station.firmware.stored import StoredFile
-from station.flash.from_store import STORE_S
 from station.model import Outcome, StepStarted
 from tests.engine.tray import by_slot, code_of, make_line, step_named
 

@@ -9,13 +9,14 @@ import pytest
 import trio
 import usb.backend.libusb1
 
-from station.errors import NoUsbMemory, Timeout, UsbBroken, UsbStall
+from station import disk
+from station.errors import NoUsbMemory, StationOverdue, Timeout, UsbBroken, UsbStall
 from station.model import Endpoint, PortPath
 from station.protocols.dialogue import BytesSource
 from station.sim.port import SimPort
 from station.transport import libusb, libusb_wire, usb_burst, usb_flight, usb_locks, usb_room
 from station.transport.async_pipe import InLane
-from station.transport.base import Pipe
+from station.transport.base import SPAN_BYTES, Pipe
 from station.transport.libusb import LibusbBackend, wheel_libusb
 from station.transport.port_switch import own_context
 from station.transport.usb_control import parse_languages, parse_string
@@ -226,6 +227,45 @@ async def test_silence_in_a_span_is_a_timeout(bench: Bench) -> None:
         await span(pipe, 512 * 20, told, timeout_s=0.3)
     assert b"".join(told) == bytes(512)
     await pipe.aclose()
+
+
+class Hanging:
+    """An image on a disk that gives its first piece, and no more until it is `back`."""
+
+    name = "update/boot.mbn"
+    length_bytes = 2 * SPAN_BYTES
+
+    def __init__(self) -> None:
+        self.back = threading.Event()
+
+    def pread(self, offset_bytes: int, length_bytes: int) -> bytes:
+        if offset_bytes:
+            self.back.wait(30)
+        return bytes(length_bytes)
+
+
+@pytest.mark.trio
+async def test_a_disk_that_hangs_amid_an_image_is_not_the_units_fault(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "STORE_S", 0.05)
+    pipe, source = await bench.pipe(), Hanging()
+    told: list[bytes | memoryview] = []
+    with trio.fail_after(5), pytest.raises(StationOverdue, match=r"update/boot\.mbn could not be"):
+        await pipe.write_span(
+            source,
+            0,
+            source.length_bytes,
+            chunk_bytes=1 << 20,
+            zlp=False,
+            timeout_s=5.0,
+            sent=told.append,
+        )
+    assert bench.wire.under_way == 0
+    assert 0 < len(b"".join(told)) <= SPAN_BYTES
+    with trio.fail_after(5):
+        await pipe.aclose()
+    source.back.set()
 
 
 @pytest.fixture
