@@ -1,9 +1,10 @@
 """What is kept of an attempt. Whatever goes wrong with its transcript is told, and costs no
 verdict and no time worth the name; a dump is kept before the first erase, or there is none."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import trio
@@ -135,9 +136,15 @@ async def _or_no_dump(disk: Disk, work: Callable[[], T]) -> T:
 
 
 async def close_interrupted(store: Store, settings: Settings) -> None:
-    """End what a dead engine left open, with what it had heard so far. Raises StoreError."""
-    cabinet = Cabinet(settings.evidence)
-    closed = await store.close_interrupted(station=settings.station.name, evidence=cabinet.adopt)
+    """End what a dead engine left open, with what it had heard so far; where the disk does not
+    tell in time, with that. Raises StoreError."""
+    cabinet, disk, station = Cabinet(settings.evidence), Disk(), settings.station.name
+    found = await _adopted(cabinet, disk, await store.left_open(station=station))
+    closed = await store.close_interrupted(
+        station=station,
+        evidence={attempt_id: ref for attempt_id, kept in found.items() for ref in kept.files},
+        readings={attempt_id: kept.readings for attempt_id, kept in found.items()},
+    )
 
     def tidy() -> None:
         for attempt_id in closed:
@@ -145,7 +152,25 @@ async def close_interrupted(store: Store, settings: Settings) -> None:
         cabinet.sweep()
 
     with suppress(EvidenceNotKept):
-        await _written(Disk(), tidy)
+        await _written(disk, tidy)
+
+
+async def _adopted(cabinet: Cabinet, disk: Disk, attempts: Iterable[str]) -> dict[str, Kept]:
+    """A disk that hangs once is not asked again: a start waits for it no longer."""
+    found: dict[str, Kept] = {}
+    trouble: EvidenceNotKept | None = None
+    for attempt_id in attempts:
+        found[attempt_id] = Kept(trouble=trouble)
+        if trouble is not None:
+            continue
+        try:
+            spooled = await _written(disk, partial(cabinet.adopt, attempt_id))
+        except EvidenceNotKept as error:
+            trouble = error
+            found[attempt_id] = Kept(trouble=error)
+        else:
+            found[attempt_id] = Kept((spooled,) if spooled else ())
+    return found
 
 
 async def _written(disk: Disk, work: Callable[[], T], patience_s: float = PATIENCE_S) -> T:

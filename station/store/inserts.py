@@ -24,6 +24,7 @@ from station.store.rows import (
     evidence_row,
     measurement_row,
     opened_row,
+    reading_rows,
     unit_of,
 )
 from station.store.units import may_be, names_of, record_names, resolve
@@ -93,11 +94,7 @@ def insert_verdict(batch: Batch, closed: AttemptClosed) -> None:
     if unit_id is not None:
         record_names(batch, unit_id, names, closed.attempt_id, seen_utc_us=closed.ended_utc_us)
     batch.insert(schema.attempt_closed, [closed_row(closed, unit_id)])
-    readings = [
-        {"attempt_id": closed.attempt_id, "name": name, "value": value}
-        for name, value in closed.readings.items()
-    ]
-    batch.insert(schema.reading, readings)
+    batch.insert(schema.reading, reading_rows(closed.attempt_id, closed.readings))
     rows = [evidence_row(closed.attempt_id, kept) for kept in closed.evidence]
     batch.insert(schema.evidence, rows)
     rows = [measurement_row(closed.attempt_id, one) for one in closed.measurements]

@@ -117,6 +117,10 @@ def measurement_row(attempt_id: str, measured: Measurement) -> Row:
     }
 
 
+def reading_rows(attempt_id: str, readings: Mapping[str, str]) -> list[Row]:
+    return [{"attempt_id": attempt_id, "name": n, "value": v} for n, v in readings.items()]
+
+
 def event_row(event: StationEvent) -> Row:
     return {
         "id": event.event_id,

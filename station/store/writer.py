@@ -9,9 +9,18 @@ their own and never wait for a commit.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -63,7 +72,7 @@ from station.store.inserts import (
 from station.store.pending import Pending, Result, beside
 from station.store.reading import reading
 from station.store.revision import check
-from station.store.rows import event_row, evidence_row, image_row, step_row
+from station.store.rows import event_row, evidence_row, image_row, reading_rows, step_row
 from station.store.settle import insert_missing
 from station.store.slot_states import SlotChange, insert_slot_changes
 from station.store.together import Together
@@ -169,34 +178,52 @@ class Store:
                 self._together.commit_blocking, own, limiter=self._limiter
             )
 
+    async def left_open(
+        self, *, station: str | None = None, slots: Collection[str] | None = None
+    ) -> tuple[str, ...]:
+        """The attempts that a dead engine left without an end, of which no result waits.
+
+        On a database shared by stations name the `station`, and the `slots` if several engines
+        run there: an attempt that is still running elsewhere is not left.
+        """
+
+        def work(batch: Batch) -> tuple[str, ...]:
+            left = self._left_open(batch.connection, station, slots)
+            return tuple(row["id"] for row in left)
+
+        return await self._commit(work)
+
     async def close_interrupted(
         self,
         *,
         station: str | None = None,
         slots: Collection[str] | None = None,
-        evidence: Callable[[str], EvidenceRef | None] = lambda _: None,
+        evidence: Mapping[str, EvidenceRef] = MappingProxyType({}),
+        readings: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     ) -> tuple[str, ...]:
-        """Close what a dead engine left open as INTERRUPTED (X903); returns their names. What has
-        a result that waits was not interrupted.
-
-        On a database shared by stations name the `station`, and the `slots` if several engines
-        run there: an attempt that is still running elsewhere must stay open. `evidence` finds what
-        there is of an attempt, in the writer's thread; it must not raise.
-        """
+        """Close what is `left_open` as INTERRUPTED (X903); returns their names. By attempt:
+        `evidence` that was found of it, `readings` that its end shall have."""
         now_us = self._clock()
 
         def work(batch: Batch) -> tuple[str, ...]:
-            waiting = self.waiting.attempts
-            found = open_attempts(batch.connection, station, slots)
-            left_open = [row for row in found if row["id"] not in waiting]
-            for row in left_open:
+            left = self._left_open(batch.connection, station, slots)
+            for row in left:
+                attempt_id = row["id"]
                 verdict = interrupted_row(batch.connection, row, now_us)
                 batch.insert(schema.attempt_closed, [verdict])
-                if kept := evidence(row["id"]):
-                    batch.insert(schema.evidence, [evidence_row(row["id"], kept)])
-            return tuple(row["id"] for row in left_open)
+                if kept := evidence.get(attempt_id):
+                    batch.insert(schema.evidence, [evidence_row(attempt_id, kept)])
+                batch.insert(schema.reading, reading_rows(attempt_id, readings.get(attempt_id, {})))
+            return tuple(row["id"] for row in left)
 
         return await self._commit(work)
+
+    def _left_open(
+        self, connection: sa.Connection, station: str | None, slots: Collection[str] | None
+    ) -> list[sa.RowMapping]:
+        waiting = self.waiting.attempts
+        found = open_attempts(connection, station, slots)
+        return [row for row in found if row["id"] not in waiting]
 
     async def add_event(self, event: StationEvent) -> None:
         """Commit what a person did to the line, or that the engine began or ended."""

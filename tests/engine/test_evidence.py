@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,31 @@ async def test_what_a_dead_engine_heard_is_kept_with_interrupted(
     assert steps[:5] == ["identify", "select", "preflight", "enter_edl", "load_programmer"]
     assert "erase" in steps
     assert spools(line) == []
+
+
+@pytest.mark.trio
+async def test_a_start_does_not_wait_for_a_folder_that_hangs(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path)
+    await dies_in(line, "program", monkeypatch)
+    in_place, hung = trio.to_thread.run_sync, list[float]()
+
+    async def run(call: Callable[..., object], *args: object, **how: Any) -> object:  # noqa: ANN401 - trio's own signature
+        if isinstance(call, partial) and call.func.__name__ == Cabinet.adopt.__name__:
+            assert how["abandon_on_cancel"]
+            hung.append(trio.current_time())
+            await trio.sleep_forever()
+        return await in_place(call, *args, **how)
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", run)
+    await line.flash("A2")
+    assert len(hung) == 1
+    (row,) = line.recorded(slot="A1")
+    assert code_of(row) == "X903"
+    assert row.closed is not None
+    assert row.closed.evidence == ()
+    assert row.closed.readings["evidence"].startswith("not stored: the disk did not take it")
 
 
 @pytest.mark.trio
