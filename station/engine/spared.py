@@ -1,6 +1,9 @@
 """Hubs that took others along when one of their ports was cut: an engine cuts there only once."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+
+import trio
 
 from station.engine.ports import SlotPort
 from station.places import PortPath
@@ -9,6 +12,9 @@ from station.transport.base import Power, PowerProof, Switched
 POWER_OFF_S = 3.0
 """Long enough for the capacitors of a module."""
 
+_ALONE = (Switched.SWITCHES, Switched.NO_RETURN, Switched.PRETENDS)
+"""What was done was done to this port."""
+
 _Hub = tuple[int, PortPath | None]
 """Its bus, and its path there; None: the ports of the controller itself."""
 
@@ -16,22 +22,35 @@ _Hub = tuple[int, PortPath | None]
 @dataclass(slots=True)
 class SparedHubs:
     """One engine's. It is forgotten when the engine ends: somebody may exchange the hub, and who
-    asks anew pays once."""
+    asks anew pays once. Until a hub was seen to leave others alone, one port of it is cut at a
+    time: else several slots would find out together."""
 
     _why: dict[_Hub, str] = field(default_factory=dict)
+    _leaves_others: set[_Hub] = field(default_factory=set)
+    _first: dict[_Hub, trio.Lock] = field(default_factory=dict)
 
     async def cycle(self, power: Power, port: SlotPort) -> PowerProof:
         """Take the slot's power away for a moment, while others work. NOT SWITCHABLE, with nothing
         done, on a hub where that took others along. Raises UsbError as `Power.cycle` does."""
         ports = port.slot.ports
-        hubs = [(path.bus, path.hub) for path in ports]
-        why = next((self._why[hub] for hub in hubs if hub in self._why), None)
-        if why is not None:
-            return PowerProof(Switched.NOT_SWITCHABLE, why)
-        proof = await power.cycle(ports, off_s=POWER_OFF_S, blind=True, is_leaving=port.is_leaving)
-        if proof.verdict is Switched.CUTS_OTHERS:
-            self._why |= dict.fromkeys(hubs, _words(port.slot.name, proof.why))
-        return proof
+        hubs = sorted({(path.bus, path.hub) for path in ports}, key=str)
+        async with AsyncExitStack() as alone:
+            for hub in hubs:
+                if hub not in self._leaves_others:
+                    await alone.enter_async_context(self._first.setdefault(hub, trio.Lock()))
+            why = next((self._why[hub] for hub in hubs if hub in self._why), None)
+            if why is not None:
+                return PowerProof(Switched.NOT_SWITCHABLE, why)
+            if self._leaves_others.issuperset(hubs):
+                await alone.aclose()  # somebody else has found out meanwhile
+            proof = await power.cycle(
+                ports, off_s=POWER_OFF_S, blind=True, is_leaving=port.is_leaving
+            )
+            if proof.verdict is Switched.CUTS_OTHERS:
+                self._why |= dict.fromkeys(hubs, _words(port.slot.name, proof.why))
+            elif proof.verdict in _ALONE:
+                self._leaves_others.update(hubs)
+            return proof
 
 
 def _words(slot: str, seen: str) -> str:

@@ -176,7 +176,8 @@ class Ladder:
         return step.is_patient and port.device is None and quiet_s >= QUIET_S
 
     def _limit_s(self, rung: Rung) -> float:
-        waits = {Rung.POWER: 2 * BOOT_S, Rung.PUT_BACK: self.put_back_s}
+        """The first time, power may have to wait for that of another on the hub."""
+        waits = {Rung.POWER: 3 * BOOT_S, Rung.PUT_BACK: self.put_back_s}
         return waits.get(rung, QUIET_S + BOOT_S) + OVERHEAD_S
 
     async def _take(

@@ -7,14 +7,15 @@ import pytest
 import trio
 
 from station.engine.ports import PortBoard
-from station.engine.spared import SparedHubs
+from station.engine.spared import POWER_OFF_S, SparedHubs
 from station.live import SlotState as S
 from station.model import AttemptRecord, DeviceInfo, Slot
 from station.places import PortPath
 from station.sim.backend import SimBackend
-from station.transport.base import Leaving, PowerProof, Switched, nobody
+from station.transport.base import Leaving, Power, PowerProof, Switched, nobody
 from tests.engine.line import running
 from tests.engine.tray import make_line
+from tests.mock_time import time_passes
 
 pytestmark = pytest.mark.trio
 
@@ -38,10 +39,25 @@ class Ganged:
         blind: bool = False,
         is_leaving: Leaving = nobody,
     ) -> PowerProof:
-        await trio.lowlevel.checkpoint()
         self.asked.append(frozenset(ports))
         self.is_beside_leaving.append(is_leaving(BESIDE))
+        await time_passes(off_s)
         return PowerProof(Switched.CUTS_OTHERS, f"what sits on {A2} left together with it", 0.1)
+
+
+class Good(Ganged):
+    """It switches each port by itself."""
+
+    async def cycle(
+        self,
+        ports: Collection[PortPath],
+        *,
+        off_s: float,
+        blind: bool = False,
+        is_leaving: Leaving = nobody,
+    ) -> PowerProof:
+        await super().cycle(ports, off_s=off_s, blind=blind, is_leaving=is_leaving)
+        return PowerProof(Switched.SWITCHES, "", 0.1, 1.0)
 
 
 def a_board() -> PortBoard:
@@ -70,6 +86,42 @@ async def test_the_rung_is_refused_on_record_from_then_on(
     second = refusal(bench.recorded(slot="A2")[0])
     for words in ("U111", "of slot A1 was cut", f"{A2} left", "slots power-test", "by itself"):
         assert words in second
+
+
+async def at_once(spared: SparedHubs, power: Power, *slots: str) -> dict[str, Switched]:
+    board, verdicts = a_board(), dict[str, Switched]()
+
+    async def cycle(slot: str) -> None:
+        verdicts[slot] = (await spared.cycle(power, board[slot])).verdict
+
+    async with trio.open_nursery() as nursery:
+        for slot in slots:
+            nursery.start_soon(cycle, slot)
+    return verdicts
+
+
+async def test_slots_that_ask_together_find_out_by_one_cut(autojump_clock: object) -> None:
+    power = Ganged()
+    verdicts = await at_once(SparedHubs(), power, "A1", "A2", "B1")
+    assert len(power.asked) == 2, "one for each hub"
+    assert sorted(verdict.value for verdict in verdicts.values()) == [
+        "CUTS OTHERS",
+        "CUTS OTHERS",
+        "NOT SWITCHABLE",
+    ]
+
+
+async def test_a_hub_that_leaves_others_alone_keeps_nobody_waiting_twice(
+    autojump_clock: object,
+) -> None:
+    power, spared = Good(), SparedHubs()
+    began_s = trio.current_time()
+    assert set((await at_once(spared, power, "A1", "A2")).values()) == {Switched.SWITCHES}
+    assert trio.current_time() - began_s == pytest.approx(2 * POWER_OFF_S)
+    began_s = trio.current_time()
+    assert set((await at_once(spared, power, "A1", "A2")).values()) == {Switched.SWITCHES}
+    assert trio.current_time() - began_s == pytest.approx(POWER_OFF_S)
+    assert len(power.asked) == 4
 
 
 async def test_another_hub_and_the_next_engine_are_asked(
