@@ -13,6 +13,7 @@ chunks under way are thrown away by the same rule.
 Ref: QFirehose firehose_protocol.c; linux-msm/qdl firehose.c; recorded logs of 9x07 and SDX55.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ _STEP_OF = {
     b"read": "verify",
     b"power": "reset",
 }
+_START = re.compile(rb'start_sector="(\d{1,9})"')
 _HELLO_RESP = bytes.fromhex("0200000030000000")
 
 
@@ -101,7 +103,11 @@ class FirehoseSide:
             return "program" if self.has_begun else "configure"
         wanted = next((tag for tag in _STEP_OF if b"<" + tag in data), b"")
         if wanted == b"read" and not self.has_begun:
-            return "partition_table"
+            start = _START.search(data)
+            is_kept = start is not None and self._work.is_kept(int(start[1]))
+            return "dump" if is_kept else "partition_table"
+        if wanted == b"power" and not (self._work.has_erased or self.has_begun):
+            return "give_back"
         return _STEP_OF.get(wanted, "load_programmer")
 
     def banner(self) -> tuple[Say, ...]:

@@ -106,6 +106,15 @@ class FlashWork:
         }
         return json.dumps({"storage_info": facts}, separators=(",", ":"))
 
+    @property
+    def has_erased(self) -> bool:
+        """Whether it was told to erase anything."""
+        return self._scanned
+
+    def is_kept(self, page: int) -> bool:
+        """Of what belongs to the unit."""
+        return any(e.start_page <= page < e.start_page + e.pages for e in self._keeps)
+
     def everything(self) -> dict[str, str]:
         return {"start_sector": "0", "num_partition_sectors": str(self._shown.pages)}
 

@@ -28,7 +28,8 @@ STEPS = (
     "reset",
     "confirm",
 )
-"""Of every flash; `backup` is one, too, where a recipe asks for it."""
+"""Of every flash; `backup` and `dump` are some, too, where a recipe asks for them, and `give_back`
+where nothing could be written."""
 
 
 class What(Enum):

@@ -14,15 +14,19 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
-from tests.faults.bench import STEPS_STRUCK, Bench
+from tests.faults.bench import Bench
 from tests.faults.campaign import Totals
 from tests.faults.pool import Play, players
 from tests.faults.table import (
     NO_POWER,
+    STEPS_IN_TABLE,
     TABLE,
-    all_mishaps,
+    Row,
+    backup_for,
+    mishaps,
     need_power,
     run_table,
     text_of,
@@ -59,10 +63,14 @@ def main() -> int:
 
 
 def write_tables(folder: Path) -> None:
-    TABLE.write_text(text_of(run_table(Bench(folder / "power"), all_mishaps())))
-    chosen = [mishap for step in STEPS_STRUCK for mishap in need_power(step)]
-    bench = Bench(folder / "no_power", has_power=False)
-    NO_POWER.write_text(text_of(run_table(bench, chosen)))
+    for table, has_power in ((TABLE, True), (NO_POWER, False)):
+        rows: list[Row] = []
+        for step in STEPS_IN_TABLE:
+            chosen = list(mishaps(step)) if has_power else need_power(step)
+            place, backup = folder / f"{step}-{has_power}", backup_for(step)
+            with closing(Bench(place, has_power=has_power, backup=backup)) as bench:
+                rows += run_table(bench, chosen)
+        table.write_text(text_of(rows))
 
 
 def run(play: Play, rounds: Iterable[int], attempts: int) -> int:

@@ -79,12 +79,14 @@ class Rows:
 @dataclass
 class Bench:
     """Made once; `modules` are made for each round. `attempts`: so many for what may pass.
-    `has_power`: the station can switch the power of each slot."""
+    `has_power`: the station can switch the power of each slot; `backup`: what the recipe asks
+    for."""
 
     folder: Path
     slots: int = 8
     attempts: int = 1
     has_power: bool = True
+    backup: tuple[str, ...] = ("module",)
     settings: Settings = field(init=False)
     factory: Factory = field(init=False)
     shelf: Shelf = field(init=False)
@@ -92,7 +94,7 @@ class Bench:
     def __post_init__(self) -> None:
         names = [f"A{number}" for number in range(1, self.slots + 1)]
         self.settings = load_settings(_settings(self.folder, names, self.attempts))
-        _with_backups(self.folder)
+        _with_backup(self.folder, self.backup)
         self.shelf = Shelf(PackageStore(self.settings.store))
         self._begin()
 
@@ -194,11 +196,11 @@ class Bench:
         return _programmed(module)
 
 
-def _with_backups(folder: Path) -> None:
-    """So that a mishap can strike in the module's own backup, too. A dump only takes long."""
+def _with_backup(folder: Path, backup: tuple[str, ...]) -> None:
+    """So that a mishap can strike there, too."""
     path = folder / "recipes" / f"{FAMILY}-demo.yaml"
     recipe = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump(recipe | {"family": FAMILY, "backup": ["module"]}))
+    path.write_text(yaml.safe_dump(recipe | {"family": FAMILY, "backup": list(backup)}))
 
 
 def _settings(folder: Path, names: list[str], attempts: int) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 from station.flash.ladder import Rung
 from station.model import AttemptRecord, Mode, StepOutcome, StepRecord
 from station.sim.backend import SimBackend
+from station.sim.faults import FAULTS, Traits
 from station.sim.mishap import Cure, Mishap, What
 from station.sim.module import SimModule
 from tests.faults.bench import STEPS_STRUCK, Bench, in_mock_time, is_calibrated
@@ -20,7 +21,19 @@ TABLE = Path(__file__).with_name("table.txt")
 NO_POWER = Path(__file__).with_name("table_no_power.txt")
 FOR_EVER = 1_000_000
 
-LONG_STEPS = ("erase", "program", "verify")
+STEPS_IN_TABLE = (
+    *STEPS_STRUCK[: STEPS_STRUCK.index("erase")],
+    "dump",
+    *STEPS_STRUCK[STEPS_STRUCK.index("erase") :],
+    "give_back",
+)
+"""Each that an attempt can have. A dump takes too long for a campaign, and nothing is given back
+unless something else was the matter before."""
+
+NOT_WRITTEN = FAULTS["wrong-geometry"].traits
+"""Of a module that is given back as it came."""
+
+LONG_STEPS = ("dump", "erase", "program", "verify")
 """Of many transfers: a mishap strikes amid them, too."""
 
 AMID = 6
@@ -67,7 +80,7 @@ def mishaps(step: str) -> Iterator[Mishap]:
 
 
 def all_mishaps() -> list[Mishap]:
-    return [mishap for step in STEPS_STRUCK for mishap in mishaps(step)]
+    return [mishap for step in STEPS_IN_TABLE for mishap in mishaps(step)]
 
 
 def promised(table: Path = TABLE) -> list[str]:
@@ -117,16 +130,25 @@ def _flaps(mishap: Mishap) -> bool:
     return mishap.times == FOR_EVER and mishap.what in (What.DIPS, What.CONTACT)
 
 
+def backup_for(step: str) -> tuple[str, ...]:
+    """What the recipe asks for where this step is struck."""
+    return ("dump",) if step == "dump" else ("module",)
+
+
 def run_table(bench: Bench, chosen: list[Mishap]) -> list[Row]:
     """One tray after another; every module of a tray has a mishap of its own."""
     rows: list[Row] = []
     names = [slot.name for slot in bench.settings.slots]
     for start in range(0, len(chosen), len(names)):
         some = dict(zip(names, chosen[start : start + len(names)], strict=False))
-        modules = {name: bench.module(mishap) for name, mishap in some.items()}
+        modules = {name: _module(bench, mishap) for name, mishap in some.items()}
         records = _flash(bench, modules)
         rows += [row_of(some[n], modules[n], records[n], bench) for n in some]
     return rows
+
+
+def _module(bench: Bench, mishap: Mishap) -> SimModule:
+    return bench.module(mishap, NOT_WRITTEN if mishap.step == "give_back" else Traits())
 
 
 def _flash(bench: Bench, modules: dict[str, SimModule]) -> dict[str, AttemptRecord]:

@@ -1,14 +1,16 @@
 """The table is the promise: what it says of a mishap is what comes of it, line by line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.bench import STEPS_STRUCK, Bench
+from tests.faults.bench import Bench
 from tests.faults.table import (
     NO_POWER,
+    STEPS_IN_TABLE,
     TABLE,
+    backup_for,
     mishaps,
     need_power,
     promised,
@@ -16,32 +18,45 @@ from tests.faults.table import (
     text_of,
 )
 
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    made = Bench(tmp_path_factory.mktemp("line"))
-    yield made
-    made.close()
+BenchFor = Callable[[str], Bench]
 
 
 @pytest.fixture(scope="module")
-def powerless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    made = Bench(tmp_path_factory.mktemp("line"), has_power=False)
-    yield made
-    made.close()
+def bench_for(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BenchFor]:
+    yield from _benches(tmp_path_factory, has_power=True)
 
 
-@pytest.mark.parametrize("step", STEPS_STRUCK)
-def test_each_mishap_ends_as_the_table_says(bench: Bench, step: str) -> None:
-    found = text_of(run_table(bench, list(mishaps(step)))).splitlines()
+@pytest.fixture(scope="module")
+def powerless_for(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BenchFor]:
+    yield from _benches(tmp_path_factory, has_power=False)
+
+
+def _benches(folders: pytest.TempPathFactory, *, has_power: bool) -> Iterator[BenchFor]:
+    """By step; one is made for each backup that is asked for."""
+    made: dict[tuple[str, ...], Bench] = {}
+
+    def bench_for(step: str) -> Bench:
+        backup = backup_for(step)
+        if backup not in made:
+            made[backup] = Bench(folders.mktemp("line"), has_power=has_power, backup=backup)
+        return made[backup]
+
+    yield bench_for
+    for bench in made.values():
+        bench.close()
+
+
+@pytest.mark.parametrize("step", STEPS_IN_TABLE)
+def test_each_mishap_ends_as_the_table_says(bench_for: BenchFor, step: str) -> None:
+    found = text_of(run_table(bench_for(step), list(mishaps(step)))).splitlines()
     assert found[1:] == _at(step, TABLE)
 
 
-@pytest.mark.parametrize("step", STEPS_STRUCK)
+@pytest.mark.parametrize("step", STEPS_IN_TABLE)
 def test_each_ends_as_the_table_says_where_no_power_can_be_switched(
-    powerless: Bench, step: str
+    powerless_for: BenchFor, step: str
 ) -> None:
-    found = text_of(run_table(powerless, need_power(step))).splitlines()
+    found = text_of(run_table(powerless_for(step), need_power(step))).splitlines()
     assert found[1:] == _at(step, NO_POWER)
 
 
@@ -49,6 +64,6 @@ def _at(step: str, table: Path) -> list[str]:
     return [line for line in promised(table) if f" at {step}" in line]
 
 
-def test_the_tables_have_a_line_for_each(bench: Bench) -> None:
-    assert len(promised()) == sum(len(list(mishaps(step))) for step in STEPS_STRUCK)
-    assert len(promised(NO_POWER)) == sum(len(need_power(step)) for step in STEPS_STRUCK)
+def test_the_tables_have_a_line_for_each() -> None:
+    assert len(promised()) == sum(len(list(mishaps(step))) for step in STEPS_IN_TABLE)
+    assert len(promised(NO_POWER)) == sum(len(need_power(step)) for step in STEPS_IN_TABLE)
