@@ -38,11 +38,16 @@ SWITCH_S = 10.0
 
 
 async def reset(session: Session) -> StepResult:
-    """Tell the programmer to restart the module, and see it leave."""
-    left = session.device
-    await session.run(session.programmer().power("reset", delay_s=1))
-    await session.let_go()
-    await session.port.wait(lambda device: device != left, time_left_s())
+    """Tell the programmer to restart the module, and see it leave; once more, whoever listens in
+    EDL, where the first time came to nothing."""
+    if session.mode is not Mode.RUNTIME:
+        left = session.port.device
+        if session.firehose is None:
+            await _restart(session)
+        else:
+            await session.run(session.firehose.power("reset", delay_s=1))
+            await session.let_go()
+        await session.port.wait(lambda device: device != left, time_left_s())
     session.reset_s = trio.current_time()
     return StepResult()
 

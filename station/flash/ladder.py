@@ -153,8 +153,10 @@ class Ladder:
             useful = set()  # before anything was done to it
         elif step.is_patient or isinstance(error, NoReturn | NoDownloadMode):
             useful = {Rung.POWER}
-            if session.mode is Mode.RUNTIME and not has_left:  # no programmer restarts by it
+            if session.mode is Mode.RUNTIME and not has_left:
                 useful.add(Rung.USB_RESET)
+            if session.mode is Mode.EDL and self.power is None:
+                useful.add(Rung.USB_RESET)  # whoever listens there hears the next word, it may be
         elif isinstance(error, NoUsbMemory | DataRefused):
             useful = {Rung.REOPEN}  # the module is well, or its flash memory is not
         elif has_left:

@@ -27,8 +27,8 @@ QUECTEL_EDL = (
     Step("erase", erase, anew=_EDL),
     Step("program", program, anew=_EDL),
     Step("verify", verify, anew=_EDL),
-    Step("reset", reset, is_patient=True, anew="confirm"),
-    Step("confirm", confirm, late=NoReturn, is_patient=True),
+    Step("reset", reset, is_patient=True),
+    Step("confirm", confirm, late=NoReturn, is_patient=True, anew="reset"),
 )
 
 PROCEDURES = {"quectel_edl": QUECTEL_EDL}
