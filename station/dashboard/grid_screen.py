@@ -35,6 +35,7 @@ _DETAIL_KEYS = (("Enter", "detail"),)
 _LINE_KEYS = (("x", "abort"), ("d", "disarm"))
 _LOG_KEYS = (("l", "log"),)
 _SLOT_KEYS = (("o", "hold"), ("c", "clear"))
+_OF_A_FREE_LINE = (("a", "arm"), ("d", "disarm"))
 _HANDS_KEYS = (("u", "plug"), ("t", "tray"))
 _ABSENT = (SlotState.EMPTY, SlotState.NO_USB, SlotState.AWAY, SlotState.PULLED)
 
@@ -93,9 +94,12 @@ class GridScreen(StationScreen):
         if stale:
             return _SHOW_KEYS + leave + _DETAIL_KEYS + _LOG_KEYS
         hands = _HANDS_KEYS if self._has_hands() else ()
-        lift = _LIFT_KEYS if line_actions.can_be_lifted(self.station.picture.line) else ()
+        line = self.station.picture.line
+        lift = _LIFT_KEYS if line_actions.can_be_lifted(line) else ()
         first = lift + _ARM_KEYS + _SHOW_KEYS + leave + _DETAIL_KEYS
-        return first + _LINE_KEYS + _LOG_KEYS + _SLOT_KEYS + hands
+        keys = first + _LINE_KEYS + _LOG_KEYS + _SLOT_KEYS + hands
+        is_taken = line is not None and line.campaign is not None
+        return tuple(key for key in keys if not (is_taken and key in _OF_A_FREE_LINE))
 
     # --- what is shown ------------------------------------------------------------------------
 

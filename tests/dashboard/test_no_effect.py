@@ -20,6 +20,9 @@ def test_during_a_campaign_the_line_is_its_own(tmp_path: Path, key: str) -> None
     served.line = replace(LINE, campaign="nightly")
 
     async def test(show: Show) -> None:
+        offered = plain_text(show.app).splitlines()[-1].split()
+        assert "retry" in offered
+        assert not {"arm", "disarm"} & set(offered)
         await show.press(key)
         assert isinstance(show.app.screen, NoticeScreen)
         shown = " ".join(plain_text(show.app).split())
