@@ -37,8 +37,8 @@ class Disk:
 async def from_store(disk: Disk, name: str, work: Callable[[], T]) -> T:
     """What `work` makes of the image `name`, while a module waits; before the deadline around us,
     which would blame the unit. Raises StationOverdue."""
-    left_s = time_left_s() - LAST_WORD_S
-    patience_s = min(STORE_S, left_s) if left_s > 0 else STORE_S
+    left_s = time_left_s()
+    patience_s = min(STORE_S, max(left_s - LAST_WORD_S, left_s / 2))
     try:
         return await disk.ask(work, patience_s)
     except trio.TooSlowError:

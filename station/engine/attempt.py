@@ -4,6 +4,7 @@ Whatever happens between the first look at the module and the verdict, the attem
 outcome in the database, and no other slot notices.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -304,10 +305,10 @@ class Attempt:
         )
         self.verify = VerifyKind.READBACK if was_read else VerifyKind.VERSION
 
-    async def _cycle_power(self) -> PowerProof:
+    async def _cycle_power(self, begins: Callable[[], None]) -> PowerProof:
         if self.world.power is None:
             raise Bug("the power of a slot is to be cycled, and nothing can")
-        return await self.world.spared.cycle(self.world.power, self.port)
+        return await self.world.spared.cycle(self.world.power, self.port, begins)
 
     # --- how it ends -----------------------------------------------------------------------
 

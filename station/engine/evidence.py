@@ -136,8 +136,8 @@ async def _or_no_dump(disk: Disk, work: Callable[[], T]) -> T:
 
 
 async def close_interrupted(store: Store, settings: Settings) -> None:
-    """End what a dead engine left open, with what it had heard so far; where the disk does not
-    tell in time, with that. Raises StoreError."""
+    """End what a dead engine left open, with what it had heard so far, or why that is not there.
+    Raises StoreError."""
     cabinet, disk, station = Cabinet(settings.evidence), Disk(), settings.station.name
     found = await _adopted(cabinet, disk, await store.left_open(station=station))
     closed = await store.close_interrupted(
@@ -145,6 +145,9 @@ async def close_interrupted(store: Store, settings: Settings) -> None:
         evidence={attempt_id: ref for attempt_id, kept in found.items() for ref in kept.files},
         readings={attempt_id: kept.readings for attempt_id, kept in found.items()},
     )
+
+    if any(kept.trouble for kept in found.values()):
+        return  # what was not read is left where it is
 
     def tidy() -> None:
         for attempt_id in closed:
@@ -156,7 +159,7 @@ async def close_interrupted(store: Store, settings: Settings) -> None:
 
 
 async def _adopted(cabinet: Cabinet, disk: Disk, attempts: Iterable[str]) -> dict[str, Kept]:
-    """A disk that hangs once is not asked again: a start waits for it no longer."""
+    """A disk that hangs once is asked no more in this start."""
     found: dict[str, Kept] = {}
     trouble: EvidenceNotKept | None = None
     for attempt_id in attempts:
@@ -166,8 +169,8 @@ async def _adopted(cabinet: Cabinet, disk: Disk, attempts: Iterable[str]) -> dic
         try:
             spooled = await _written(disk, partial(cabinet.adopt, attempt_id))
         except EvidenceNotKept as error:
-            trouble = error
             found[attempt_id] = Kept(trouble=error)
+            trouble = EvidenceNotKept(f"not asked for: {error.cause}")
         else:
             found[attempt_id] = Kept((spooled,) if spooled else ())
     return found

@@ -22,7 +22,7 @@ from station.errors import (
     UsbError,
     WrongVersionAfter,
 )
-from station.flash.edl import open_edl
+from station.flash.edl import check_trusted, open_edl
 from station.flash.identify import ask_by_at, names_of
 from station.flash.session import Session, StepResult
 from station.model import FACTORY_TEST_MODE, Mode, Unit, imei_is_default, imei_is_valid
@@ -38,16 +38,20 @@ SWITCH_S = 10.0
 
 
 async def reset(session: Session) -> StepResult:
-    """Tell the programmer to restart the module, and see it leave; once more, whoever listens in
-    EDL, where the first time came to nothing."""
-    if session.mode is not Mode.RUNTIME:
-        left = session.port.device
-        if session.firehose is None:
-            await _restart(session)
-        else:
-            await session.run(session.firehose.power("reset", delay_s=1))
-            await session.let_go()
-        await session.port.wait(lambda device: device != left, time_left_s())
+    """Tell the programmer to restart the module, and see it leave; where that came to nothing, and
+    it is in EDL still, whoever listens there. Raises PulledOut for another one."""
+    left = session.device
+    if session.firehose is not None:
+        await session.run(session.firehose.power("reset", delay_s=1))
+        await session.let_go()
+    elif session.mode is Mode.EDL:
+        await open_edl(session)
+        check_trusted(session)
+        left = session.device
+        await _restart(session)
+    else:
+        return StepResult(detail={"restarted": "by itself, or by its power"})
+    await session.port.wait(lambda device: device != left, time_left_s())
     session.reset_s = trio.current_time()
     return StepResult()
 

@@ -65,7 +65,8 @@ RUNGS = {Rung.AWAIT: 3, Rung.REOPEN: 1, Rung.USB_RESET: 1, Rung.POWER: 1, Rung.P
 """How often each may be taken in an attempt. A boot loop, or a bad contact, needs the first more
 than once."""
 
-PowerCycle = Callable[[], Awaitable[PowerProof]]
+PowerCycle = Callable[[Callable[[], None]], Awaitable[PowerProof]]
+"""It calls what it is given just before the power goes: it may have to wait for that of others."""
 
 _MODES = (Mode.RUNTIME, Mode.EDL, Mode.CRASHED)
 
@@ -227,8 +228,15 @@ class Ladder:
     async def _cycle_power(self, session: Session) -> DeviceInfo:
         if self.power is None:
             raise PowerUnswitchable("nothing here can switch it")
-        is_ours = _is_ours(session, session.port.device)
-        proof = await self.power()
+        is_ours = False
+
+        def begins() -> None:
+            nonlocal is_ours
+            is_ours = _is_ours(session, session.port.device)
+            if self._back_by_s is not None:
+                self._tell_gone(self._given_up_s(Rung.POWER))
+
+        proof = await self.power(begins)
         if proof.verdict not in (Switched.SWITCHES, Switched.NO_RETURN):
             raise PowerUnswitchable(f"{proof.verdict.value}: {proof.why}")
         has_returned = proof.verdict is Switched.SWITCHES

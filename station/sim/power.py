@@ -61,6 +61,7 @@ class SimPower:
                 device.path in (port.high_speed, port.super_speed)
                 for device in await self._backend.scan()
             ):
-                return PowerProof(Switched.SWITCHES, "", left_s, trio.current_time() - on_s)
+                back_s = trio.current_time() - on_s
+                return PowerProof(Switched.SWITCHES, "", left_s, back_s, spares_others=True)
             await self._backend.wait_change(rest_s)
-        return PowerProof(Switched.NO_RETURN, "it did not come back", left_s)
+        return PowerProof(Switched.NO_RETURN, "it did not come back", left_s, spares_others=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 MOST_FINDINGS = 1000
 _SHOWN = 200
@@ -22,28 +21,29 @@ class Finding:
 
 
 class Findings:
-    """Each once, and not more than anybody reads."""
+    """Each once, and of more than anybody reads the first."""
 
     def __init__(self) -> None:
         self._found: set[Finding] = set()
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._found) >= MOST_FINDINGS
-
     def add(self, station: str, seq: int, what: str, why: str, *, is_row: bool = True) -> None:
-        if not self.is_full:
-            self._found.add(Finding(_printable(station), seq, _printable(what), why, is_row))
+        self.add_all([Finding(_printable(station), seq, _printable(what), why, is_row)])
 
     def add_all(self, found: Iterable[Finding]) -> None:
-        self._found.update(islice(found, MOST_FINDINGS - len(self._found)))
+        self._found.update(found)
+        if len(self._found) > 2 * MOST_FINDINGS:
+            self._found = set(self.in_order())
 
     def add_link(self, station: str, seq: int, why: str) -> None:
         self.add(station, seq, f"link {seq} of the chain", why, is_row=False)
 
     def in_order(self) -> list[Finding]:
         """By link; its rows before the link as such."""
-        return sorted(self._found, key=lambda f: (f.station, f.seq, not f.is_row, f.what))
+        return sorted(self._found, key=_place)[:MOST_FINDINGS]
+
+
+def _place(found: Finding) -> tuple[str, int, bool, str, str]:
+    return found.station, found.seq, not found.is_row, found.what, found.why
 
 
 def _printable(text: str) -> str:

@@ -43,6 +43,7 @@ class Links:
         self._blocks: OrderedDict[tuple[str, int], dict[int, Link]] = OrderedDict()
         self._singly: Counter[tuple[str, int]] = Counter()
         self._latest: tuple[tuple[str, int], dict[int, Link]] = (("", -1), {})
+        self._is_shared = heads is not None
         self.heads: dict[str, Head] = dict(heads or {})
         """By station."""
         self.strange: list[str] = []
@@ -81,6 +82,15 @@ class Links:
             if len(self._blocks) > self.BLOCKS:
                 self._blocks.popitem(last=False)
         return block.get(seq)
+
+    def came_later(self, station: str, seq: int) -> bool:
+        """Whether it is a link that whoever counted the heads did not see yet; it may be its
+        station's first."""
+        head = self.heads.get(station)
+        if not self._is_shared or (head is not None and seq <= head.last):
+            return False
+        can_be = seq <= chain.MOST_LINKS and schema.words(station) == station
+        return can_be and bool(self._read(station, seq, seq + 1))
 
     def before(self, station: str, seq: int) -> bytes | None:
         """The hash of the link before this one."""

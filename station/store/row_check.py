@@ -5,8 +5,9 @@ lie close together: they are read side by side, a stretch of keys at a time, and
 when all its rows have come by.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import itemgetter
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from station.seal import chain
 from station.store import schema
 from station.store.ahead import Ahead
-from station.store.findings import Findings
+from station.store.findings import MOST_FINDINGS, Findings
 from station.store.links import Link, Links
 from station.store.raw_rows import Values, columns_of, rows_of
 from station.store.share import WHOLE, Share
@@ -142,11 +143,12 @@ class RowCheck:
         except TypeError as error:
             return str(error)
         link = self._links.get(station, seq)
-        if link is None:
-            return f"there is no link {seq} in the chain"
-        if seq > self._links.heads[station].last:  # it came while others had begun to look
-            self.rows -= 1
-            return None
+        if link is None or seq > self._links.heads[station].last:
+            if self._links.came_later(station, seq):
+                self.rows -= 1
+                return None
+            if link is None:
+                return f"there is no link {seq} in the chain"
         if self._is_seen(station, seq):
             return "it was added to its link later"
         pending = self._pending.get((station, seq))
@@ -183,12 +185,16 @@ class RowCheck:
 
     def _find_links_without_rows(self) -> None:
         for station, seen in self._seen.items():
-            for own in self._share.links(self._links.heads[station].links):
-                at = seen.find(0, own.start, own.stop)
-                while at != -1 and not self._findings.is_full:
-                    if self._links.get(station, at) is not None:
-                        self._findings.add_link(station, at, "its rows are missing")
-                    at = seen.find(0, at + 1, own.stop)
+            for seq in islice(self._not_seen(station, seen), MOST_FINDINGS):
+                self._findings.add_link(station, seq, "its rows are missing")
+
+    def _not_seen(self, station: str, seen: bytearray) -> Iterator[int]:
+        for own in self._share.links(self._links.heads[station].links):
+            at = seen.find(0, own.start, own.stop)
+            while at != -1:
+                if self._links.get(station, at) is not None:
+                    yield at
+                at = seen.find(0, at + 1, own.stop)
 
 
 def _what(table: sa.Table, row: Values) -> str:

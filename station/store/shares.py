@@ -17,7 +17,6 @@ from multiprocessing.sharedctypes import Synchronized
 
 import sqlalchemy as sa
 
-from station.errors import HistoryTrouble
 from station.store.ahead import Ahead
 from station.store.database import sqlite_path
 from station.store.findings import Finding, Findings
@@ -50,6 +49,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
+    """`findings`: the first ones by link."""
+
     findings: Sequence[Finding]
     rows: int
 
@@ -63,16 +64,22 @@ def processes_for(url: str) -> int:
     return 1
 
 
-def looked_at(parts: Sequence[Part]) -> Iterator[Looked]:
-    """As they are done. Raises as `reading`; HistoryTrouble if a process is ended by somebody."""
+class ProcessLost(Exception):
+    """A process could not begin, or was ended from outside; what it has looked at is not known."""
+
+
+def looked_at(parts: Sequence[Part]) -> list[Looked]:
+    """In any order. Raises as `reading`, and ProcessLost."""
     taken = multiprocessing.get_context("spawn").Value("i", 0)
+    looked: list[Looked] = []
     with ExitStack() as started:
         answers = [started.enter_context(_process(part, taken)) for part in parts]
         while answers:
             ready = wait(answers)
             for answer in [one for one in answers if one in ready]:
                 answers.remove(answer)
-                yield _told(answer)
+                looked.append(_told(answer))
+    return looked
 
 
 def look_at(part: Part, taken: "Synchronized[int]") -> Looked:
@@ -128,8 +135,7 @@ def _told(answer: Connection) -> Looked:
     try:
         told: Looked | Exception = answer.recv()
     except EOFError:
-        cause = "one of the processes that looked at the record was ended by somebody"
-        raise HistoryTrouble(cause) from None
+        raise ProcessLost from None
     if isinstance(told, Exception):
         raise told
     return told
@@ -139,7 +145,8 @@ def _work(part: Part, taken: "Synchronized[int]", answer: Connection) -> None:
     """The whole life of a process; of what goes wrong the other tells."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    os.nice(_NICENESS)
+    with suppress(OSError):  # a service may not
+        os.nice(_NICENESS)
     told: Looked | Exception
     try:
         told = look_at(part, taken)

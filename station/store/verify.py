@@ -1,8 +1,10 @@
 """Is the record what the station wrote? Every row against the chain, the chain against what was
-signed. Reads only, all that there is at one moment, in memory that grows by a byte for each link.
+signed. Reads only, up to the links there are at one moment, in memory that grows by a byte for each
+link in each process that looks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -13,7 +15,7 @@ from station.store.links import Links
 from station.store.raw_rows import read_any_text
 from station.store.reading import reading
 from station.store.share import WHOLE, Share
-from station.store.shares import Looked, Part, look, looked_at, processes_for
+from station.store.shares import Looked, Part, ProcessLost, look, looked_at, processes_for
 from station.store.signing import checkpoints, restored_since
 from station.store.untouched import changed_schema, damaged_pages, tables_as_made
 
@@ -81,12 +83,13 @@ class _Check:
             self._rows += looked.rows
             self._findings.add_all(looked.findings)
 
-    def _looked_at(self, tables: Sequence[str], processes: int) -> Iterator[Looked]:
-        if processes == 1:
-            yield look(self._url, self._connection, self._links, WHOLE, tables)
-            return
-        shares = [Share(number, processes) for number in range(processes)]
-        yield from looked_at([Part(self._url, self._links.heads, one, tables) for one in shares])
+    def _looked_at(self, tables: Sequence[str], processes: int) -> list[Looked]:
+        if processes > 1:
+            shares = [Share(number, processes) for number in range(processes)]
+            parts = [Part(self._url, self._links.heads, share, tables) for share in shares]
+            with suppress(ProcessLost):
+                return looked_at(parts)
+        return [look(self._url, self._connection, self._links, WHOLE, tables)]
 
     def signatures(self, outside: Sequence[Checkpoint], trusted: frozenset[str]) -> None:
         for checkpoint in checkpoints(self._connection):

@@ -156,12 +156,14 @@ class Switched(Enum):
 @dataclass(frozen=True, slots=True)
 class PowerProof:
     """What was seen. `left_s` counts from the request to the disconnect, `back_s` from power on
-    to the return; None if it was not seen. `why` is for people, empty when all is well."""
+    to the return; None if it was not seen. `why` is for people, empty when all is well.
+    `spares_others`: somebody else sat on the hub, and stayed."""
 
     verdict: Switched
     why: str = ""
     left_s: float | None = None
     back_s: float | None = None
+    spares_others: bool = False
 
 
 Leaving = Callable[[DeviceInfo], bool]

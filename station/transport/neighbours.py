@@ -47,6 +47,11 @@ class Neighbours:
             self.dragged |= self._stays
 
     @property
+    def are_spared(self) -> bool:
+        """Somebody was there who had not been told to leave, and nobody was taken along."""
+        return bool(self._stays) and not self.dragged
+
+    @property
     def words(self) -> str:
         others = ", ".join(sorted(str(path) for path, _ in self.dragged))
         return f"what sits on {others} left together with it"

@@ -134,22 +134,26 @@ class PortPower:
             return PowerProof(
                 Switched.PRETENDS, f"{device.usb_id} on {device.path} stayed where it was"
             )
-        on_s = trio.current_time()
+        on_s, spares = trio.current_time(), others.are_spared
         if await self._returned(socket, device):
-            return PowerProof(Switched.SWITCHES, "", left_s, trio.current_time() - on_s)
-        return PowerProof(Switched.NO_RETURN, await self._absence(socket, device), left_s)
+            back_s = trio.current_time() - on_s
+            return PowerProof(Switched.SWITCHES, "", left_s, back_s, spares)
+        why = await self._absence(socket, device)
+        return PowerProof(Switched.NO_RETURN, why, left_s, spares_others=spares)
 
     async def _cycle_blindly(self, socket: _Socket, others: Neighbours, off_s: float) -> PowerProof:
         """Nobody is there to be seen leaving; a module that returns is proof enough."""
         await self._cut(socket, None, others, off_s)
         if others.dragged:
             return PowerProof(Switched.CUTS_OTHERS, others.words)
-        on_s = trio.current_time()
+        on_s, spares = trio.current_time(), others.are_spared
         with trio.move_on_after(self._return_s):
             while await self._occupant(socket) is None:
                 await self._backend.wait_change(LOOK_S)
-            return PowerProof(Switched.SWITCHES, "", None, trio.current_time() - on_s)
-        return PowerProof(Switched.NO_RETURN, f"nothing showed itself within {self._return_s:g} s")
+            back_s = trio.current_time() - on_s
+            return PowerProof(Switched.SWITCHES, "", None, back_s, spares)
+        why = f"nothing showed itself within {self._return_s:g} s"
+        return PowerProof(Switched.NO_RETURN, why, spares_others=spares)
 
     async def _cut(
         self, socket: _Socket, device: DeviceInfo | None, others: Neighbours, off_s: float

@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,12 @@ from station.errors import EvidenceNotKept
 from station.evidence.cabinet import Cabinet
 from station.evidence.reading import Read, read_transcript
 from station.model import AttemptRecord, EvidenceRef, Notice, Outcome
+from station.store.writer import open_store
 from tests.engine.test_trouble import dies_in
 from tests.engine.tray import Line, by_slot, code_of, make_line
 from tests.mock_time import time_passes
+from tests.new_record import new_record
+from tests.store.samples import attempt
 
 
 def cabinet_of(line: Line) -> Cabinet:
@@ -204,25 +206,38 @@ async def test_what_a_dead_engine_heard_is_kept_with_interrupted(
 async def test_a_start_does_not_wait_for_a_folder_that_hangs(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It is asked for once, and what was not read stays where it is."""
     line = make_line(tmp_path)
-    await dies_in(line, "program", monkeypatch)
-    in_place, hung = trio.to_thread.run_sync, list[float]()
+    settings, cabinet = line.settings(), cabinet_of(line)
+    new_record(settings.database)
+    in_place, hung = trio.to_thread.run_sync, list[str]()
 
     async def run(call: Callable[..., object], *args: object, **how: Any) -> object:  # noqa: ANN401 - trio's own signature
-        if isinstance(call, partial) and call.func.__name__ == Cabinet.adopt.__name__:
-            assert how["abandon_on_cancel"]
-            hung.append(trio.current_time())
+        if how.get("abandon_on_cancel"):
+            hung.append(repr(call))
             await trio.sleep_forever()
         return await in_place(call, *args, **how)
 
-    monkeypatch.setattr(trio.to_thread, "run_sync", run)
-    await line.flash("A2")
+    async with open_store(settings.database) as store:
+        left = [attempt(station=settings.station.name, slot=slot) for slot in ("A1", "A2", "A3")]
+        for opened in left:
+            await store.open_attempt(opened)
+            cabinet.spool(opened.attempt_id, b"{}\n")
+        monkeypatch.setattr(trio.to_thread, "run_sync", run)
+        began_s = trio.current_time()
+        await evidence.close_interrupted(store, settings)
+    assert trio.current_time() - began_s == pytest.approx(evidence.PATIENCE_S)
     assert len(hung) == 1
-    (row,) = line.recorded(slot="A1")
-    assert code_of(row) == "X903"
-    assert row.closed is not None
-    assert row.closed.evidence == ()
-    assert row.closed.readings["evidence"].startswith("not stored: the disk did not take it")
+    assert "adopt" in hung[0]
+    assert len(spools(line)) == 3
+    whys = []
+    for slot in ("A1", "A2", "A3"):
+        (row,) = line.recorded(slot=slot)
+        assert code_of(row) == "X903"
+        assert row.closed is not None
+        whys.append(row.closed.readings["evidence"])
+    late = "the disk did not take it within 5 s"
+    assert whys == [f"not stored: {late}", *[f"not stored: not asked for: {late}"] * 2]
 
 
 @pytest.mark.trio

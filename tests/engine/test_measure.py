@@ -44,6 +44,7 @@ async def test_a_cycle_of_its_power_is_counted(tmp_path: Path, tray_clock: objec
     line.switch_power()
     found = of(by_slot(await line.flash())["A1"])
     assert (found["power_cycles"].value, found["retries"].value) == (1, 1)
+    assert found["return_us"].value > 90_000_000, "since it was told to"
 
 
 @pytest.mark.trio

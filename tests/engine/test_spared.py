@@ -1,15 +1,22 @@
 """A hub that takes others along is found out by one cut, and not cut again in an engine's life."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import trio
+import trio.testing
 
-from station.engine.ports import PortBoard
-from station.engine.spared import POWER_OFF_S, SparedHubs
+from station.engine.ports import PortBoard, SlotPort
+from station.engine.spared import POWER_OFF_S, TURN_S, SparedHubs
+from station.flash.ladder import Ladder
+from station.flash.runner import StepRunner
+from station.flash.session import Session
 from station.live import SlotState as S
-from station.model import AttemptRecord, DeviceInfo, Slot
+from station.model import AttemptRecord, DeviceInfo, Mode, Slot
 from station.places import PortPath
 from station.sim.backend import SimBackend
 from station.transport.base import Leaving, Power, PowerProof, Switched, nobody
@@ -20,7 +27,7 @@ from tests.mock_time import time_passes
 pytestmark = pytest.mark.trio
 
 VERDICTS = (S.DONE, S.AWAY, S.PULLED)
-A1, A2, B1 = (PortPath.parse(path) for path in ("1-3.1", "1-3.2", "1-4.1"))
+A1, A2, A3, B1 = (PortPath.parse(path) for path in ("1-3.1", "1-3.2", "1-3.3", "1-4.1"))
 BESIDE = DeviceInfo(A2, 0x2C7C, 0x0125, (), 1)
 
 
@@ -57,11 +64,31 @@ class Good(Ganged):
         is_leaving: Leaving = nobody,
     ) -> PowerProof:
         await super().cycle(ports, off_s=off_s, blind=blind, is_leaving=is_leaving)
-        return PowerProof(Switched.SWITCHES, "", 0.1, 1.0)
+        return PowerProof(Switched.SWITCHES, "", 0.1, 1.0, spares_others=True)
+
+
+class Dead(Ganged):
+    """No module comes back, and nobody else is there to be seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_s: list[float] = []
+
+    async def cycle(
+        self,
+        ports: Collection[PortPath],
+        *,
+        off_s: float,
+        blind: bool = False,
+        is_leaving: Leaving = nobody,
+    ) -> PowerProof:
+        self.asked_s.append(trio.current_time())
+        await super().cycle(ports, off_s=40 + off_s, blind=blind, is_leaving=is_leaving)
+        return PowerProof(Switched.NO_RETURN, "nothing showed itself")
 
 
 def a_board() -> PortBoard:
-    places = {"A1": A1, "A2": A2, "B1": B1}
+    places = {"A1": A1, "A2": A2, "A3": A3, "B1": B1}
     return PortBoard(SimBackend(()), [Slot(name, frozenset({at})) for name, at in places.items()])
 
 
@@ -122,6 +149,74 @@ async def test_a_hub_that_leaves_others_alone_keeps_nobody_waiting_twice(
     assert set((await at_once(spared, power, "A1", "A2")).values()) == {Switched.SWITCHES}
     assert trio.current_time() - began_s == pytest.approx(POWER_OFF_S)
     assert len(power.asked) == 4
+
+
+async def test_dead_modules_keep_nobody_waiting_for_long(autojump_clock: object) -> None:
+    power, began_s = Dead(), trio.current_time()
+    await at_once(SparedHubs(), power, "A1", "A2", "A3")
+    waited_s = [asked_s - began_s for asked_s in power.asked_s]
+    assert waited_s == [pytest.approx(0), pytest.approx(43), pytest.approx(TURN_S)]
+
+
+async def test_waiting_for_the_hub_takes_no_time_from_the_hand(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path, slots=2, faults={"A1": "unplug", "A2": "unplug"})
+    bench.power = Dead()
+    async with running(bench) as run:
+        await run.arm(expect="none")
+        run.plug("A1")
+        await time_passes(3)  # not together: that would be the hub's failure
+        run.plug("A2")
+        for slot in ("A1", "A2"):
+            await run.see(slot, *VERDICTS)
+    for slot, power_s in (("A1", 43), ("A2", 43 + 40)):
+        rungs = [step for step in bench.recorded(slot=slot)[0].steps if step.name == "recover"]
+        took = {str(step.detail["rung"]): step.duration_us / 1e6 for step in rungs}
+        assert took["cycle the power"] == pytest.approx(power_s, abs=5)
+        assert took["wait for it to be put back"] == pytest.approx(30, abs=5)
+
+
+async def test_who_comes_into_the_slot_meanwhile_has_to_prove_who_it_is(
+    autojump_clock: object,
+) -> None:
+    """What returns at once from a cut of its power is what was there before it: at the cut, not
+    when that was asked for."""
+    board, power, spared = a_board(), Dead(), SparedHubs()
+    for is_swapped in (False, True):
+        session, module = Waiting(board["A2"]), replace(BESIDE, generation=10)
+        session.trusted = module
+        board["A2"].occupy(module)
+
+        async def cycle(begins: Callable[[], None]) -> PowerProof:
+            proof = await spared.cycle(power, board["A2"], begins)
+            board["A2"].occupy(replace(BESIDE, generation=12))
+            return replace(proof, verdict=Switched.SWITCHES, left_s=0.1, back_s=0.5)
+
+        ladder = Ladder(cast("Session", session), cast("StepRunner", None), power=cycle)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(spared.cycle, power, board["A1"])
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(ladder._cycle_power, cast("Session", session))
+            await time_passes(10)
+            if is_swapped:
+                board["A2"].occupy(replace(BESIDE, generation=11))
+        assert session.trusted.generation == (10 if is_swapped else 12)
+
+
+class Waiting:
+    """Of a session what a cycle of the power needs."""
+
+    families = SimpleNamespace(mode_of=lambda _: Mode.EDL)
+
+    def __init__(self, port: SlotPort) -> None:
+        self.port = port
+        self.trusted = BESIDE
+
+    async def await_mode(self, *_: Mode, timeout_s: float) -> DeviceInfo:
+        device = await self.port.wait(lambda found: found is not None, timeout_s)
+        assert device is not None
+        return device
 
 
 async def test_another_hub_and_the_next_engine_are_asked(

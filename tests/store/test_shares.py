@@ -10,20 +10,29 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from station.errors import HistoryTrouble, NoDatabase
-from station.store import schema, shares
+from station.errors import NoDatabase
+from station.store import findings, schema, shares
 from station.store import verify as verifying
 from station.store.database import sqlite_url
 from station.store.links import Head
 from station.store.share import RUN, WHOLE, Share
-from station.store.shares import WORTH_IT_BYTES, Looked, Part, look_at, looked_at, processes_for
+from station.store.shares import (
+    WORTH_IT_BYTES,
+    Looked,
+    Part,
+    ProcessLost,
+    look_at,
+    looked_at,
+    processes_for,
+)
 from station.store.verify import verify
 from tests.store.samples import a_key, attempt, flashed
 from tests.tamper.edits import EDITS, Do, opened
@@ -40,11 +49,10 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def by_turns(parts: Sequence[Part]) -> Iterator[Looked]:
-    """As `looked_at`, without its processes."""
+def by_turns(parts: Sequence[Part]) -> list[Looked]:
+    """As `looked_at`, without its processes; the last part is done first."""
     taken = multiprocessing.Value("i", 0)
-    for part in parts:
-        yield look_at(part, taken)
+    return [look_at(part, taken) for part in reversed(parts)]
 
 
 @pytest.fixture
@@ -113,6 +121,21 @@ def test_a_row_that_names_no_link_is_of_the_first_share(seq: object) -> None:
     assert counts == [1, 0, 0]
 
 
+@pytest.mark.usefixtures("shared")
+def test_of_more_than_anybody_reads_the_first_are_named(
+    record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = record.with_name("edited.db")
+    shutil.copyfile(record, path)
+    with opened(path) as db:
+        db.execute("UPDATE step SET duration_us = duration_us + 1")
+    monkeypatch.setattr(verifying, "looked_at", by_turns)
+    everything = verify(sqlite_url(path), processes=1).findings
+    monkeypatch.setattr(findings, "MOST_FINDINGS", 5)
+    for processes in (1, 3):
+        assert verify(sqlite_url(path), processes=processes).findings == everything[:5]
+
+
 # --- a line goes on meanwhile -----------------------------------------------------------------
 
 
@@ -121,7 +144,8 @@ def test_what_came_after_the_first_look_is_left_to_the_next_time(url: str) -> No
     was = verify(url)
     heads = {name: Head(seq, seq, bytes.fromhex(hash_)) for name, (seq, hash_) in was.heads.items()}
     flashed(url, attempt(slot="A2"))
-    looked = list(by_turns([Part(url, heads, Share(n, 2, 3), TABLES) for n in range(2)]))
+    flashed(url, attempt(station="line-2"))
+    looked = by_turns([Part(url, heads, Share(n, 2, 3), TABLES) for n in range(2)])
     assert sum(one.rows for one in looked) == was.rows
     assert [list(one.findings) for one in looked] == [[], []]
 
@@ -143,28 +167,40 @@ def test_a_small_record_is_looked_at_by_one(tmp_path: Path) -> None:
 def test_what_one_cannot_read_is_told_by_the_other(tmp_path: Path) -> None:
     none = Part(sqlite_url(tmp_path / "none.db"), {}, Share(0, 2), [])
     with pytest.raises(NoDatabase, match=r"none\.db"):
-        list(looked_at([none]))
+        looked_at([none])
 
 
 def killed(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_one_that_is_ended_by_somebody(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("shared")
+def test_where_one_is_ended_from_outside_another_looks_at_everything(
+    record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shares, "_work", killed)
-    with pytest.raises(HistoryTrouble, match="was ended by somebody"):
-        list(looked_at([Part(url, {}, Share(0, 2), [])]))
+    with pytest.raises(ProcessLost):
+        looked_at([Part(sqlite_url(record), {}, Share(0, 2), [])])
+    url = edited(record, EDITS[0])
+    assert verify(url, processes=2) == verify(url, processes=1)
 
 
-def hangs() -> None:
-    threading.Thread(target=shares.end_with_parent, daemon=True).start()
+def hangs(part: Part, taken: object) -> Looked:
     threading.Event().wait(60)
+    raise AssertionError(part, taken)
+
+
+def works_for_ever(answer: Connection) -> None:
+    shares.look_at = hangs
+    shares._work(Part("", {}, WHOLE, []), multiprocessing.Value("i", 0), answer)
 
 
 PARENT = """
 import multiprocessing
-from tests.store.test_shares import hangs
-process = multiprocessing.get_context("spawn").Process(target=hangs)
+from tests.store.test_shares import works_for_ever
+spawn = multiprocessing.get_context("spawn")
+answer, theirs = spawn.Pipe()
+process = spawn.Process(target=works_for_ever, args=(theirs,))
 process.start()
 print(process.pid, flush=True)
 process.join()
