@@ -271,6 +271,20 @@ async def test_another_module_in_its_place_is_never_written(
     assert line.fingerprint("A2") == before
 
 
+@pytest.mark.parametrize(("fault", "code"), [(None, None), ("no-serial-string", "U110")])
+async def test_only_the_module_that_was_written_is_told_to_restart_once_more(
+    tmp_path: Path, tray_clock: object, fault: str | None, code: str | None
+) -> None:
+    """It left and one came back into EDL by itself; its name there may say that it is the same."""
+    line = make_line(tmp_path, faults={"A1": fault} if fault else {})
+    module = line.befall("A1", Mishap(What.CONTACT, "reset"))
+    record = by_slot(await line.flash())["A1"]
+    assert code_of(record) == code
+    assert module.mode == ("runtime" if code is None else "firehose")
+    rungs = [step.detail["rung"] for step in record.steps if step.name == "recover"]
+    assert rungs == ["reset the USB port"]
+
+
 async def test_a_hub_that_only_pretends_is_on_record(tmp_path: Path, tray_clock: object) -> None:
     line = make_line(tmp_path)
     ports = tuple(line.tray.ports.values())
