@@ -31,12 +31,25 @@ A1, A2, A3, B1 = (PortPath.parse(path) for path in ("1-3.1", "1-3.2", "1-3.3", "
 BESIDE = DeviceInfo(A2, 0x2C7C, 0x0125, (), 1)
 
 
-class Ganged:
-    """It takes all its ports' power at once, whatever it says."""
+TAKES_OTHERS = PowerProof(Switched.CUTS_OTHERS, f"what sits on {A2} left together with it", 0.1)
+"""Of all its ports at once, whatever it says."""
 
-    def __init__(self) -> None:
+LEAVES_OTHERS = PowerProof(Switched.SWITCHES, "", 0.1, 1.0, spares_others=True)
+NOBODY_RETURNS = PowerProof(Switched.NO_RETURN, "nothing showed itself")
+"""And nobody else is there to be seen."""
+
+GIVEN_UP_S = 40.0
+
+
+class Hub:
+    """`proof`: what is seen of each cut, `takes_s` after the power is on again."""
+
+    def __init__(self, proof: PowerProof = TAKES_OTHERS, takes_s: float = 0.0) -> None:
         self.asked: list[frozenset[PortPath]] = []
+        self.asked_s: list[float] = []
         self.is_beside_leaving: list[bool] = []
+        self._proof = proof
+        self._takes_s = takes_s
 
     async def cycle(
         self,
@@ -47,44 +60,14 @@ class Ganged:
         is_leaving: Leaving = nobody,
     ) -> PowerProof:
         self.asked.append(frozenset(ports))
-        self.is_beside_leaving.append(is_leaving(BESIDE))
-        await time_passes(off_s)
-        return PowerProof(Switched.CUTS_OTHERS, f"what sits on {A2} left together with it", 0.1)
-
-
-class Good(Ganged):
-    """It switches each port by itself."""
-
-    async def cycle(
-        self,
-        ports: Collection[PortPath],
-        *,
-        off_s: float,
-        blind: bool = False,
-        is_leaving: Leaving = nobody,
-    ) -> PowerProof:
-        await super().cycle(ports, off_s=off_s, blind=blind, is_leaving=is_leaving)
-        return PowerProof(Switched.SWITCHES, "", 0.1, 1.0, spares_others=True)
-
-
-class Dead(Ganged):
-    """No module comes back, and nobody else is there to be seen."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked_s: list[float] = []
-
-    async def cycle(
-        self,
-        ports: Collection[PortPath],
-        *,
-        off_s: float,
-        blind: bool = False,
-        is_leaving: Leaving = nobody,
-    ) -> PowerProof:
         self.asked_s.append(trio.current_time())
-        await super().cycle(ports, off_s=40 + off_s, blind=blind, is_leaving=is_leaving)
-        return PowerProof(Switched.NO_RETURN, "nothing showed itself")
+        self.is_beside_leaving.append(is_leaving(BESIDE))
+        await time_passes(off_s + self._takes_s)
+        return self._proof
+
+
+def a_hub_of_dead_modules() -> Hub:
+    return Hub(NOBODY_RETURNS, GIVEN_UP_S)
 
 
 def a_board() -> PortBoard:
@@ -102,7 +85,7 @@ async def test_the_rung_is_refused_on_record_from_then_on(
     tmp_path: Path, tray_clock: object
 ) -> None:
     bench = make_line(tmp_path, slots=2, faults={"A1": "no-return", "A2": "no-return"})
-    power = bench.power = Ganged()
+    power = bench.power = Hub()
     async with running(bench) as run:
         await run.arm(expect="none")
         for slot in ("A1", "A2"):
@@ -128,7 +111,7 @@ async def at_once(spared: SparedHubs, power: Power, *slots: str) -> dict[str, Sw
 
 
 async def test_slots_that_ask_together_find_out_by_one_cut(autojump_clock: object) -> None:
-    power = Ganged()
+    power = Hub()
     verdicts = await at_once(SparedHubs(), power, "A1", "A2", "B1")
     assert len(power.asked) == 2, "one for each hub"
     assert sorted(verdict.value for verdict in verdicts.values()) == [
@@ -141,7 +124,7 @@ async def test_slots_that_ask_together_find_out_by_one_cut(autojump_clock: objec
 async def test_a_hub_that_leaves_others_alone_keeps_nobody_waiting_twice(
     autojump_clock: object,
 ) -> None:
-    power, spared = Good(), SparedHubs()
+    power, spared = Hub(LEAVES_OTHERS), SparedHubs()
     began_s = trio.current_time()
     assert set((await at_once(spared, power, "A1", "A2")).values()) == {Switched.SWITCHES}
     assert trio.current_time() - began_s == pytest.approx(2 * POWER_OFF_S)
@@ -152,7 +135,7 @@ async def test_a_hub_that_leaves_others_alone_keeps_nobody_waiting_twice(
 
 
 async def test_dead_modules_keep_nobody_waiting_for_long(autojump_clock: object) -> None:
-    power, began_s = Dead(), trio.current_time()
+    power, began_s = a_hub_of_dead_modules(), trio.current_time()
     await at_once(SparedHubs(), power, "A1", "A2", "A3")
     waited_s = [asked_s - began_s for asked_s in power.asked_s]
     assert waited_s == [pytest.approx(0), pytest.approx(43), pytest.approx(TURN_S)]
@@ -162,7 +145,7 @@ async def test_waiting_for_the_hub_takes_no_time_from_the_hand(
     tmp_path: Path, tray_clock: object
 ) -> None:
     bench = make_line(tmp_path, slots=2, faults={"A1": "unplug", "A2": "unplug"})
-    bench.power = Dead()
+    bench.power = a_hub_of_dead_modules()
     async with running(bench) as run:
         await run.arm(expect="none")
         run.plug("A1")
@@ -182,7 +165,7 @@ async def test_who_comes_into_the_slot_meanwhile_has_to_prove_who_it_is(
 ) -> None:
     """What returns at once from a cut of its power is what was there before it: at the cut, not
     when that was asked for."""
-    board, power, spared = a_board(), Dead(), SparedHubs()
+    board, power, spared = a_board(), a_hub_of_dead_modules(), SparedHubs()
     for is_swapped in (False, True):
         session, module = Waiting(board["A2"]), replace(BESIDE, generation=10)
         session.trusted = module
@@ -222,7 +205,7 @@ class Waiting:
 async def test_another_hub_and_the_next_engine_are_asked(
     autojump_clock: object,
 ) -> None:
-    board, power, spared = a_board(), Ganged(), SparedHubs()
+    board, power, spared = a_board(), Hub(), SparedHubs()
     verdicts = [(await spared.cycle(power, board[name])).verdict for name in ("A1", "A2", "B1")]
     assert verdicts == [Switched.CUTS_OTHERS, Switched.NOT_SWITCHABLE, Switched.CUTS_OTHERS]
     await SparedHubs().cycle(power, board["A2"])
@@ -232,7 +215,7 @@ async def test_another_hub_and_the_next_engine_are_asked(
 async def test_it_knows_which_neighbour_was_told_to_leave(
     autojump_clock: object,
 ) -> None:
-    board, power = a_board(), Ganged()
+    board, power = a_board(), Hub()
     for meant in (None, lambda _: False, lambda _: True):
         board["A2"].meant = meant
         await SparedHubs().cycle(power, board["A1"])
