@@ -35,7 +35,7 @@ _DETAIL_KEYS = (("Enter", "detail"),)
 _LINE_KEYS = (("x", "abort"), ("d", "disarm"))
 _LOG_KEYS = (("l", "log"),)
 _SLOT_KEYS = (("o", "hold"), ("c", "clear"))
-_OF_A_FREE_LINE = (("a", "arm"), ("d", "disarm"))
+_OF_A_FREE_LINE = ("a", "d")
 _HANDS_KEYS = (("u", "plug"), ("t", "tray"))
 _ABSENT = (SlotState.EMPTY, SlotState.NO_USB, SlotState.AWAY, SlotState.PULLED)
 
@@ -99,7 +99,7 @@ class GridScreen(StationScreen):
         first = lift + _ARM_KEYS + _SHOW_KEYS + leave + _DETAIL_KEYS
         keys = first + _LINE_KEYS + _LOG_KEYS + _SLOT_KEYS + hands
         is_taken = line is not None and line.campaign is not None
-        return tuple(key for key in keys if not (is_taken and key in _OF_A_FREE_LINE))
+        return tuple(key for key in keys if not (is_taken and key[0] in _OF_A_FREE_LINE))
 
     # --- what is shown ------------------------------------------------------------------------
 

@@ -170,7 +170,7 @@ async def _adopted(cabinet: Cabinet, disk: Disk, attempts: Iterable[str]) -> dic
             spooled = await _written(disk, partial(cabinet.adopt, attempt_id))
         except EvidenceNotKept as error:
             found[attempt_id] = Kept(trouble=error)
-            trouble = EvidenceNotKept(f"not asked for: {error.cause}")
+            trouble = EvidenceNotKept(f"not looked for; of another attempt: {error.cause}")
         else:
             found[attempt_id] = Kept((spooled,) if spooled else ())
     return found
