@@ -26,7 +26,7 @@ def main() -> int:
         description="Run the kernel suite, or a command, on a real kernel in a guest.",
     )
     asked.add_argument("--keep", type=Path, metavar="DIR", help="leave logs and results there")
-    asked.add_argument("--limit", type=float, default=1800.0, help="seconds until it is ended")
+    asked.add_argument("--limit", type=float, default=3600.0, help="seconds until it is ended")
     asked.add_argument("--processors", type=int, default=2, help="of the guest")
     asked.add_argument("--command", metavar="SHELL", help="run this instead of the suite")
     asked.add_argument(
