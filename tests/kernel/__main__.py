@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,13 +27,14 @@ def main() -> int:
         description="Run the kernel suite, or a command, on a real kernel in a guest.",
     )
     asked.add_argument("--keep", type=Path, metavar="DIR", help="leave logs and results there")
-    asked.add_argument("--limit", type=float, default=3600.0, help="seconds until it is ended")
+    asked.add_argument("--limit", type=float, default=3000.0, help="seconds until it is ended")
     asked.add_argument("--processors", type=int, default=2, help="of the guest")
     asked.add_argument("--command", metavar="SHELL", help="run this instead of the suite")
     asked.add_argument(
         "tests", nargs=argparse.REMAINDER, help="arguments for pytest instead of the whole suite"
     )
     options = asked.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no guest outlives us
     compile_sources()
     with tempfile.TemporaryDirectory(prefix="station-kernel-") as scratch:
         share = (options.keep or Path(scratch)).absolute()
