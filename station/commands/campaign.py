@@ -142,6 +142,10 @@ def status_json(sheet: Sheet) -> dict[str, Any]:
             {"slot": c.slot, "word": c.word, "why": c.why, "unit": c.name, "out": c.is_out}
             for c in sheet.cells
         ],
+        "remedies": [
+            {"code": code, "slots": slots, "remedy": remedy}
+            for code, slots, remedy in sheet.remedies
+        ],
         "slowest": [
             {"step": s.step, "slot": s.slot, "longest_us": s.longest_us, "average_us": s.average_us}
             for s in sheet.slowest

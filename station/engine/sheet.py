@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from station.model import AttemptRecord, Outcome
+from station.model import AttemptRecord, Failure, Outcome
 from station.store.campaigns import CampaignSlot, CampaignStory, Decided
 
-SLOWEST = 5
+SLOWEST = 4
 
 _TOLD = {
     Decided.EMPTY: "EMPTY",
@@ -30,6 +30,7 @@ class Cell:
     name: str = ""
     """IMEI, or what else the unit goes by."""
     is_out: bool = False
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,19 @@ class Sheet:
     def left(self) -> list[Cell]:
         """Modules that were not touched."""
         return [cell for cell in self.cells if cell.tone == "left"]
+
+    @property
+    def remedies(self) -> list[tuple[str, tuple[str, ...], str]]:
+        """Each code that a slot's last attempt ended with, in which slots, what to do; the most
+        frequent first."""
+        said: dict[str, str] = {}
+        slots: dict[str, list[str]] = {}
+        for cell in self.cells:
+            if cell.failure is not None:
+                said[cell.failure.code] = cell.failure.remedy
+                slots.setdefault(cell.failure.code, []).append(cell.slot)
+        found = [(code, tuple(names), said[code]) for code, names in slots.items()]
+        return sorted(found, key=lambda one: -len(one[1]))
 
     @property
     def how(self) -> str:
@@ -139,7 +153,7 @@ def _cell(slot: CampaignSlot, story: CampaignStory, out: dict[str, str]) -> Cell
     failure = closed.failure
     why = "" if failure is None else f"{failure.code} {failure.headline}: {failure.cause}"
     word = closed.outcome.value.replace("_", " ")
-    return Cell(slot.slot, word, _tone(closed.outcome), why, name, is_out=slot.slot in out)
+    return Cell(slot.slot, word, _tone(closed.outcome), why, name, slot.slot in out, failure)
 
 
 def _tone(outcome: Outcome) -> str:

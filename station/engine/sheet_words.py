@@ -5,21 +5,26 @@ in as many columns as it likes: lists and texts that could grow are cut, the tex
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
 from station.engine.feed import plain
-from station.engine.sheet import Cell, Sheet
+from station.engine.sheet import SLOWEST, Cell, Sheet, SlowStep
 from station.store.yields import Rate
 
-LOW, HIGH = 4, 7
+LOW, HIGH = 4, 6
 """Rows of a rack beside which lists are long, and up to which its slots are boxes, not lines."""
 
-LISTED, LISTED_SHORT = 8, 4
-"""Rows of a list on the page, beside a low rack and beside others."""
+LISTED, LISTED_SHORT = 7, 4
+"""Rows of a list of modules on the page, beside a low rack and beside others; of codes and of slots
+half as many."""
 
 SHOWN = 110
 """Characters of a reason."""
+
+SHOWN_REMEDY = 140
+"""Characters of what to do, on two lines: the longest that ends an attempt has 131."""
 
 SHOWN_FACT = 160
 """Characters of what stands on top; wide ones are cut after two lines."""
@@ -63,6 +68,12 @@ def _times(count: int) -> str:
     return "one restart" if count == 1 else f"{count} restarts"
 
 
+def _slots(names: Sequence[str]) -> str:
+    """The first three: more would leave no place for what to do."""
+    more = f" +{len(names) - 3}" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
 def _seconds(duration_us: int) -> str:
     return f"{duration_us / 1_000_000:.1f} s"
 
@@ -72,20 +83,33 @@ def _short(text: str, most: int = SHOWN) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _lists(sheet: Sheet) -> list[tuple[str, list[tuple[str, str, str]]]]:
-    """What stands below the rack: a title, and rows of slot, name and what is said of it."""
+@dataclass(frozen=True, slots=True)
+class _List:
+    """Something that stands below the rack: rows of three texts, the last as long as it likes.
+    The page shows `most` of them; `where` the others are."""
+
+    title: str
+    rows: list[tuple[str, str, str]]
+    most: int
+    where: str = "the rack"
+    wraps: bool = False
+
+
+def _lists(sheet: Sheet, most: int) -> list[_List]:
+    text = f"station campaign sheet {sheet.story.begun.campaign_id} --text"
+    remedies = [(code, _slots(slots), remedy) for code, slots, remedy in sheet.remedies]
     return [
-        ("Failed", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.bad]),
-        ("Not touched", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.left]),
-        ("Slots out", [(slot, "", why) for slot, why in sheet.out]),
-        (
-            "Slowest steps",
-            [
-                (s.slot, s.step, f"{_seconds(s.longest_us)}, on average {_seconds(s.average_us)}")
-                for s in sheet.slowest
-            ],
-        ),
+        _List("Failed", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.bad], most),
+        _List("Not touched", [(c.slot, c.name, f"{c.word} {c.why}") for c in sheet.left], most),
+        _List("Codes and what to do", remedies, most // 2, text, wraps=True),
+        _List("Slots out", [(slot, "", why) for slot, why in sheet.out], most // 2, text),
+        _List("Slowest steps", [_slow(step) for step in sheet.slowest], SLOWEST),
     ]
+
+
+def _slow(step: SlowStep) -> tuple[str, str, str]:
+    average = _seconds(step.average_us)
+    return step.slot, step.step, f"{_seconds(step.longest_us)}, on average {average}"
 
 
 # --- text -------------------------------------------------------------------------------------
@@ -96,7 +120,7 @@ def sheet_text(sheet: Sheet) -> str:
     parts = [
         [f"{name:<16}  {plain(value)}" for name, value in facts_of(sheet)],
         _rack_lines(sheet),
-        *(_listed(title.upper(), rows) for title, rows in _lists(sheet)),
+        *(_listed(one.title.upper(), one.rows) for one in _lists(sheet, LISTED)),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
@@ -111,12 +135,12 @@ def _mark(cell: Cell) -> str:
     return f"{cell.word}{' OUT' if cell.is_out and cell.word != 'OUT' else ''}"
 
 
-def _listed(title: str, rows: list[tuple[str, str, str]]) -> list[str]:
+def _listed(title: str, rows: Sequence[tuple[str, str, str]]) -> list[str]:
     if not rows:
         return []
-    slot, name = (max(len(row[column]) for row in rows) for column in (0, 1))
-    lines = (f"{one:<{slot}}  {two:<{name}}  {plain(three)}".rstrip() for one, two, three in rows)
-    return [title, *lines]
+    told = [[plain(text) for text in row] for row in rows]
+    slot, name = (max(len(row[column]) for row in told) for column in (0, 1))
+    return [title, *(f"{one:<{slot}}  {two:<{name}}  {three}".rstrip() for one, two, three in told)]
 
 
 # --- HTML -------------------------------------------------------------------------------------
@@ -125,7 +149,7 @@ _STYLE = """
 @page{size:A4;margin:10mm}
 *{box-sizing:border-box}
 body{font:8.5pt/1.25 sans-serif;margin:0 auto;max-width:190mm;color:#111}
-h1{font-size:13pt;margin:0 0 2mm;overflow-wrap:anywhere}h2{font-size:9pt;margin:2.5mm 0 1mm}
+h1{font-size:13pt;margin:0 0 2mm;overflow-wrap:anywhere}h2{font-size:9pt;margin:2mm 0 .6mm}
 table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:normal;color:#555;white-space:nowrap;padding:0 3mm 0 0}
 th,td{vertical-align:top}.facts th{width:28mm}
@@ -145,6 +169,7 @@ font-size:7pt;line-height:1.15;-webkit-print-color-adjust:exact;print-color-adju
 .list td{border-top:.2mm solid #ccc;padding:.2mm 2mm .2mm 0;font-size:7.5pt;line-height:1.15;
 white-space:nowrap}
 .list td:last-child{width:99%;max-width:0;overflow:hidden}
+.wraps td:last-child{white-space:normal}
 """
 
 
@@ -156,7 +181,7 @@ def sheet_html(sheet: Sheet) -> str:
         f"<h1>{_safe(title)} &ndash; {_safe(sheet.how)}</h1>",
         _facts_html(sheet),
         f"<h2>Rack</h2>{_rack_html(sheet)}",
-        *(_list_html(*listed, most=most) for listed in _lists(sheet)),
+        *map(_list_html, _lists(sheet, most)),
     ]
     return (
         "<!doctype html>\n<html lang=en><meta charset=utf-8>"
@@ -182,15 +207,18 @@ def _cell_html(cell: Cell) -> str:
     return f'<td class="{cell.tone}"><b>{_safe(cell.slot)}</b>{lines}'
 
 
-def _list_html(title: str, listed: Sequence[tuple[str, str, str]], most: int) -> str:
-    if not listed:
+def _list_html(listed: _List) -> str:
+    rows, most = listed.rows, listed.most
+    if not rows:
         return ""
-    shown = listed[:most] if len(listed) > most + 1 else listed  # one more takes no more place
-    lines = ["".join(f"<td>{_safe(_short(text))}" for text in row) for row in shown]
-    if len(shown) < len(listed):
-        lines.append(f"<td><td><td>and {len(listed) - most} more, see the rack")
+    shown = rows[:most] if len(rows) > most + 1 else rows  # one more takes no more place
+    cut = SHOWN_REMEDY if listed.wraps else SHOWN
+    lines = ["".join(f"<td>{_safe(_short(text, cut))}" for text in row) for row in shown]
+    if len(shown) < len(rows):
+        lines.append(f"<td><td><td>and {len(rows) - most} more, see {_safe(listed.where)}")
     body = "".join(f"<tr>{line}" for line in lines)
-    return f"<h2>{_safe(title)}: {len(listed)}</h2><table class=list>{body}</table>"
+    kind = "list wraps" if listed.wraps else "list"
+    return f'<h2>{_safe(listed.title)}: {len(rows)}</h2><table class="{kind}">{body}</table>'
 
 
 def _safe(text: str) -> str:

@@ -3,14 +3,14 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
 from station.engine.sheet import Sheet, sheet_of
-from station.engine.sheet_words import LISTED, facts_of, sheet_html, sheet_text
-from station.errors import Nak
+from station.engine.sheet_words import LISTED, SHOWN_REMEDY, facts_of, sheet_html, sheet_text
+from station.errors import Nak, StationError, WrongVersionAfter
 from station.model import (
     AttemptClosed,
     AttemptOpened,
@@ -125,8 +125,34 @@ def test_the_slowest_steps_come_first() -> None:
     )  # fmt: skip
 
 
+def test_each_code_says_once_what_to_do_the_most_frequent_first() -> None:
+    told = story({"A1": [R.FAIL], "A2": [R.FAIL], "A3": [R.PASS], "A4": [R.FAIL]})
+    other = (_failed_by(told.attempts["A1"][0], Failure.of(WrongVersionAfter("it is old"))),)
+    made = sheet_of(replace(told, attempts={**told.attempts, "A1": other}), _rows(4))
+    assert made.remedies == [
+        (Nak.code, ("A2", "A4"), Nak.remedy),
+        (WrongVersionAfter.code, ("A1",), WrongVersionAfter.remedy),
+    ]
+    assert f"{Nak.code}  A2, A4  {Nak.remedy}" in sheet_text(made)
+    assert f"<td>{WrongVersionAfter.code}<td>A1<td>{WrongVersionAfter.remedy}" in sheet_html(made)
+
+
+def test_what_to_do_is_not_cut() -> None:
+    assert len(_longest_remedy()) <= SHOWN_REMEDY
+
+
+def test_codes_that_find_no_place_are_in_the_text() -> None:
+    made = _worst(32, 8)
+    page, text = sheet_html(made), sheet_text(made)
+    assert page.count("<td>PA") == LISTED // 2
+    assert "and 13 more, see station campaign sheet c1 --text" in page
+    assert all(f"\nPA{n} " in text for n in range(1, 17))
+
+
 def test_what_others_wrote_stays_text() -> None:
     told = story({"A1": [R.FAIL]}, {"A2": Decided.BLOCKED}, cause=HOSTILE)
+    failure = replace(Failure.of(Nak(HOSTILE)), code=HOSTILE, remedy=HOSTILE)
+    told = replace(told, attempts={"A1": (_failed_by(told.attempts["A1"][0], failure),)})
     told = replace(told, begun=replace(BEGUN, actor=HOSTILE, station=HOSTILE, name=HOSTILE))
     made = sheet_of(told, [("A1", "A2")])
     page, text = sheet_html(made), sheet_text(made)
@@ -175,8 +201,9 @@ def test_pages_are_counted() -> None:
 
 
 def _worst(slots: int, columns: int) -> Sheet:
-    """Half of them failed, the others blocked, all out, for reasons as long as they get; stopped
-    with the longest reason, by the longest name, on the longest station, in the widest letters."""
+    """Half of them failed, each with another code, the others blocked, all out, for reasons as long
+    as they get; stopped with the longest reason, by the longest name, on the longest station, in
+    the widest letters."""
     half, why = slots // 2, "long " * 60
     outcomes: dict[str, Sequence[Outcome]] = {f"A{n}": [R.FAIL] * 3 for n in range(1, half + 1)}
     others = {f"A{n}": Decided.BLOCKED for n in range(half + 1, slots + 1)}
@@ -191,12 +218,29 @@ def _worst(slots: int, columns: int) -> Sheet:
     end = CampaignEvent("f", "line-1", BEGUN.utc_us, "c1", "stopped", {"why": ended})
     begun = replace(BEGUN, name="N" * 64, station="W" * 256, actor="W" * 64)
     steps = tuple(StepRecord(n, f"step {n}", StepOutcome.OK, n) for n in range(1, 9))
-    attempts = {
-        slot: tuple(replace(record, steps=steps) for record in some)
-        for slot, some in told.attempts.items()
-    }
+    attempts = {}
+    for slot, some in told.attempts.items():
+        failure = replace(Failure.of(Nak(why)), code=f"P{slot}", remedy=_longest_remedy())
+        attempts[slot] = tuple(_failed_by(replace(one, steps=steps), failure) for one in some)
     told = replace(told, begun=begun, events=(*out, end), attempts=attempts)
     return sheet_of(told, _rows(slots, columns))
+
+
+def _longest_remedy() -> str:
+    """Of those that end attempts; L is said to people."""
+    return max((one.remedy for one in _codes(StationError) if one.code[0] != "L"), key=len)
+
+
+def _codes(kind: type[StationError]) -> Iterator[type[StationError]]:
+    for one in kind.__subclasses__():
+        if hasattr(one, "code"):
+            yield one
+        yield from _codes(one)
+
+
+def _failed_by(record: AttemptRecord, failure: Failure) -> AttemptRecord:
+    assert record.closed is not None
+    return replace(record, closed=replace(record.closed, failure=failure))
 
 
 def _pages(made: Sheet) -> int:
