@@ -116,6 +116,22 @@ async def test_flashed_without_the_line_it_is_golden_too(
     assert {r.opened.slot: r.opened.purpose for r in tally.records} == {"A1": GOLDEN, "A2": None}
 
 
+@pytest.mark.trio
+async def test_a_shift_that_waits_for_one_waits_without_the_line_too(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = with_golden(tmp_path)
+    async with running(bench) as run:
+        await run.arm()
+    tally = await bench.flash()
+    closed = {r.opened.slot: r.closed for r in tally.records}
+    assert closed["A1"] is not None
+    assert closed["A1"].outcome is Outcome.PASS
+    assert closed["A2"] is not None
+    assert closed["A2"].failure is not None
+    assert closed["A2"].failure.code == GoldenFirst.code
+
+
 def test_what_a_verdict_says_of_the_line() -> None:
     said = {
         (Outcome.PASS, None): True,
