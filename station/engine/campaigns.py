@@ -33,7 +33,7 @@ from station.errors import (
     StoreError,
 )
 from station.live import LineState
-from station.model import Fact
+from station.model import Fact, Person
 from station.selection import recipe_named
 from station.store.campaigns import (
     CampaignBegun,
@@ -43,7 +43,7 @@ from station.store.campaigns import (
     newest_story,
 )
 from station.store.ids import new_id
-from station.wire import CampaignAbort, CampaignPlan, CampaignRun
+from station.wire import CampaignPlan
 
 T = TypeVar("T")
 
@@ -86,16 +86,16 @@ class Campaigns:
             slots = await self._judge(loaded.policy, armed)
         return plan_json(loaded, slots, self.line.world.clock())
 
-    async def start(self, command: CampaignRun, peer: Peer) -> dict[str, Any]:
+    async def start(self, name: str, person: Person | None, peer: Peer) -> dict[str, Any]:
         """Every decision is on record when it returns. Raises StationError: nothing was begun."""
         async with self.looking:
             self._check_line()
-            loaded = await self._load(command.name)
+            loaded = await self._load(name)
             recipes = await self._recipes(loaded.policy)
             for recipe in recipes:
                 await self.line.world.shelf.prepare(recipe)
-            begun = self._begun(loaded, command, peer)
-            by = command.by or peer.user
+            begun = self._begun(loaded, person, peer)
+            by = begun.actor or peer.user
             armed = self._armed(loaded.policy, recipes, by, begun.utc_us)
             slots = await self._judge(loaded.policy, armed)
             digests: dict[str, Fact] = {r.recipe.name: r.ref.sha256 for r in recipes}
@@ -109,14 +109,14 @@ class Campaigns:
         self.line.feed.log(f"campaign {begun.name} begun by {by}")
         return {"campaign_id": begun.campaign_id} | plan_json(loaded, slots, begun.utc_us)
 
-    def abort(self, command: CampaignAbort, peer: Peer) -> None:
+    def abort(self, person: Person, reason: str, peer: Peer) -> None:
         """Start nothing more; what runs is finished. Raises NoCampaign, NotNow."""
         if self.night is None:
             if self.looking.locked():
                 raise NotNow("a campaign is got ready; it can be ended when it has begun")
             raise NoCampaign("no campaign runs")
-        who = f"{command.by} ({peer.user})" if command.by != peer.user else command.by
-        self.night.aborted = f"ended by {who}: {command.reason}"
+        who = person.name if person.name == peer.user else f"{person.name} ({peer.user})"
+        self.night.aborted = f"ended by {who}: {reason}"
         self.line.floor.stir()
 
     # --- getting ready -----------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Campaigns:
         await at_rest(places, lambda: self.line.floor.stirred)
         return await judge_rack(self.line.world_for(armed), policy, places)
 
-    def _begun(self, loaded: LoadedPolicy, command: CampaignRun, peer: Peer) -> CampaignBegun:
+    def _begun(self, loaded: LoadedPolicy, person: Person | None, peer: Peer) -> CampaignBegun:
         return CampaignBegun(
             campaign_id=new_id(),
             station=self.line.world.settings.station.name,
@@ -165,7 +165,7 @@ class Campaigns:
             name=loaded.policy.name,
             policy_sha256=loaded.sha256,
             policy=loaded.text,
-            actor=command.by,
+            actor=None if person is None else person.name,
             peer_uid=peer.uid,
             peer_user=peer.user,
         )

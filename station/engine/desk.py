@@ -127,11 +127,11 @@ class Desk:
             case CampaignPlan():
                 return await self.campaigns.plan(command)
             case CampaignRun():
-                staff.check_campaign(self.line, command, peer)
-                return await self.campaigns.start(command, peer)
+                person = staff.who_begins(self.line, command, peer)
+                return await self.campaigns.start(command.name, person, peer)
             case CampaignAbort():
-                self.line.people.engineer(command.by, command.reason)
-                self.campaigns.abort(command, peer)
+                person = staff.who_ends(self.line, command)
+                self.campaigns.abort(person, command.reason, peer)
                 await self._note(command, peer, detail={"reason": command.reason})
             case Watch() | Follow():
                 pass  # about the connection, which is the server's

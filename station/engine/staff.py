@@ -9,7 +9,16 @@ from station.engine.server import Peer
 from station.errors import UsageError
 from station.live import LineState
 from station.model import Person
-from station.wire import CampaignRun, OperatorAdd, OperatorRetire, Release, ShiftEnd, ShiftStart
+from station.wire import (
+    CampaignAbort,
+    CampaignRun,
+    Command,
+    OperatorAdd,
+    OperatorRetire,
+    Release,
+    ShiftEnd,
+    ShiftStart,
+)
 
 
 async def start_shift(line: Line, command: ShiftStart, peer: Peer) -> None:
@@ -44,22 +53,34 @@ def _starter(line: Line, command: ShiftStart) -> Person:
 def _shift_changed(line: Line, command: ShiftStart | ShiftEnd, peer: Peer) -> None:
     line.shift_changed()
     whose = "nobody" if line.shifts.now is None else line.shifts.now.operator
-    line.feed.log(f"{command.do} by {command.by or peer.user}: on shift is {whose}")
+    line.feed.log(f"{command.do} by {_who(line, command, peer)}: on shift is {whose}")
 
 
 async def change_people(line: Line, command: OperatorAdd | OperatorRetire, peer: Peer) -> None:
     """Raises as `People.change`."""
     world, asker = line.world, Asker(peer.uid, peer.user)
+    who = _who(line, command, peer)  # whoever retires is known before it only
     await line.people.change(command, world.store, asker, world.clock())
-    line.feed.log(f"{command.do} by {command.by or peer.user}: {command.name}")
+    line.feed.log(f"{command.do} by {who}: {command.name}")
 
 
-def check_campaign(line: Line, command: CampaignRun, peer: Peer) -> None:
+def _who(line: Line, command: Command, peer: Peer) -> str:
+    """Never a badge: what is logged is read by many."""
+    return peer.user if command.by is None else line.people.named(command.by).name
+
+
+def who_begins(line: Line, command: CampaignRun, peer: Peer) -> Person | None:
     """A person must be an engineer; the station's own user, which its timer has, is nobody. Raises
     as `People.engineer`."""
     is_person = command.by not in (None, peer.user) or peer.uid not in (0, os.geteuid())
     if is_person:
-        line.people.engineer(command.by, f"campaign {command.name}")
+        return line.people.engineer(command.by, f"campaign {command.name}")
+    return None if command.by is None else Person(command.by)
+
+
+def who_ends(line: Line, command: CampaignAbort) -> Person:
+    """Raises as `People.engineer`."""
+    return line.people.engineer(command.by, command.reason) or Person(command.by)
 
 
 def check_release(line: Line, command: Release, place: Place) -> None:
