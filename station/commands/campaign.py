@@ -62,9 +62,9 @@ def _when_done(end_utc_us: int | None) -> str:
     return f"begun now, it would be done at about {clock(end_utc_us)}"
 
 
-def run(settings: Settings, name: str, *, by: str | None, wait: bool) -> Exit:
+def run(settings: Settings, name: str, *, by: str | None, reason: str | None, wait: bool) -> Exit:
     """Begin it; `wait` until it is over. Raises NoEngine."""
-    command = command_of("campaign_run", by=by or user_name(), name=name)
+    command = command_of("campaign_run", by=by or user_name(), name=name, reason=reason)
     with engine_of(settings) as engine:
         answer = engine.ask(command, RUN_S)
         campaign_id = str(answer["campaign_id"])

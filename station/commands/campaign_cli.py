@@ -7,7 +7,7 @@ import typer
 
 from station.commands import campaign
 from station.commands.exits import leave, station_errors
-from station.commands.options import Config, settings_of
+from station.commands.options import By, Config, Reason, settings_of
 
 app = typer.Typer(help="What a night does by itself with a rack of modules.", no_args_is_help=True)
 
@@ -30,10 +30,8 @@ def _plan(name: Campaign, json: Json = False, config: Config = None) -> None:
 @app.command("run")
 def _run(
     name: Campaign,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", help="Who begins it. Default: the user of the operating system."),
-    ] = None,
+    by: By = None,
+    reason: Reason = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Until it is over: exit code 1 unless all are good.")
     ] = False,
@@ -41,7 +39,7 @@ def _run(
 ) -> None:
     """Begin it. The running engine does the rest; nothing is ever asked."""
     with station_errors():
-        leave(campaign.run(settings_of(config), name, by=by, wait=wait))
+        leave(campaign.run(settings_of(config), name, by=by, reason=reason, wait=wait))
 
 
 @app.command("status")

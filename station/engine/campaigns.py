@@ -2,7 +2,7 @@
 one runs, from its first decision or from where a dead engine left it."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ from station.errors import (
     StoreError,
 )
 from station.live import LineState
-from station.model import Fact, Person
+from station.model import Fact, Person, StationEvent
 from station.selection import recipe_named
 from station.store.campaigns import (
     CampaignBegun,
@@ -43,7 +43,7 @@ from station.store.campaigns import (
     newest_story,
 )
 from station.store.ids import new_id
-from station.wire import CampaignPlan
+from station.wire import CampaignPlan, CampaignRun
 
 T = TypeVar("T")
 
@@ -86,11 +86,14 @@ class Campaigns:
             slots = await self._judge(loaded.policy, armed)
         return plan_json(loaded, slots, self.line.world.clock())
 
-    async def start(self, name: str, person: Person | None, peer: Peer) -> dict[str, Any]:
-        """Every decision is on record when it returns. Raises StationError: nothing was begun."""
+    async def start(
+        self, command: CampaignRun, person: Person | None, peer: Peer
+    ) -> dict[str, Any]:
+        """Every decision is on record when it returns, with who asked and why. Raises StationError:
+        nothing was begun."""
         async with self.looking:
             self._check_line()
-            loaded = await self._load(name)
+            loaded = await self._load(command.name)
             recipes = await self._recipes(loaded.policy)
             for recipe in recipes:
                 await self.line.world.shelf.prepare(recipe)
@@ -100,13 +103,15 @@ class Campaigns:
             slots = await self._judge(loaded.policy, armed)
             digests: dict[str, Fact] = {r.recipe.name: r.ref.sha256 for r in recipes}
             started = event_of(self.line, begun.campaign_id, "started", digests)
+            asked = self._asked(begun, person, command.reason)
             self._check_line()
             await self._end_left()
             await self.line.world.store.write(
-                lambda batch: insert_campaign(batch, begun, slots, started)
+                lambda batch: insert_campaign(batch, begun, slots, started, asked)
             )
             self._take(CampaignLog(self.line, begun), loaded.policy, armed, slots)
-        self.line.feed.log(f"campaign {begun.name} begun by {by}")
+        why = "" if command.reason is None else f": {command.reason}"
+        self.line.feed.log(f"campaign {begun.name} begun by {by}{why}")
         return {"campaign_id": begun.campaign_id} | plan_json(loaded, slots, begun.utc_us)
 
     def abort(self, person: Person, reason: str, peer: Peer) -> None:
@@ -168,6 +173,21 @@ class Campaigns:
             actor=None if person is None else person.name,
             peer_uid=peer.uid,
             peer_user=peer.user,
+        )
+
+    def _asked(
+        self, begun: CampaignBegun, person: Person | None, reason: str | None
+    ) -> StationEvent:
+        detail: dict[str, Fact] = {"campaign": begun.name, "campaign_id": begun.campaign_id}
+        if reason is not None:
+            detail["reason"] = reason
+        role = None if person is None or person.role is None else person.role.value
+        return replace(
+            self.line.world.event("campaign_run", detail),
+            actor=begun.actor,
+            peer_uid=begun.peer_uid,
+            peer_user=begun.peer_user,
+            role=role,
         )
 
     def _take(

@@ -128,7 +128,7 @@ class Desk:
                 return await self.campaigns.plan(command)
             case CampaignRun():
                 person = staff.who_begins(self.line, command, peer)
-                return await self.campaigns.start(command.name, person, peer)
+                return await self.campaigns.start(command, person, peer)
             case CampaignAbort():
                 person = staff.who_ends(self.line, command)
                 self.campaigns.abort(person, command.reason, peer)

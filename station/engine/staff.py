@@ -70,11 +70,11 @@ def _who(line: Line, command: Command, peer: Peer) -> str:
 
 
 def who_begins(line: Line, command: CampaignRun, peer: Peer) -> Person | None:
-    """A person must be an engineer; the station's own user, which its timer has, is nobody. Raises
-    as `People.engineer`."""
+    """A person must be an engineer with a reason; the station's own user, which its timer has, is
+    nobody. Raises as `People.engineer`."""
     is_person = command.by not in (None, peer.user) or peer.uid not in (0, os.geteuid())
     if is_person:
-        return line.people.engineer(command.by, f"campaign {command.name}")
+        return line.people.engineer(command.by, command.reason)
     return None if command.by is None else Person(command.by)
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from station.model import AttemptRecord, Fact, Outcome, Unit
+from station.model import AttemptRecord, Fact, Outcome, StationEvent, Unit
 from station.store import schema
 from station.store.batch import Batch, head
 from station.store.reading import reading
 from station.store.records import records
+from station.store.rows import event_row
 from station.store.scope import Scope
 from station.store.units import known_units
 from station.store.yields import Yield, yield_of
@@ -141,12 +142,15 @@ def insert_campaign(
     begun: CampaignBegun,
     slots: Sequence[CampaignSlot],
     started: CampaignEvent,
+    asked: StationEvent | None = None,
 ) -> None:
-    """A campaign with every decision, before any module is touched."""
+    """A campaign with every decision, before any module is touched; `asked`: by whom, and why."""
     row = {name: getattr(begun, name) for name in _BEGUN}
     batch.insert(_campaign, [{"id": begun.campaign_id, **row}])
     batch.insert(_slot, [_slot_row(begun, slot) for slot in slots])
     insert_event(batch, started)
+    if asked is not None:
+        batch.insert(schema.station_event, [event_row(asked)])
 
 
 def insert_event(batch: Batch, event: CampaignEvent) -> None:

@@ -250,10 +250,12 @@ class CampaignPlan(_Command):
 
 
 class CampaignRun(_Command):
-    """Begin a campaign; answered with its `campaign_id` once all decisions are on record."""
+    """Begin a campaign; answered with its `campaign_id` once all decisions are on record. Where
+    people are registered an engineer begins it, with a reason, or the station's own timer."""
 
     do: Literal["campaign_run"] = "campaign_run"
     name: Name
+    reason: Reason | None = None
 
 
 class CampaignAbort(_Command):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from station.engine.lock import own
+from station.live import SlotState
 from station.store.database import sqlite_url
 from station.store.revision import create_if_missing
 from tests.commands.running import RECIPE, engine, files, records
@@ -99,9 +100,23 @@ def test_with_an_engine(config: Path) -> None:
         assert run(config, "shift", "end", "--by", "jan")[0] == 0
         code, said = run(config, "shift", "end")
         assert (code, "L644 NO SHIFT" in said) == (1, True)
+        night = ("campaign", "run", "nightly")
+        code, said = run(config, *night, "--by", "jan", "--reason", "returns")
+        assert (code, "L641 OTHER ROLE" in said) == (1, True)
+        code, said = run(config, *night, "--by", "E-1")
+        assert (code, "this wants a reason" in said) == (1, True)
+        started.see("A1", SlotState.DONE)  # what the line began is finished
+        code, said = run(config, *night, "--by", "E-1", "--reason", "returns", "--wait")
+        assert (code, "nightly begun" in said) == (0, True), said
+        code, said = run(config, *night)  # as the timer: the engine's own user
+        assert (code, "nightly begun" in said) == (0, True), said
         started.end()
     armed = next(event for event in records(config, "events") if event["kind"] == "armed")
     assert armed["actor"] == "jan"
+    asked, by_timer = records(config, "events", "--kind", "campaign_run")
+    assert (asked["actor"], asked["role"]) == ("eva", "engineer")
+    assert asked["detail"]["reason"] == "returns"
+    assert (by_timer["role"], "reason" in by_timer["detail"]) == (None, False)
     assert rows(url_of(config), "SELECT operator, role FROM shift_started ORDER BY seq") == [
         ("eva", "engineer"),
         ("jan", "operator"),

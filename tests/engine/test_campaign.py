@@ -296,7 +296,7 @@ async def test_neither_disarming_the_line_nor_the_end_of_a_shift_ends_it(
     async with engine(bench) as run:
         await run.ask(OperatorAdd(name="eva", role="engineer", reason="runs line 1"))
         await run.ask(ShiftStart(operator="eva"))
-        await run.ask(CampaignRun(name="nightly", by="eva"))
+        await run.ask(CampaignRun(name="nightly", by="eva", reason="returns"))
         await run.until_step("A1", "program")
         with pytest.raises(NotRegistered):
             await run.ask(CampaignAbort(by="mallory", reason="enough"))

@@ -11,6 +11,7 @@ from station.errors import UsageError
 from station.wire import (
     Abort,
     Arm,
+    CampaignRun,
     Clear,
     Command,
     Disarm,
@@ -93,6 +94,14 @@ COMMANDS: list[tuple[Command, bytes]] = [
         b'{"do":"prune","older_than_days":90,"before_utc_us":5,"files":2,"bytes":4096}\n',
     ),
     (
+        CampaignRun(name="nightly", by="station"),
+        b'{"by":"station","do":"campaign_run","name":"nightly"}\n',
+    ),
+    (
+        CampaignRun(name="nightly", by="eva", reason="returns"),
+        b'{"by":"eva","do":"campaign_run","name":"nightly","reason":"returns"}\n',
+    ),
+    (
         Release(slot="A3", by="eva", reason="mended"),
         b'{"by":"eva","do":"release","slot":"A3","reason":"mended"}\n',
     ),
@@ -154,6 +163,10 @@ def arm(**changes: Any) -> bytes:  # noqa: ANN401 - whatever a peer may send
         (b'{"do":"lift","by":"eva"}', "command: lift.reason: Field required"),
         (b'{"do":"lift","by":"eva","reason":" "}', "command: lift.reason: String should have"),
         (b'{"do":"lift","by":"","reason":"x"}', "command: lift.by: String should have"),
+        (
+            b'{"do":"campaign_run","name":"nightly","reason":""}',
+            "command: campaign_run.reason: String should have",
+        ),
         (b'{"do":"retry"}', "command: retry.slot: Field required"),
         (b'{"do":"retry","slot":3}', "command: retry.slot: Input should be a valid string"),
         (b'{"do":"retry","slot":""}', "command: retry.slot: String should have at least"),
