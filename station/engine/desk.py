@@ -236,7 +236,9 @@ class Desk:
             raise NotNow("the line is being armed; wait until it is")
         if isinstance(command, ShiftStart):
             await staff.start_shift(self.line, command, peer)
-        elif await staff.end_shift(self.line, command, peer):
+            return
+        asked = self._event(peer, command.do, self._person(command.by))
+        if await staff.end_shift(self.line, command, peer, asked):
             await self._note(command, peer, kind="disarmed", detail={"because": "shift_end"})
 
     def _refuse_if_stopping(self) -> None:
@@ -285,7 +287,7 @@ class Desk:
 
     async def _hold(self, command: Hold, peer: Peer, place: Place, reason: str) -> None:
         """A hold that is not on record would be forgotten by the next engine."""
-        by = None if command.by is None else self.line.people.named(command.by)
+        by = self._person(command.by)
         place.hold(reason, by_engineer=by is not None and by.role is Role.ENGINEER)
         try:
             await self._record(command, peer, slot=command.slot, detail={"reason": reason})
@@ -370,10 +372,12 @@ class Desk:
     ) -> None:
         """Who asked for it. Raises StoreError."""
         actor = command.operator if isinstance(command, Arm) else command.by
-        person = None if actor is None else self.line.people.named(actor)
-        event = self._event(peer, kind or command.do, person, slot=slot, detail=detail)
+        event = self._event(peer, kind or command.do, self._person(actor), slot=slot, detail=detail)
         await self.line.world.store.add_event(event)
         self._tell(command, event)
+
+    def _person(self, said: str | None) -> Person | None:
+        return None if said is None else self.line.people.named(said)
 
     def _event(
         self,

@@ -4,7 +4,7 @@ A shift is begun by a person or by arming, and ends when it is ended or another 
 engine that starts anew finds it as it was.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
@@ -12,7 +12,7 @@ from station.engine.golden import is_proven
 from station.engine.server import Peer
 from station.engine.world import World
 from station.errors import NoShift
-from station.model import Person, Shift, Under
+from station.model import Person, Shift, StationEvent, Under
 from station.store.ids import new_id
 
 FORGOTTEN_US = 16 * 3600 * 1_000_000
@@ -56,16 +56,16 @@ class Shifts:
             await self.world.store.start_shift(shift)
             self.begun(shift)
 
-    async def end(self) -> Shift:
-        """The shift that ended. Raises NoShift; StoreError: then it goes on."""
+    async def end(self, asked: StationEvent) -> None:
+        """`asked`: by whom. Raises NoShift; StoreError: then it goes on."""
         async with self.changing:
-            if self.now is None:
+            if (now := self.now) is None:
                 raise NoShift("no shift is open")
-            station, ended = self.world.settings.station.name, self.now
-            await self.world.store.end_shift(station, ended.shift_id, self.world.clock(), ENDED)
+            detail = {"operator": now.operator, "shift_id": now.shift_id}
+            ended = replace(asked, utc_us=self.world.clock(), detail=detail)
+            await self.world.store.end_shift(now.shift_id, ENDED, ended)
             self.now = None
             self.world.golden.begin(None, is_due=False)
-            return ended
 
     def begun(self, shift: Shift) -> None:
         """It is on record."""

@@ -8,7 +8,7 @@ from station.engine.place import Place
 from station.engine.server import Peer
 from station.errors import UsageError
 from station.live import LineState
-from station.model import Person
+from station.model import Person, StationEvent
 from station.wire import (
     CampaignAbort,
     CampaignRun,
@@ -27,11 +27,12 @@ async def start_shift(line: Line, command: ShiftStart, peer: Peer) -> None:
     _shift_changed(line, command, peer)
 
 
-async def end_shift(line: Line, command: ShiftEnd, peer: Peer) -> bool:
-    """On record before it counts, and signed soon. Whether the line was disarmed by it: nothing is
-    flashed in nobody's shift. A campaign is in no shift, and goes on. Raises NoShift, StoreError.
+async def end_shift(line: Line, command: ShiftEnd, peer: Peer, asked: StationEvent) -> bool:
+    """On record before it counts, by `asked`, and signed soon. Whether the line was disarmed by it:
+    nothing is flashed in nobody's shift. A campaign is in no shift, and goes on. Raises NoShift,
+    StoreError.
     """
-    await line.shifts.end()
+    await line.shifts.end(asked)
     line.health.signer.shift_ended()
     is_disarmed = line.state is LineState.ARMED and line.floor.campaign is None
     if is_disarmed:

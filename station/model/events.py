@@ -17,7 +17,7 @@ class StationEvent:
     """What a person did to the line, or the engine itself: then nobody is named.
 
     `kind`: started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop,
-    campaign_run, campaign_abort;
+    shift_end, campaign_run, campaign_abort;
     of the line's own accord taken_out, breaker_tripped, hub_failure; lifted by an engineer
     slot_lifted, breaker_lifted, hub_lifted; of the station's own trouble clock, result_set_aside;
     without the engine evidence_pruned, restored. `actor` is the person as they said, `role` theirs

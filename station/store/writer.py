@@ -251,10 +251,14 @@ class Store:
         """Commit it; the shift before it that is still open ends with it."""
         await self._commit(lambda batch: shifts.insert_start(batch, shift))
 
-    async def end_shift(self, station: str, shift_id: str, utc_us: int, reason: str) -> None:
-        await self._commit(
-            lambda batch: shifts.insert_end(batch, station, shift_id, utc_us, reason)
-        )
+    async def end_shift(self, shift_id: str, reason: str, ended: StationEvent) -> None:
+        """Commit that it ended, and by whom."""
+
+        def work(batch: Batch) -> None:
+            shifts.insert_end(batch, ended.station, shift_id, ended.utc_us, reason)
+            batch.insert(schema.station_event, [event_row(ended)])
+
+        await self._commit(work)
 
     async def arm(self, armed: StationEvent, shift: Shift | None, lot: Lot | None) -> None:
         """Commit that the line is armed, with the shift that begins by it and the lot, which is

@@ -310,6 +310,7 @@ async def test_neither_disarming_the_line_nor_the_end_of_a_shift_ends_it(
     assert words(sheet) == {"A1": "PASS", "A2": "PASS"}
     events = [event.kind for event in find_events(bench.settings().database)]
     assert events.count("disarmed") == 1, "after it"
+    assert events.count("shift_end") == 1
 
 
 async def test_a_line_that_is_not_armed_any_more_ends_it(

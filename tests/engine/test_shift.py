@@ -9,9 +9,10 @@ from station.errors import DatabaseError, NoShift, NotRegistered, UsageError
 from station.live import LineState, ShiftView
 from station.live import SlotState as S
 from station.model import Shift
+from station.store.events import find_events
 from station.store.writer import Store, now_utc_us
 from station.wire import Disarm, OperatorAdd, ShiftEnd, ShiftStart
-from tests.engine.line import Running, running
+from tests.engine.line import PEER, Running, running
 from tests.engine.tray import make_line
 from tests.store.samples import rows
 
@@ -100,6 +101,34 @@ async def test_its_end_disarms_the_line_and_has_the_record_signed(
 
 
 @pytest.mark.trio
+async def test_who_ended_it_is_on_record_whatever_the_line_did(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path)
+    url = bench.settings().database
+    async with running(bench) as run:
+        for name, badge in (("eva", "E-1"), ("jan", "W-2")):
+            parts = {"name": name, "role": "engineer", "badge": badge, "reason": "r", "by": "eva"}
+            await run.ask(OperatorAdd.model_validate(parts))
+        for is_armed in (False, True):
+            await run.ask(ShiftStart(operator="eva"))
+            if is_armed:
+                await run.arm(operator="eva")
+            shift = run.line.shifts.now
+            assert shift is not None
+            await run.ask(ShiftEnd(by="W-2"))
+            ended = find_events(url, kind="shift_end")[-1]
+            assert (ended.actor, ended.role) == ("jan", "engineer")
+            assert (ended.peer_uid, ended.peer_user) == (PEER.uid, PEER.user)
+            assert ended.detail == {"operator": "eva", "shift_id": shift.shift_id}
+            assert len(find_events(url, kind="disarmed")) == is_armed
+        await run.ask(ShiftStart(operator="eva"))
+        await run.ask(ShiftEnd())
+    assert [one.actor for one in find_events(url, kind="shift_end")] == ["jan", "jan", None]
+    assert "W-2" not in str(find_events(url))
+
+
+@pytest.mark.trio
 async def test_one_that_nobody_ended_is_not_gone_on_with_the_next_day(
     tmp_path: Path, tray_clock: object
 ) -> None:
@@ -130,7 +159,7 @@ async def test_by_name_or_by_badge(tmp_path: Path, tray_clock: object) -> None:
 
 
 @pytest.mark.trio
-async def test_what_is_not_on_record_has_not_begun(
+async def test_what_is_not_on_record_has_neither_begun_nor_ended(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(make_line(tmp_path)) as run:
@@ -138,11 +167,16 @@ async def test_what_is_not_on_record_has_not_begun(
         async def broken(_store: Store, *_: object) -> Shift:
             raise DatabaseError("database is locked")
 
+        await run.ask(ShiftStart(operator="jan"))
         monkeypatch.setattr(Store, "start_shift", broken)
+        monkeypatch.setattr(Store, "end_shift", broken)
         monkeypatch.setattr(Store, "arm", broken)
+        with pytest.raises(DatabaseError):
+            await run.ask(ShiftEnd(by="jan"))
+        assert shift_of(run).operator == "jan"
         with pytest.raises(DatabaseError):
             await run.ask(ShiftStart(operator="maria"))
         with pytest.raises(DatabaseError):
             await run.arm()
-        assert run.line.shifts.now is None
+        assert shift_of(run).operator == "jan"
         assert run.line.state is LineState.DISARMED

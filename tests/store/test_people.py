@@ -5,6 +5,7 @@ from dataclasses import replace
 from station.model import GOLDEN, Lot, Operator, Outcome, Role, Shift
 from station.store import shifts
 from station.store.counts import counts_since
+from station.store.events import find_events
 from station.store.ids import new_id
 from station.store.people import operators
 from station.store.shifts import golden_outcomes
@@ -61,6 +62,7 @@ def test_what_was_written_last_counts_whatever_the_clock_said(url: str) -> None:
 
 def test_one_shift_is_open_and_a_new_one_ends_it(url: str) -> None:
     first, second = shift(), shift("jan", utc_us=NOON_US + 5, role=None, peer_user=None)
+    ended = event("shift_end", utc_us=NOON_US + 9)
 
     async def write(store: Store) -> None:
         assert await store.open_shift(STATION) is None
@@ -69,7 +71,7 @@ def test_one_shift_is_open_and_a_new_one_ends_it(url: str) -> None:
         assert await store.open_shift("line-2") is None
         await store.start_shift(second)
         assert await store.open_shift(STATION) == second
-        await store.end_shift(STATION, second.shift_id, NOON_US + 9, "ended")
+        await store.end_shift(second.shift_id, "ended", ended)
         assert await store.open_shift(STATION) is None
 
     written(url, write)
@@ -77,6 +79,7 @@ def test_one_shift_is_open_and_a_new_one_ends_it(url: str) -> None:
         (NOON_US + 5, shifts.RELIEVED),
         (NOON_US + 9, "ended"),
     ]
+    assert find_events(url) == [ended]
 
 
 def test_a_lot_is_written_when_it_is_armed_first(url: str) -> None:
