@@ -21,6 +21,7 @@ from station.model import (
 from station.sim.backend import SimBackend
 from station.sim.factory import Factory
 from station.sim.faults import Traits, fault_named
+from station.sim.layouts import LAYOUTS
 from station.sim.module import SimModule
 from station.sim.tray import SimTray, port_of
 from station.store.ids import new_id
@@ -46,17 +47,23 @@ def make_rack(
     *,
     faults: Mapping[str, str] | None = None,
     at_target: tuple[str, ...] = (),
+    versions: Mapping[str, str] | None = None,
+    families: Mapping[str, str] | None = None,
 ) -> tray.Line:
-    """A line with these modules; nothing is plugged in. `at_target`: they have the new version."""
+    """A line with these modules; nothing is plugged in. `at_target`: they have the new version.
+    `versions`, `families`: of slots that have another than the rest."""
     names = [f"A{number}" for number in range(1, slots + 1)]
     config = demo_line(folder, names, size_mb=SIZE_MB)
     write_policy(folder)
-    factory = Factory(size_mb=SIZE_MB, seed=3)
+    of_family = {family: Factory(family, size_mb=SIZE_MB, seed=3) for family in LAYOUTS}
     modules: dict[str, SimModule] = {}
     for name in names:
         fault = (faults or {}).get(name)
         traits = Traits() if fault is None else fault_named(fault).traits
-        version = factory.layout.newer_version if name in at_target else None
+        factory = of_family[(families or {}).get(name, "ec25")]
+        version = (versions or {}).get(name)
+        if name in at_target:
+            version = factory.layout.newer_version
         modules[name] = factory.make(traits=traits, version=version)
     ports = {slot.name: port_of(slot) for slot in load_settings(config).slots}
     return tray.Line(folder, SimTray(ports, modules), SimBackend(tuple(ports.values())))
