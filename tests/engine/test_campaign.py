@@ -24,6 +24,7 @@ from station.errors import (
 from station.live import LineState
 from station.live import SlotState as S
 from station.model import Outcome
+from station.sim.layouts import EC25
 from station.sim.mishap import Cure, Mishap, What
 from station.store.campaigns import newest_story
 from station.store.events import find_events
@@ -58,6 +59,9 @@ pytestmark = pytest.mark.trio
 
 ANY = {"known": False}
 PLAN = CampaignPlan(name="nightly")
+OLDER = "EC25EFAR06A04M4G_01.001.01.001"
+"""Not what the rest of a rack has, and the recipe starts from it, too."""
+
 DEAD = Mishap(What.MUTE, "program", Cure.NONE, times=1_000_000)
 
 
@@ -68,7 +72,9 @@ async def test_a_rack_of_returns_is_done_in_the_morning_though_the_station_died_
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_target = ("A2", "A11", "A30")
-    bench = make_rack(tmp_path, 32, faults={"A20": "wrong-variant"}, at_target=at_target)
+    older = dict.fromkeys(("A3", "A13", "A27"), OLDER)
+    faults = {"A20": "wrong-variant"}
+    bench = make_rack(tmp_path, 32, faults=faults, at_target=at_target, versions=older)
     bench.befall("A7", Mishap(What.MUTE, "program", Cure.NONE, times=1_000_000))
     await tell_of_returns(bench, but=("A5",), quarantined={"A9": "burnt"})
     plug_all(bench)
@@ -89,6 +95,8 @@ async def test_a_rack_of_returns_is_done_in_the_morning_though_the_station_died_
                 "every decision is on record before a module is touched"
             )
             assert decided.attempts == {}
+            from_older = {s.slot for s in decided.slots if s.reason == f"from {OLDER}"}
+            assert from_older == set(older)
             await run.until(lambda: any(run[s].step == "program" for s in ("A12", "A13")), NIGHT_S)
             killed.setattr(Attempt, "_end", die)
     dead = story_of_last(bench)
@@ -113,6 +121,10 @@ async def test_a_rack_of_returns_is_done_in_the_morning_though_the_station_died_
     good = {slot for slot, word in told.items() if word == "PASS"}
     assert good == set(told) - {"A5", "A7", "A9", "A20", *at_target}
     assert dict(sheet.totals)["PASS"] == 25
+    for slot in older:
+        assert story.attempts[slot][0].opened.unit.firmware == OLDER
+    after = [story.attempts[slot][-1].closed for slot in good]
+    assert {closed.firmware_after for closed in after if closed} == {EC25.newer_version}
     assert str(sheet.story.yielded.final_yield) == "96.1 %"
     assert sheet.story.yielded.first == 26
     assert sheet.story.yielded.station_loss == len(cut_off)
