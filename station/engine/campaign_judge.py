@@ -155,7 +155,7 @@ class _Judge:
         recipe = chosen.recipe
         if left is not None:
             return self._slot(Decided.RESUME, "it was cut off half written", recipe)
-        version = unit.firmware
+        version = chosen.unit.firmware  # in EDL: none, whatever it had when it was asked last
         if chosen.decision is not Decision.FLASH:
             at_target = f"it has {version} already"
             return self._slot(_WORK_OF[chosen.decision], at_target, recipe)

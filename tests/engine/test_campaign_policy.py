@@ -147,6 +147,20 @@ async def test_the_next_night_s_policy_decides_and_not_the_line_s_settings(
     assert certain["decision"] == "resume"
 
 
+async def test_what_a_module_in_edl_had_once_is_no_version_to_start_from(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_rack(tmp_path, 1)
+    write_policy(tmp_path, units=ANY, resume="never")
+    await killed_in_mid_write(bench, monkeypatch)
+    await next_engine(bench)
+    write_policy(tmp_path, units=ANY | {"allow_from": ["EC25EFAR06A06*"]}, resume="never")
+    async with engine(bench) as run:
+        [slot] = (await plan(run))["slots"]
+    assert slot["decision"] == "not_meant"
+    assert slot["reason"] == "the campaign does not start from a version that it cannot tell"
+
+
 async def test_with_same_slot_the_slot_is_enough(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
