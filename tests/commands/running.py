@@ -28,6 +28,8 @@ from tests.own_ports import own_ports
 
 DEADLINE_S = 90.0
 RECIPE = "ec25-demo"
+SEED = 7
+"""Of every first tray: who is in it can be known before."""
 
 
 def files(folder: Path, slots: int) -> Path:
@@ -124,7 +126,7 @@ def engine(
     config: Path, *options: str, deadline_s: float = DEADLINE_S, within: Sequence[str] = ()
 ) -> Iterator[Engine]:
     """`station sim serve`, ready."""
-    command = ["sim", "serve", "--config", str(config), "--seed", "7", *options]
+    command = ["sim", "serve", "--config", str(config), "--seed", str(SEED), *options]
     with process(*command, deadline_s=deadline_s, within=within) as started:
         said(started, "serving")
         yield Engine(config, started)

@@ -7,12 +7,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import trio
 
+from station.config import load_settings
 from station.live import SlotState
-from tests.commands.running import Engine, engine, files
+from station.sim.tray import make_tray
+from station.store.writer import open_store
+from tests.commands.running import SEED, Engine, engine, files, records
 from tests.commands.test_cli import station
+from tests.engine.rack import Before, write_policy
+from tests.new_record import new_record
 
 Run = tuple[int, str, str]
+FAULT = "wrong-variant"
 
 
 def campaign(config: Path, *arguments: str) -> Run:
@@ -20,13 +27,27 @@ def campaign(config: Path, *arguments: str) -> Run:
     return done.returncode, done.stdout, done.stderr
 
 
+async def tell_of_returns(config: Path, but: str) -> None:
+    """All that the engine will plug in passed here before, but the one in this slot."""
+    settings = load_settings(config)
+    tray = make_tray(settings.slots, seed=SEED, faults={"A2": FAULT}, size_mb=2)
+    new_record(settings.database)
+    async with open_store(settings.database) as store:
+        for slot, module in tray.modules.items():
+            if slot != but:
+                await Before(settings, store).passed(module)
+
+
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, list[Run]]]:
-    """Three slots, one bad; the engine is killed in the middle, the next one ends the night."""
-    config = files(tmp_path_factory.mktemp("night"), 3)
-    bad = ("--fault", "A2=wrong-variant", "--speed")
+    """Four slots, one bad, one with a unit that was never here; the engine is killed in the middle,
+    the next one ends the night."""
+    config = files(tmp_path_factory.mktemp("night"), 4)
+    write_policy(config.parent, units={"known": True})
+    trio.run(tell_of_returns, config, "A4")
+    bad = ("--fault", f"A2={FAULT}", "--speed")
     with engine(config, *bad, "4", deadline_s=300) as first:
-        first.see("A3", SlotState.STANDING, SlotState.WAITING)
+        first.see("A4", SlotState.STANDING, SlotState.WAITING)
         said = [campaign(config, "plan", "nightly"), campaign(config, "plan", "nightly", "--json")]
         said.append(campaign(config, "run", "nightly", "--by", "timer"))
         first.until(lambda picture: picture.slots["A1"].step == "program")
@@ -41,22 +62,25 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, li
 def test_a_plan_says_what_and_why(night: tuple[Engine, list[Run]]) -> None:
     _, ((code, out, _), (_, as_json, _), *_) = night
     assert code == 0
-    assert "2 flash, 1 blocked" in out
+    assert "2 flash, 1 unknown, 1 blocked" in out
     assert "nothing is started after" in out
     assert "SKU EC25AFA" in out
+    assert "it is not on this record" in out
     assert "\nhow long it would take is not known: its recipe has passed on no module here" in out
     plan = json.loads(as_json)
-    assert [slot["decision"] for slot in plan["slots"]] == ["flash", "blocked", "flash"]
+    assert [slot["decision"] for slot in plan["slots"]] == ["flash", "blocked", "flash", "unknown"]
     assert plan["expected_end_utc_us"] is None, "nothing passed here yet"
 
 
 def test_a_run_says_that_it_began_and_asks_nothing(night: tuple[Engine, list[Run]]) -> None:
     _, (_, _, (code, out, err), (_, status, _)) = night
     assert (code, out) == (0, "")
-    assert "nightly begun: 2 flash, 1 blocked" in err
+    assert "nightly begun: 2 flash, 1 unknown, 1 blocked" in err
     running = json.loads(status)
     assert (running["state"], running["by"]) == ("running", "timer")
-    assert {slot["word"] for slot in running["slots"]} <= {"RUNNING", "BLOCKED", "WAITING"}
+    assert {slot["word"] for slot in running["slots"]} <= {
+        "RUNNING", "BLOCKED", "WAITING", "UNKNOWN",
+    }  # fmt: skip
 
 
 def test_in_the_morning_the_record_tells(night: tuple[Engine, list[Run]]) -> None:
@@ -65,13 +89,25 @@ def test_in_the_morning_the_record_tells(night: tuple[Engine, list[Run]]) -> Non
     story = json.loads(out)
     assert code == 0
     assert (story["state"], story["resumed"]) == ("ended", 1)
-    assert story["totals"] == {"PASS": 2, "BLOCKED": 1}
+    assert story["totals"] == {"PASS": 2, "BLOCKED": 1, "UNKNOWN": 1}
+    assert {slot["slot"]: slot["word"] for slot in story["slots"]}["A4"] == "UNKNOWN"
     assert story["final"] == {"good": 2, "of": 2}
     assert story["station_loss"] >= 1
     code, text, _ = campaign(running.config, "sheet", story["campaign_id"][:20])
     assert code == 0
     assert f"link {story['chain']['seq']}, {story['chain']['hash']}" in text
     assert f"sha256 {story['policy_sha256']}" in text
+
+
+def test_the_chain_holds_after_a_night_with_a_death_in_it(night: tuple[Engine, list[Run]]) -> None:
+    running, _ = night
+    config = running.config
+    done = station("audit", "verify", "--config", config, cwd=config.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all as they were written" in done.stdout
+    attempts = records(config, "find", "--slot", "A1")
+    assert "INTERRUPTED" in {attempt["outcome"] for attempt in attempts}
+    assert len(records(config, "find", "--slot", "A4")) == 0, "what is unknown is not touched"
 
 
 class _Links(HTMLParser):
