@@ -5,7 +5,7 @@
 set -euo pipefail
 umask 022
 
-here="$(cd "$(dirname "$0")" && pwd)"
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root=""
 python="python3"
 wheels=""
@@ -159,12 +159,17 @@ reload() {
     fi
 }
 
+# as_station ARGUMENT...: our command as the user that the engine runs as.
+as_station() {
+    (cd / && setpriv --reuid station --regid station --init-groups \
+        "$root/opt/station/bin/station" "$@" --config "$root/etc/station/station.yaml")
+}
+
 # The engine refuses a record of another version; here somebody is present and nothing runs. An
 # older record is copied beside itself first.
 upgrade_record() {
     say "record    created, or brought to this version"
-    (cd / && umask 0027 && setpriv --reuid station --regid station --init-groups \
-        /opt/station/bin/station db upgrade --config /etc/station/station.yaml) ||
+    (umask 0027 && as_station db upgrade) ||
         fail "everything is installed, but not the record: see above, then run this again"
 }
 
@@ -172,8 +177,7 @@ upgrade_record() {
 make_key() {
     local told
     say "key       for the record's signature"
-    if told="$(cd / && setpriv --reuid station --regid station --init-groups \
-        /opt/station/bin/station audit key --config /etc/station/station.yaml 2>&1)"; then
+    if told="$(as_station audit key 2>&1)"; then
         say "          its public half, for auditors: ${told##*$'\n'}"
     else
         say "          not made, so the record stays unsigned: $told"
@@ -195,10 +199,7 @@ Next:
 END
 }
 
-if [ -n "$root" ]; then
-    lay_out_files
-    say "not done  users, software, record: this is a copy below $root"
-else
+install_station() {
     check_machine
     lay_out_files
     add_users
@@ -208,4 +209,14 @@ else
     upgrade_record
     make_key
     next_steps
+}
+
+# Sourced, as by its tests, it only knows how.
+if [ "${BASH_SOURCE[0]}" != "$0" ]; then
+    :
+elif [ -n "$root" ]; then
+    lay_out_files
+    say "not done  users, software, record: this is a copy below $root"
+else
+    install_station
 fi
