@@ -18,7 +18,7 @@ from station.store.verify import verify
 from tests.holding import Broken, hold
 from tests.memory import in_memory
 from tests.store.samples import a_key
-from tests.tamper.edits import EDITS, Edit, opened
+from tests.tamper.edits import Edit, edits, opened
 from tests.tamper.records import make_record, older
 
 EDITS_EACH = 10
@@ -69,7 +69,7 @@ def edit_copies(folder: Path, seed: int) -> Counter[str]:
     while kinds.total() < EDITS_EACH - 1:
         copy = folder / "edited.sqlite"
         shutil.copy(path, copy)
-        do = chance.choice(EDITS)
+        do = chance.choice(edits(key))
         with opened(copy) as db:
             edit = do(db, chance)
         if edit is not None:
@@ -85,7 +85,8 @@ def edit_copies(folder: Path, seed: int) -> Counter[str]:
 def _judge(edit: Edit, found: Sequence[Finding], seed: int) -> None:
     hold(found, f"seed {seed}: {edit.what}: not found")
     named = found[:1] if edit.first else found
-    is_named = edit.names is None or any(edit.names in f"{f.what} {f.why} " for f in named)
+    wanted = (edit.names,) if isinstance(edit.names, str) else edit.names
+    is_named = any(names in f"{f.what} {f.why} " for f in named for names in wanted)
     hold(is_named, f"seed {seed}: {edit.what}: {edit.names} is not named, but {found[:3]}")
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,17 @@ ROWS = [name for name in KEYS if name not in ("chain", "checkpoint")]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`names`: a finding must have this in what it names; None: only that there is one. `first`:
-    the very first; else something that came of the edit may be named before."""
+    """`names`: a finding must have this, or one of these, in what it says. `first`: the very first;
+    else something that came of the edit may be named before."""
 
     what: str
-    names: str | None
+    names: str | tuple[str, ...]
     first: bool = False
 
 
 Do = Callable[[sqlite3.Connection, random.Random], Edit | None]
+Sign = Callable[[sqlite3.Connection, random.Random, PrivateKey], Edit | None]
+"""`Do` of somebody who has the station's key."""
 
 
 @contextmanager
@@ -128,7 +131,11 @@ def change_a_link(db: sqlite3.Connection, chance: random.Random) -> Edit:
     seq = _some_link(db, chance)
     column = chance.choice(["hash", "row_digests"])
     db.execute(f"UPDATE chain SET {column} = ? WHERE seq = ?", [chance.randbytes(32), seq])
-    return Edit(f"chain.{column} of {seq}", f"link {seq} " if column == "hash" else None)
+    what = f"chain.{column} of {seq}"
+    if column == "hash":
+        return Edit(what, f"link {seq} ")
+    rows = [f"{_name(table, row)} it is not what was" for table, row in _rows_of(db, seq)]
+    return Edit(what, (f"link {seq} ", *rows), first=True)
 
 
 def delete_a_link(db: sqlite3.Connection, chance: random.Random) -> Edit:
@@ -156,14 +163,21 @@ def cut_the_end(db: sqlite3.Connection, chance: random.Random) -> Edit:
 
 def hash_it_again(db: sqlite3.Connection, chance: random.Random) -> Edit | None:
     """A changed value and a chain that fits it, made with our own code, and signed anew."""
-    edit = change_a_value(db, chance)
-    if edit is None or edit.what.split()[0].endswith((".seq", ".station")):
-        return None  # no chain fits a row that is in none
-    try:
-        _forge(db)
-    except TypeError:
-        return None  # what no row holds has no digest
-    return Edit(f"{edit.what}, and a chain that fits", "checkpoint")
+    forged = _forged(db, chance, PrivateKey(Ed25519PrivateKey.generate()))
+    if forged is None:
+        return None
+    return Edit(f"{forged}, signed by another", "with a key that is not trusted")
+
+
+def sign_it_again(db: sqlite3.Connection, chance: random.Random, key: PrivateKey) -> Edit | None:
+    """The same by whoever has disk, software and key: within the record nothing is wrong."""
+    forged = _forged(db, chance, key)
+    if forged is None:
+        return None
+    last = db.execute("SELECT max(chain_seq) FROM checkpoint").fetchone()[0]
+    what = f"the checkpoint kept elsewhere of link {last} "
+    why = "the record has another history than the signed one"
+    return Edit(f"{forged}, signed by the station", what + why)
 
 
 def replace_a_view(db: sqlite3.Connection, chance: random.Random) -> Edit:
@@ -207,11 +221,16 @@ EDITS: tuple[Do, ...] = (
     delete_a_link,
     change_a_checkpoint,
     cut_the_end,
-    *(hash_it_again,) * 3,
+    *(hash_it_again,) * 2,
     replace_a_view,
     *(leave_out_of_an_index,) * 2,
     loosen_a_guard,
 )
+
+
+def edits(key: PrivateKey) -> tuple[Do, ...]:
+    """What may be done, `key` the station's."""
+    return *EDITS, *(_with(sign_it_again, key),) * 2
 
 
 # --- how --------------------------------------------------------------------------------------
@@ -229,6 +248,14 @@ def _some_row(
 
 def _some_link(db: sqlite3.Connection, chance: random.Random) -> int:
     return int(chance.choice(db.execute("SELECT seq FROM chain").fetchall())[0])
+
+
+def _rows_of(db: sqlite3.Connection, seq: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of a link."""
+    for table in KEYS:
+        if table != "chain":
+            for row in db.execute(f"SELECT * FROM {table} WHERE seq = ?", [seq]):
+                yield table, dict(row)
 
 
 def _where(table: str) -> str:
@@ -257,18 +284,32 @@ def _say_of(db: sqlite3.Connection, index: str, sql: str) -> None:
     db.execute("PRAGMA writable_schema = RESET")
 
 
-def _forge(db: sqlite3.Connection) -> None:
-    """The whole chain anew, and the checkpoints signed with a key of his own."""
-    key = PrivateKey(Ed25519PrivateKey.generate())
+def _with(sign: Sign, key: PrivateKey) -> Do:
+    @wraps(sign)
+    def do(db: sqlite3.Connection, chance: random.Random) -> Edit | None:
+        return sign(db, chance, key)
+
+    return do
+
+
+def _forged(db: sqlite3.Connection, chance: random.Random, key: PrivateKey) -> str | None:
+    """What was changed, where a chain can fit it."""
+    edit = change_a_value(db, chance)
+    if edit is None or edit.what.split()[0].endswith((".seq", ".station")):
+        return None  # no chain fits a row that is in none
+    try:
+        _forge(db, key)
+    except TypeError:
+        return None  # what no row holds has no digest
+    return f"{edit.what}, and a chain that fits"
+
+
+def _forge(db: sqlite3.Connection, key: PrivateKey) -> None:
+    """The whole chain anew, and the checkpoints signed with this key."""
     signed = {row["chain_seq"]: dict(row) for row in db.execute("SELECT * FROM checkpoint")}
     previous = chain.START
     for (seq,) in db.execute("SELECT seq FROM chain ORDER BY seq").fetchall():
-        digests = [
-            chain.row_digest(table, dict(row))
-            for table in KEYS
-            if table != "chain"
-            for row in db.execute(f"SELECT * FROM {table} WHERE seq = ?", [seq])
-        ]
+        digests = [chain.row_digest(table, row) for table, row in _rows_of(db, seq)]
         previous = chain.link(previous, "line-1", seq, digests)
         what = [chain.shorts(digests), previous, seq]
         db.execute("UPDATE chain SET row_digests = ?, hash = ? WHERE seq = ?", what)
