@@ -128,20 +128,27 @@ def _audit_boots(
 
 @app.command("slots")
 def _audit_slots(
-    slot: Annotated[str | None, typer.Option(help="Default: all of the settings.")] = None,
+    slot: Annotated[
+        str | None, typer.Option(help="Default: all of the settings, or of --station on record.")
+    ] = None,
     since: Since = None,
+    station: Annotated[
+        str | None, typer.Option(help="Of this station; default: of the one in the settings.")
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON line per interval on stdout.")
     ] = False,
+    csv: Csv = False,
     config: Config = None,
 ) -> None:
     """How each slot was over time: from when to when it was in which state."""
     with station_errors():
-        audit_slots.slots(
+        audit_slots.tell_slots(
             settings_of(config),
+            station=station,
             slot=slot,
             since_utc_us=audit.since_utc_us(since),
-            as_json=json,
+            form=form_of(as_json=json, as_csv=csv),
         )
 
 

@@ -47,6 +47,13 @@ def insert_slot_changes(batch: Batch, changes: Sequence[SlotChange]) -> None:
     batch.insert(_state, rows)
 
 
+def slots_of(url: str, station: str) -> Sequence[str]:
+    """Every slot that the station ever had, by name. Raises as `station.store.queries`."""
+    query = sa.select(_state.c.slot).where(_state.c.station == station).distinct()
+    with reading(url) as connection:
+        return connection.scalars(query.order_by(_state.c.slot)).all()
+
+
 def slot_intervals(
     url: str, station: str, slots: Collection[str], *, since_utc_us: int | None = None
 ) -> Iterator[Interval]:

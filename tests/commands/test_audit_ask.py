@@ -253,6 +253,7 @@ def test_nothing_found_is_an_empty_answer(config: Path, question: tuple[str, ...
         (["recall", "--package", " "], "--package is empty"),
         (["ever", "--package", OLD, "--firmware", "\t"], "--firmware is empty"),
         (["slots", "--slot", " "], "--slot is empty"),
+        (["slots", "--station", ""], "--station is empty"),
         (["recall", "--package", "x" * 257], "--package has 257 characters; 256 are the most"),
         (["yield", "--slot", "x" * 257], "--slot has 257 characters"),
         (["find", "--code", "D\udcff"], "--code 'D\\udcff' is no UTF-8 text"),
@@ -274,7 +275,9 @@ def test_a_question_that_is_none(config: Path, arguments: list[str], words: str)
 # --- the README -------------------------------------------------------------------------------
 
 README = Path(__file__).parents[2] / "README.md"
-QUESTIONS = {"find", "recall", "ever", "pareto", "yield", "clashes", "open", "events", "boots"}
+QUESTIONS = {
+    *("find", "recall", "ever", "pareto", "yield", "clashes", "open", "events", "boots", "slots"),
+}
 COMMANDS = [
     shlex.split(text, comments=True)[2:]
     for text in README.read_text(encoding="utf-8").splitlines()

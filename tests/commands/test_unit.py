@@ -1,5 +1,7 @@
 """`station unit` and `station audit slots`, as they are typed, with an engine and without."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -95,12 +97,17 @@ def test_a_running_engine_writes_it(tmp_path: Path) -> None:
     assert (event.kind, event.actor, event.reason) == (QUARANTINED, "eva", "two labels")
 
 
-def test_the_states_of_a_slot_as_a_table_and_as_lines(settings: Settings) -> None:
+def test_the_states_of_a_slot_in_every_form(settings: Settings) -> None:
     name = settings.station.name
-    told = (("A1", SlotState.EMPTY.value, 0), ("A2", "held", 0), ("A1", OFF, 90))
+    told = (
+        (name, "A1", SlotState.EMPTY.value, 0),
+        (name, "A2", "held", 0),
+        (name, "A1", OFF, 90),
+        ("line-9", "C7", "held", 0),
+    )
     changes = [
-        SlotChange(str(number), name, NOON_US + seconds * 1_000_000, slot, state)
-        for number, (slot, state, seconds) in enumerate(told)
+        SlotChange(str(number), whose, NOON_US + seconds * 1_000_000, slot, state)
+        for number, (whose, slot, state, seconds) in enumerate(told)
     ]
 
     async def work(store: Store) -> None:
@@ -124,3 +131,9 @@ def test_the_states_of_a_slot_as_a_table_and_as_lines(settings: Settings) -> Non
     assert "held" not in table
     assert asked("--slot", "") == ""
     assert asked("--since", "2026-12-01").count("now") == 2
+    first, *_ = csv.DictReader(io.StringIO(asked("--csv")))
+    assert first == {key: str(value) for key, value in lines[0].items()}
+    (other,) = map(json.loads, asked("--station", "line-9", "--json").splitlines())
+    assert (other["station"], other["slot"], other["state"]) == ("line-9", "C7", "held")
+    assert asked("--station", "line-9", "--slot", "A1") == ""
+    assert len(asked("--station", name, "--csv").splitlines()) == 4
