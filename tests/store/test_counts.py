@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -15,9 +14,8 @@ from station.live import Counts
 from station.model import AttemptOpened, Outcome, Unit
 from station.store.batch import Batch, batch_of
 from station.store.counts import counts_since, question
-from station.store.database import sqlite_url, writer_engine
+from station.store.database import writer_engine
 from station.store.inserts import insert_attempt, insert_verdict
-from station.store.revision import create_if_missing
 from tests.store.samples import NOON_US, attempt, failed, plan, verdict, written
 
 SINCE_US = NOON_US
@@ -119,12 +117,10 @@ STATIONS = (f"line-{number}" for number in count())
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, sa.Engine]]:
-    """One database for all examples; each is a station of its own."""
-    url = sqlite_url(Path(tmp_path_factory.mktemp("counts")) / "station.db")
-    create_if_missing(url)
-    with writing(url) as engine:
-        yield url, engine
+def shared(shared_url: str) -> Iterator[tuple[str, sa.Engine]]:
+    """Each example is a station of its own."""
+    with writing(shared_url) as engine:
+        yield shared_url, engine
 
 
 TRIED = st.builds(

@@ -8,8 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.model import Outcome, RecipeRef
-from station.store.database import sqlite_url
-from station.store.revision import create_if_missing
 from station.store.scope import LAST_SHIFT, Scope
 from station.store.yields import By, Rate, Yield, question, yields
 from tests.store.made import DAY_US, MIDNIGHT_US, NEW, OLD, Line, line
@@ -220,13 +218,6 @@ def by_hand(told: list[Tried], within: list[Tried]) -> tuple[int, ...]:
 WORLDS = count()
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> str:
-    url = sqlite_url(tmp_path_factory.mktemp("yields") / "station.db")
-    create_if_missing(url)
-    return url
-
-
 def told_to(made: Line, world: int, told: list[Tried]) -> None:
     for one in told:
         made.tried(
@@ -242,18 +233,18 @@ def told_to(made: Line, world: int, told: list[Tried]) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(TRIED, max_size=10))
-def test_the_record_counts_as_one_counts_by_hand(shared: str, told: list[Tried]) -> None:
-    """One database for all examples; each is a station with units of its own."""
+def test_the_record_counts_as_one_counts_by_hand(shared_url: str, told: list[Tried]) -> None:
+    """Each example is a station with units of its own."""
     world = next(WORLDS)
     told = [replace(one) for one in told]  # of equal ones each is itself
-    with line(shared) as made:
+    with line(shared_url) as made:
         told_to(made, world, told)
     station = Scope(station=f"line-{world}")
-    whole = list(yields(shared, station))
+    whole = list(yields(shared_url, station))
     assert [numbers(one) for one in whole] in ([by_hand(told, told)], [])
-    for slot, found in by_group(shared, By.SLOT, station).items():
+    for slot, found in by_group(shared_url, By.SLOT, station).items():
         assert found == by_hand(told, [one for one in told if one.slot == slot])
-    days = by_group(shared, By.DAY, station)
+    days = by_group(shared_url, By.DAY, station)
     for day in range(3):
         found = days.get(f"2026-09-{21 + day}", (0,) * 5)
         assert found == by_hand(told, [one for one in told if one.day == day])
