@@ -57,7 +57,7 @@ def misplaced_rows(connection: sa.Connection, tables: Iterable[str]) -> Iterator
 def changed_schema(connection: sa.Connection) -> Iterator[tuple[str, str]]:
     """What differs, and how."""
     if connection.dialect.name != "sqlite":
-        yield from changed_on_server(connection)
+        yield from changed_on_server(connection, _fresh()["view attempt"] or "")
         return
     there, wanted = _objects(connection), _fresh()
     for name in sorted(there.keys() | wanted.keys()):

@@ -106,6 +106,36 @@ def test_a_guard_that_is_gone_is_found(url: str, statement: str, named: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("was", "is_now"),
+    [
+        (" c.outcome,", " 'PASS'::text AS outcome,"),
+        ("LEFT JOIN attempt_closed", "JOIN attempt_closed"),
+        (";", " WHERE o.slot <> 'A1';"),
+        (" o.slot,", " o.port_path AS slot,"),
+        (" o.slot,", " o.slot AS place,"),
+        (" o.started_utc_us,", " (1 / (1 - 1))::bigint AS started_utc_us,"),
+        (";", " LIMIT 3;"),
+    ],
+)
+def test_a_view_that_answers_otherwise_is_found(url: str, was: str, is_now: str) -> None:
+    flashed(url, attempt())
+    [[meant]] = rows(url, "SELECT pg_get_viewdef('attempt')")
+    assert was in meant
+    run(url, "DROP VIEW attempt", f"CREATE VIEW attempt AS {meant.replace(was, is_now, 1)}")
+    found = ("view attempt", "it is not as the station made it")
+    assert faults(url) == [found]
+    assert [(one.what, one.why) for one in verify(url).findings] == [found]
+
+
+def test_a_view_in_other_words_is_the_same(url: str) -> None:
+    """As a dump has it."""
+    [[meant]] = rows(url, "SELECT pg_get_viewdef('attempt')")
+    run(url, "DROP VIEW attempt", f"CREATE VIEW attempt AS {meant}")
+    run(url, "ANALYZE")
+    assert faults(url) == []
+
+
+@pytest.mark.parametrize(
     ("statement", "why"),
     [
         ("UPDATE step SET bytes = bytes + 1 WHERE ordinal = 2", "it is not what was written"),
