@@ -37,7 +37,7 @@ def test_a_checkpoint_kept_elsewhere_must_be_asked(
     )
     assert tamper.edit_copies(tmp_path, 1)["sign_it_again"] == tamper.EDITS_EACH - 1
     monkeypatch.setattr(tamper, "verify", lambda url, _, trusted: verify(url, (), trusted))
-    with pytest.raises(Broken, match="signed by the station: not found"):
+    with pytest.raises(Broken, match="signed by the station: "):
         tamper.edit_copies(tmp_path, 1)
 
 
