@@ -16,7 +16,7 @@ from station.engine.notary import notary
 from station.engine.once import Tally, flash_once
 from station.engine.people import people_of
 from station.engine.shelf import Shelf
-from station.engine.shift import Shifts
+from station.engine.shift import in_open_shift
 from station.engine.stop import Stop, obey_signals
 from station.engine.world import Order, World
 from station.errors import UnmappedPort, UsageError
@@ -149,7 +149,7 @@ async def _flash(
             await backlog.start()
             backlog.require_empty()
             await close_interrupted(store, settings)
-            await Shifts(world).recall()  # one that waits for a golden unit waits here, too
+            world = await in_open_shift(world)
             orders = {slot.name: _order(request, slot.name) for slot in slots}
             tally = await flash_once(world, slots, orders, wait_s=request.wait_s, stop=stop)
             await signer.sign("stop")

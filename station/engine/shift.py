@@ -44,8 +44,8 @@ class Shifts:
 
     def due(self, person: Person, peer: Peer) -> Shift | None:
         """The shift that begins when this person arms the line; None: theirs goes on."""
-        now, now_us = self.now, self.world.clock()
-        if now is not None and now.operator == person.name and now_us - now.utc_us < FORGOTTEN_US:
+        now = self.now
+        if now is not None and now.operator == person.name and not _is_forgotten(self.world, now):
             return None
         return self._begun_by(person, peer)
 
@@ -86,3 +86,18 @@ class Shifts:
             peer_uid=peer.uid,
             peer_user=peer.user,
         )
+
+
+def _is_forgotten(world: World, shift: Shift) -> bool:
+    return world.clock() - shift.utc_us >= FORGOTTEN_US
+
+
+async def in_open_shift(world: World) -> World:
+    """What works without the line: its attempts are of the shift that is open, and wait for that
+    one's golden unit. Raises StoreError."""
+    shifts = Shifts(world)
+    await shifts.recall()
+    if shifts.now is None or _is_forgotten(world, shifts.now):
+        world.golden.begin(None, is_due=False)
+        return world
+    return replace(world, under=shifts.under(None))

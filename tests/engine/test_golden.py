@@ -123,13 +123,29 @@ async def test_a_shift_that_waits_for_one_waits_without_the_line_too(
     bench = with_golden(tmp_path)
     async with running(bench) as run:
         await run.arm()
-    tally = await bench.flash()
-    closed = {r.opened.slot: r.closed for r in tally.records}
-    assert closed["A1"] is not None
-    assert closed["A1"].outcome is Outcome.PASS
-    assert closed["A2"] is not None
-    assert closed["A2"].failure is not None
-    assert closed["A2"].failure.code == GoldenFirst.code
+    first = {r.opened.slot: r.closed for r in (await bench.flash()).records}
+    assert first["A1"] is not None
+    assert first["A1"].outcome is Outcome.PASS
+    assert first["A2"] is not None
+    assert first["A2"].failure is not None
+    assert first["A2"].failure.code == GoldenFirst.code
+    [again] = (await bench.flash("A2")).records
+    assert again.closed is not None
+    assert again.closed.outcome is Outcome.PASS
+
+
+@pytest.mark.trio
+async def test_a_shift_that_was_forgotten_waits_for_nothing(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = with_golden(tmp_path)
+    async with running(bench) as run:
+        await run.arm()
+    monkeypatch.setattr("station.engine.shift.FORGOTTEN_US", 0)
+    [record] = (await bench.flash("A2")).records
+    assert record.closed is not None
+    assert record.closed.outcome is Outcome.PASS
+    assert record.opened.shift_id is None
 
 
 def test_what_a_verdict_says_of_the_line() -> None:

@@ -16,7 +16,7 @@ from station.engine.backlog import Backlog
 from station.engine.evidence import close_interrupted
 from station.engine.once import Tally, flash_once
 from station.engine.shelf import Shelf
-from station.engine.shift import Shifts
+from station.engine.shift import in_open_shift
 from station.engine.stop import Stop
 from station.engine.world import Order, World
 from station.errors import StationError
@@ -156,7 +156,7 @@ async def flash_line(
             )
             await Backlog(world).start()
             await close_interrupted(store, settings)
-            await Shifts(world).recall()
+            world = await in_open_shift(world)
             orders = {slot.name: order or Order("test") for slot in chosen}
             return await flash_once(world, chosen, orders, wait_s=wait_s, stop=stop or Stop())
     finally:
