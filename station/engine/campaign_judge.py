@@ -104,6 +104,9 @@ def _in_order(policy: Policy, slots: list[CampaignSlot]) -> list[CampaignSlot]:
     ]
 
 
+_NOT_RESUMED = "it was cut off half written, and the policy says `resume: never`: a person decides"
+
+
 class _Judge:
     def __init__(self, world: World, policy: Policy, place: Place, usual: dict[str, int]) -> None:
         self._world = world
@@ -129,6 +132,8 @@ class _Judge:
         if mode is Mode.EDL and unit.chip_serial is not None:
             unit = await self._world.store.unit_by_chip(unit.chip_serial) or unit
         self._unit = unit
+        if left is None and await self._was_cut_off(mode, unit):
+            return self._slot(Decided.BLOCKED, _NOT_RESUMED)
         standing = await self._world.store.ask(lambda url: standing_of(url, unit))
         self._unit_id = next(iter(standing.unit_ids), None)
         try:
@@ -166,6 +171,12 @@ class _Judge:
             told = version or "a version that it cannot tell"
             return self._slot(Decided.NOT_MEANT, f"the campaign does not start from {told}")
         return self._slot(Decided.FLASH, f"from {version or 'unknown'}", recipe)
+
+    async def _was_cut_off(self, mode: Mode, unit: Unit) -> bool:
+        chip = unit.chip_serial
+        if mode is not Mode.EDL or chip is None:
+            return False
+        return await self._world.store.unfinished_unit(chip) is not None
 
     def _family(self) -> Family | None:
         device = self._place.port.device

@@ -143,18 +143,21 @@ async def test_the_next_night_s_policy_decides_and_not_the_line_s_settings(
         [never] = (await plan(run))["slots"]
         write_policy(tmp_path, units=ANY, resume="certain")
         [certain] = (await plan(run))["slots"]
-    assert never["decision"] != "resume"
+    assert (never["decision"], "a person decides" in never["reason"]) == ("blocked", True)
     assert certain["decision"] == "resume"
 
 
 async def test_what_a_module_in_edl_had_once_is_no_version_to_start_from(
-    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tray_clock: object
 ) -> None:
-    bench = make_rack(tmp_path, 1)
-    write_policy(tmp_path, units=ANY, resume="never")
-    await killed_in_mid_write(bench, monkeypatch)
-    await next_engine(bench)
-    write_policy(tmp_path, units=ANY | {"allow_from": ["EC25EFAR06A06*"]}, resume="never")
+    bench = make_rack(tmp_path, 1, faults={"A1": "nak"})
+    write_policy(tmp_path, units=ANY)
+    plug_all(bench)
+    async with engine(bench) as run:
+        await run.ask(RUN)
+        assert words(await until_over(run, bench)) == {"A1": "FAIL"}
+    assert bench.tray.modules["A1"].mode == "firehose"
+    write_policy(tmp_path, units=ANY | {"allow_from": ["EC25EFAR06A06*"]})
     async with engine(bench) as run:
         [slot] = (await plan(run))["slots"]
     assert slot["decision"] == "not_meant"
