@@ -23,6 +23,9 @@ half as many."""
 SHOWN = 110
 """Characters of a reason."""
 
+SHOWN_SLOTS = 18
+"""Characters of the slots that a code was seen in."""
+
 SHOWN_REMEDY = 140
 """Characters of what to do, on two lines: the longest that ends an attempt has 131."""
 
@@ -69,9 +72,10 @@ def _times(count: int) -> str:
 
 
 def _slots(names: Sequence[str]) -> str:
-    """The first three: more would leave no place for what to do."""
-    more = f" +{len(names) - 3}" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    """The first three, if they are short: more would leave no place for what to do."""
+    shown = 3 if sum(map(len, names[:3])) <= SHOWN_SLOTS else 1
+    more = f" +{len(names) - shown}" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 def _seconds(duration_us: int) -> str:

@@ -66,7 +66,7 @@ async def change_people(line: Line, command: OperatorAdd | OperatorRetire, peer:
 
 
 def _who(line: Line, command: Command, peer: Peer) -> str:
-    """Never a badge: what is logged is read by many."""
+    """Not the badge of somebody who works here: what is logged is read by many."""
     return peer.user if command.by is None else line.people.named(command.by).name
 
 

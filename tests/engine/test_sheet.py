@@ -141,6 +141,12 @@ def test_what_to_do_is_not_cut() -> None:
     assert len(_longest_remedy()) <= SHOWN_REMEDY
 
 
+def test_slots_with_long_names_leave_what_to_do_its_place() -> None:
+    names = [f"rack-7-position{n}" for n in range(4)]
+    made = sheet_of(story({name: [R.FAIL] for name in names}), [tuple(names)])
+    assert f"<td>{Nak.code}<td>rack-7-position0 +3<td>{Nak.remedy}" in sheet_html(made)
+
+
 def test_codes_that_find_no_place_are_in_the_text() -> None:
     made = _worst(32, 8)
     page, text = sheet_html(made), sheet_text(made)
