@@ -2,12 +2,15 @@
 
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from queue import SimpleQueue
+from typing import NamedTuple, TypeVar
 
 import pytest
 import trio
 
+from station.disk import Disk
 from station.engine.health import LOOK_S, PING_S, RESERVE_BYTES, STALE_S, Health
 from station.engine.ports import PortBoard
 from station.engine.wall_clock import WallClock
@@ -24,6 +27,8 @@ from station.sim.backend import SimBackend
 from tests.engine.line import running
 from tests.engine.tray import make_line
 from tests.mock_time import time_passes
+
+T = TypeVar("T")
 
 
 class _Usage(NamedTuple):
@@ -53,6 +58,14 @@ class _Nothing:
 
     async def catch_up(self) -> tuple[()]:
         return ()
+
+
+class _Prompt(Disk):
+    """Answers at once: the mock clock would jump while a thread does."""
+
+    async def ask(self, work: Callable[[], T], timeout_s: float) -> T:
+        await trio.lowlevel.checkpoint()
+        return work()
 
 
 class _BlindBackend(SimBackend):
@@ -138,10 +151,10 @@ async def test_a_disk_that_never_answers_is_an_alarm_and_blocks_nobody(
 ) -> None:
     """A server that is gone, behind a hard mount."""
     back = threading.Event()
-    asked: list[object] = []
+    asked: SimpleQueue[object] = SimpleQueue()
 
     def hang(folder: object) -> _Usage:
-        asked.append(folder)
+        asked.put(folder)
         back.wait(60)
         return _Usage(0, 0, 2 * RESERVE_BYTES)
 
@@ -151,7 +164,8 @@ async def test_a_disk_that_never_answers_is_an_alarm_and_blocks_nobody(
         await time_passes(300)
         assert "did not answer" in (health.report[DiskTrouble] or "")
         assert health.is_alive
-        assert len(asked) == 1, "one thread waits, not one for each look"
+        assert asked.get(timeout=60) == tmp_path
+        assert asked.empty(), "one thread waits, not one for each look"
     finally:
         back.set()
 
@@ -165,24 +179,26 @@ async def test_a_folder_of_evidence_that_never_answers_is_an_alarm_and_stops_not
 ) -> None:
     """No module is the worse for it; but people learn why nothing is kept."""
     back = threading.Event()
-    asked: list[object] = []
+    asked: SimpleQueue[object] = SimpleQueue()
     evidence = tmp_path / "elsewhere" / "evidence"
     evidence.mkdir(parents=True)
 
     def hang(folder: object) -> _Usage:
         if folder == evidence:
-            asked.append(folder)
+            asked.put(folder)
             back.wait(60)
         return _Usage(0, 0, 2 * RESERVE_BYTES)
 
     monkeypatch.setattr(shutil, "disk_usage", hang)
     try:
         health = await _health(tmp_path, _Store(), nursery)
+        health._disks = _Prompt()
         await time_passes(300)
         assert health.report[EvidenceNotKept] == f"{evidence} did not answer within {PING_S:g} s"
         assert health.obstacle is None
         assert health.is_alive
-        assert len(asked) == 1
+        assert asked.get(timeout=60) == evidence
+        assert asked.empty()
     finally:
         back.set()
 
