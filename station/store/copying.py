@@ -1,4 +1,4 @@
-"""One moment of a SQLite file as a plain file of its own, checked and on the disk.
+"""One moment of a SQLite file as a plain file of its own, on the disk.
 
 The record may be written meanwhile: a transaction of a reader keeps the moment, so the copy never
 begins anew however busy the engine is, and no writer waits for it.
@@ -78,23 +78,27 @@ def like(source: Path, copy: Path) -> None:
 
 
 def settle(path: Path, *, in_full: bool) -> None:
-    """Make it one file without a log, found whole, on the disk. `in_full`: its indexes, too, row by
-    row; in vain where `verify`, which holds them against their tables in order, is asked as well.
-    Raises NoBackup, DatabaseError."""
+    """Make it one file without a log, on the disk. `in_full`: and look whether it is whole, row by
+    row; in vain where `verify`, which does so in the order of the file, is asked as well. Raises
+    NoBackup, DatabaseError."""
     with database_errors(sqlite_url(path)):
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as db:
-            look = "PRAGMA integrity_check(1)" if in_full else "PRAGMA quick_check(1)"
-            said = [str(row[0]) for row in db.execute(look)]
-            if said != ["ok"]:
-                raise NoBackup(f"the copy is damaged: {said[0]}")
-            broken = db.execute("PRAGMA foreign_key_check").fetchone()
-            if broken is not None:
-                raise NoBackup(f"table {broken[0]} refers to rows that are not there")
+            if in_full:
+                _require_whole(db)
             (mode,) = db.execute("PRAGMA journal_mode = DELETE").fetchone()
             if mode != "delete":
                 raise NoBackup(f"{path} is in use by another program")
         with path.open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _require_whole(db: sqlite3.Connection) -> None:
+    said = [str(row[0]) for row in db.execute("PRAGMA integrity_check(1)")]
+    if said != ["ok"]:
+        raise NoBackup(f"the copy is damaged: {said[0]}")
+    broken = db.execute("PRAGMA foreign_key_check").fetchone()
+    if broken is not None:
+        raise NoBackup(f"table {broken[0]} refers to rows that are not there")
 
 
 def _copy(source: Path, copy: Path) -> None:

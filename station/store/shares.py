@@ -1,5 +1,5 @@
 """A large record, looked at by several processes: each holds the rows of its own links against the
-chain, then takes one table after the other and looks at its indexes.
+chain, then takes one table after the other and looks at its pages and indexes.
 
 Each reads the record at a moment of its own, a little after that of the process which asks. Rows
 are only added, so all see the same up to the links there were; the rest is left to the next time.
@@ -25,7 +25,7 @@ from station.store.raw_rows import read_any_text
 from station.store.reading import reading
 from station.store.row_check import RowCheck
 from station.store.share import Share
-from station.store.untouched import misplaced_rows
+from station.store.untouched import damage_in
 
 WORTH_IT_BYTES = 64 << 20
 """From here on the rows take longer than the start of a process."""
@@ -93,12 +93,12 @@ def look_at(part: Part, taken: "Synchronized[int]") -> Looked:
 def look(
     url: str, connection: sa.Connection, links: Links, share: Share, tables: Iterable[str]
 ) -> Looked:
-    """At the rows of these links and the indexes of these tables. Raises as the database."""
+    """At the rows of these links, the pages and indexes of these tables. Raises as the database."""
     found = Findings()
     check = RowCheck(connection, links, found, share)
     with Ahead(sqlite_path(url)) as ahead:
         check.look(ahead)
-    for what, why in misplaced_rows(connection, tables):
+    for what, why in damage_in(connection, tables):
         found.add("", 0, what, why)
     return Looked(found.in_order(), check.rows)
 

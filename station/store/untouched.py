@@ -4,6 +4,7 @@ A view that was replaced answers differently without a row being changed, and a 
 is gone is no longer insert-only.
 """
 
+import math
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -20,31 +21,55 @@ _INDEXES = "SELECT tbl_name, count(*) FROM sqlite_master WHERE type = 'index' GR
 
 def damage_within(connection: sa.Connection) -> Iterator[tuple[str, str]]:
     """Pages, rows out of their place, indexes: any of them answers differently, too."""
-    damage = damaged_pages(connection)
+    damage = [*other_text(connection), *damaged_pages(connection)]
     yield from damage or misplaced_rows(connection, tables_as_made(connection))
 
 
-def damaged_pages(connection: sa.Connection) -> list[tuple[str, str]]:
-    """Where there are some, no more can be said of the rows in them."""
-    if connection.dialect.name != "sqlite":
-        return []
-    said = connection.exec_driver_sql("PRAGMA quick_check").scalars().all()
-    damage = [("the file", str(what)) for what in said if what != "ok"]
-    encoding = connection.exec_driver_sql("PRAGMA encoding").scalar()
-    if encoding != "UTF-8":  # SQLite reads and compares other text differently
-        damage.append(("the file", f"its text is {encoding}"))
+def damage_in(connection: sa.Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The same of one table after the other. Whoever asks for all of them has asked for every page
+    but the free ones."""
+    for table in tables:
+        yield from damaged_pages(connection, table) or misplaced_rows(connection, [table])
+
+
+def damage_outside(connection: sa.Connection) -> list[tuple[str, str]]:
+    """What is no table's: the text of all, and free pages, of which a record that only grows has
+    none; where it has some the whole file is asked."""
+    damage = other_text(connection)
+    if connection.dialect.name == "sqlite":
+        free = connection.exec_driver_sql("PRAGMA freelist_count").scalar()
+        damage += damaged_pages(connection) if free else []
     return damage
 
 
+def damaged_pages(connection: sa.Connection, table: str | None = None) -> list[tuple[str, str]]:
+    """Of the file, or of a table and its indexes. Where there are some, no more can be said of the
+    rows in them."""
+    if connection.dialect.name != "sqlite":
+        return []
+    of = "" if table is None else f"('{table}')"
+    said = connection.exec_driver_sql(f"PRAGMA quick_check{of}").scalars().all()
+    return [("the file", str(what)) for what in said if what != "ok"]
+
+
+def other_text(connection: sa.Connection) -> list[tuple[str, str]]:
+    """SQLite reads and compares it differently."""
+    if connection.dialect.name != "sqlite":
+        return []
+    encoding = connection.exec_driver_sql("PRAGMA encoding").scalar()
+    return [] if encoding == "UTF-8" else [("the file", f"its text is {encoding}")]
+
+
 def tables_as_made(connection: sa.Connection) -> list[str]:
-    """Those that are as the station makes them, the one with the most indexes first. None of a
-    server's, which looks after its own."""
+    """Those that are as the station makes them: first those without an index, among which are the
+    longest, then by how many they have, so that whoever shares them ends at the same time. None
+    of a server's, which looks after its own."""
     if connection.dialect.name != "sqlite":
         return []
     made = [name.partition(" ") for name in _as_made(connection)]
     indexes = {str(name): int(count) for name, count in connection.exec_driver_sql(_INDEXES)}
     tables = sorted(name for kind, _, name in made if kind == "table")
-    return sorted(tables, key=lambda name: -indexes.get(name, 0))
+    return sorted(tables, key=lambda name: -indexes.get(name, math.inf))
 
 
 def misplaced_rows(connection: sa.Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:

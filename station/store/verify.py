@@ -17,7 +17,7 @@ from station.store.reading import reading
 from station.store.share import WHOLE, Share
 from station.store.shares import Looked, Part, ProcessLost, look, looked_at, processes_for
 from station.store.signing import checkpoints, restored_since
-from station.store.untouched import changed_schema, damaged_pages, tables_as_made
+from station.store.untouched import changed_schema, damage_outside, tables_as_made
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class _Check:
         return Verified(found, self._rows, links, heads, self._signed, self._witnessed)
 
     def look(self, processes: int) -> None:
-        damage = damaged_pages(self._connection)
+        damage = damage_outside(self._connection)
         for what, why in (*damage, *changed_schema(self._connection)):
             self._findings.add("", 0, what, why)
         for what in self._links.strange:

@@ -143,7 +143,24 @@ def test_a_record_with_an_index_that_lies_has_none(
     assert left_behind(tmp_path) == []
 
 
-def test_a_damaged_file_has_none_either(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("chain", [True, False])
+def test_a_record_that_lost_a_row_has_none(url: str, tmp_path: Path, *, chain: bool) -> None:
+    """Others refer to it."""
+    flashed(url, attempt())
+    with stranger(url) as db, db:
+        (guard,) = db.execute(
+            "SELECT sql FROM sqlite_master WHERE name = 'recipe_no_delete'"
+        ).fetchone()
+        db.execute("DROP TRIGGER recipe_no_delete")
+        assert db.execute("DELETE FROM recipe").rowcount
+        db.execute(guard)
+    with pytest.raises((RecordChanged, NoBackup)):
+        backup(url, tmp_path / "copy.bak", chain=chain)
+    assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("chain", [True, False])
+def test_a_damaged_file_has_none_either(url: str, tmp_path: Path, *, chain: bool) -> None:
     for _ in range(5):
         flashed(url, attempt())
     with stranger(url) as db:
@@ -154,7 +171,7 @@ def test_a_damaged_file_has_none_either(url: str, tmp_path: Path) -> None:
         file.seek((page - 1) * size + 8)
         file.write(os.urandom(size - 8))
     with pytest.raises((NoBackup, RecordDamaged)):
-        backup(url, tmp_path / "copy.bak")
+        backup(url, tmp_path / "copy.bak", chain=chain)
     assert not (tmp_path / "copy.bak").exists()
     assert left_behind(tmp_path) == []
 

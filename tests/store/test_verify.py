@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,15 @@ from station.store.verify import Verified, verify
 from tests.store.samples import IMEI, attempt, event, flashed, recorded, stranger
 
 pytestmark = pytest.mark.sqlite
+
+FIRST_FREE_PAGE = 32
+"""In the file: its number, big-endian. Ref: sqlite.org/fileformat2.html, sections 1.3, 1.5, 1.6."""
+
+LEAVES = 8
+"""In a page that lists free ones: behind the number of the next such page, and of how many."""
+
+FREE_BYTES_IN_PAGE = 7
+"""In a page of a tree: so many between its cells belong to none."""
 
 
 @pytest.fixture
@@ -65,6 +75,37 @@ def test_rows_are_not_accused_of_what_an_index_leaves_out(record: str) -> None:
     name = "ix_attempt_opened_package"
     leave_out(record, name, "id IS NULL")
     assert [finding.what for finding in verify(record).findings] == [f"index {name}"]
+
+
+def test_a_free_page_that_is_none(record: str) -> None:
+    """It is of no table, and the next row of any table would be written over it."""
+    path = Path(sqlite_path(record) or "")
+    with stranger(record) as db:
+        db.execute("CREATE TABLE gone AS SELECT randomblob(20000) AS bytes")
+        db.execute("DROP TABLE gone")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size_bytes,) = db.execute("PRAGMA page_size").fetchone()
+    assert verify(record).is_untouched
+    with path.open("r+b") as file:
+        file.seek(FIRST_FREE_PAGE)
+        number = int.from_bytes(file.read(4), "big")
+        file.seek((number - 1) * size_bytes + LEAVES)
+        file.write((1).to_bytes(4, "big"))
+    assert first(verify(record)).startswith("the file: ")
+
+
+def test_a_page_of_a_table_that_is_none(record: str) -> None:
+    path = Path(sqlite_path(record) or "")
+    with stranger(record) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size_bytes,) = db.execute("PRAGMA page_size").fetchone()
+        (number,) = db.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'ix_unit_identifier_kind_value'"
+        ).fetchone()
+    with path.open("r+b") as file:
+        file.seek((number - 1) * size_bytes + FREE_BYTES_IN_PAGE)
+        file.write(b"\xff")
+    assert first(verify(record)).startswith("the file: ")
 
 
 def test_a_guard_that_swallows_rows_under_a_name_like_sqlites(record: str) -> None:
