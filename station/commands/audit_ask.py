@@ -30,7 +30,7 @@ def tell_recall(
     settings: Settings, *, package: str | None, firmware: str | None, form: Form
 ) -> None:
     """Units whose latest good flash is this. Raises UsageError."""
-    _require_one(package, firmware)
+    require_flash(package, firmware)
     tell_never_had(settings, package=package, firmware=firmware)
     found = recall.recall(settings.database, package=package, firmware=firmware)
     answer(found, _RECALL, form)
@@ -38,12 +38,13 @@ def tell_recall(
 
 def tell_ever(settings: Settings, *, package: str | None, firmware: str | None, form: Form) -> None:
     """Units that ever had a good flash with this. Raises UsageError."""
-    _require_one(package, firmware)
+    require_flash(package, firmware)
     tell_never_had(settings, package=package, firmware=firmware)
     answer(recall.ever(settings.database, package=package, firmware=firmware), _EVER, form)
 
 
-def _require_one(package: str | None, firmware: str | None) -> None:
+def require_flash(package: str | None, firmware: str | None) -> None:
+    """Raises UsageError."""
     check_words({"package": package, "firmware": firmware})
     if package is None and firmware is None:
         raise UsageError("ask for something: --package, --firmware")

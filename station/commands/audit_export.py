@@ -13,6 +13,7 @@ from station.bundle.manifest import FORMAT, File, Head, Manifest, SignedUpTo
 from station.bundle.manifest import Question as Asked
 from station.bundle.writing import Told, write_bundle
 from station.commands.audit import Question, require_station
+from station.commands.audit_ask import require_flash
 from station.commands.audit_names import words_of_never_had
 from station.commands.audit_seal import named_keys
 from station.commands.exits import Exit, complain, say, show
@@ -27,14 +28,18 @@ from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def export(settings: Settings, question: Question, out: Path) -> None:
-    """Write the answer into a new file, signed by the station. Raises UsageError, NoSigningKey,
-    DiskTrouble, and as any question to the record."""
+def export(settings: Settings, question: Question, out: Path, *, is_recall: bool = False) -> None:
+    """Write the answer into a new file, signed by the station. `is_recall`: of these attempts those
+    of the recall list. Raises UsageError, NoSigningKey, DiskTrouble, and as any question to the
+    record."""
+    if is_recall:
+        require_flash(question.package, question.firmware)
     if os.path.lexists(out):  # a path that cannot be one is told when it is written
         raise UsageError(f"{out} is there already, and no file is replaced")
     require_station(settings, question.shift, question.station)
     key = load_key(settings.key)
     wanted = {name: value for name, value in asdict(question).items() if value is not None}
+    wanted |= {"recall": True} if is_recall else {}
     asked = {n: value.value if isinstance(value, Enum) else value for n, value in wanted.items()}
     with exporting(settings.database, **wanted) as found:
 
@@ -97,6 +102,8 @@ def words_of(asked: Mapping[str, str | int]) -> str:
     for name, value in asked.items():
         if name.endswith("_utc_us"):
             told.append(f"{name.removesuffix('_utc_us')} {_utc(int(value))}")
+        elif value is True:
+            told.append(name)
         else:
             told.append(f"{name} {value}")
     return ", ".join(told) or "everything"

@@ -23,6 +23,12 @@ def export_bundle(
         str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
     ] = None,
     package: Annotated[str | None, typer.Option(help="Name or sha256 of a package.")] = None,
+    recall: Annotated[
+        bool,
+        typer.Option(
+            "--recall", help="Only what `recall` lists: each unit's latest good flash is this."
+        ),
+    ] = False,
     station: Station = None,
     slot: Slot = None,
     operator: Operator = None,
@@ -34,7 +40,7 @@ def export_bundle(
     until: Until = None,
     config: Config = None,
 ) -> None:
-    """Write what `find` would answer into one signed file for an auditor elsewhere."""
+    """Write what `find` or `recall` would answer into one signed file for an auditor elsewhere."""
     with station_errors():
         question = audit.Question(
             name=name,
@@ -54,7 +60,7 @@ def export_bundle(
             shift=shift,
         )
         audit.check(question)
-        audit_export.export(settings_of(config), question, out)
+        audit_export.export(settings_of(config), question, out, is_recall=recall)
 
 
 def check_bundle(

@@ -13,6 +13,7 @@ from station.store import schema
 from station.store.batch import heads
 from station.store.queries import conditions
 from station.store.reading import reading
+from station.store.recall import recalled
 from station.store.records import Condition, records
 from station.store.revision import require_current
 from station.store.signing import newest_checkpoint
@@ -35,13 +36,19 @@ class Export:
 
 
 @contextmanager
-def exporting(url: str, **asked: Any) -> Iterator[Export]:  # noqa: ANN401 - the conditions of `find_attempts`
-    """`asked`: as `find_attempts`, without a limit. Raises as `reading`, while it is read, too."""
+def exporting(url: str, *, recall: bool = False, **asked: Any) -> Iterator[Export]:  # noqa: ANN401 - the conditions of `find_attempts`
+    """`asked`: as `find_attempts`, without a limit. `recall`: of the attempts with this package or
+    firmware those that are the latest good flash of their unit. Raises as `reading`, while it is
+    read, too."""
     with reading(url) as connection:
         revision = require_current(connection, "").expected
         last = tuple((name, seq, hash_.hex()) for name, seq, hash_ in heads(connection))
         signed = (newest_checkpoint(connection, name) for name, _, _ in last)
-        found = _attempts(connection, conditions(**asked))
+        wanted = conditions(**asked)
+        if recall:
+            of = {name: asked.get(name) for name in ("package", "firmware")}
+            wanted.append(recalled(connection, **of))
+        found = _attempts(connection, wanted)
         yield Export(found, last, tuple(filter(None, signed)), revision)
 
 

@@ -59,6 +59,18 @@ def recall(
                 yield from (Flashed._make((*row, True)) for row in rows)
 
 
+def recalled(
+    connection: sa.Connection, *, package: str | None = None, firmware: str | None = None
+) -> Condition:
+    """That an attempt is the flash of one of the units that `recall` tells."""
+    good = _good(package)
+    ids = [
+        recall_question(drawer, good).with_only_columns(_closed.c.attempt_id).correlate(None)
+        for drawer in _drawers(connection, package, firmware)
+    ]
+    return sa.or_(sa.false(), *(_opened.c.id.in_(one) for one in ids))
+
+
 def ever(url: str, *, package: str | None = None, firmware: str | None = None) -> Iterator[Flashed]:
     """Each unit that ever had a good flash with it, once, by the last of them; as `recall`."""
     with reading(url) as connection:

@@ -61,6 +61,32 @@ def test_all_that_find_can_be_asked(settings: Settings, tmp_path: Path) -> None:
     assert ": 0 attempts, lot L-1" in none.stdout
 
 
+def test_a_recall_list(settings: Settings, tmp_path: Path) -> None:
+    """Whoever recalls units proves which had the package, not which ever met it."""
+    config = ("--config", settings.path)
+    asked = ("--package", "EC25EFAR06A06M4G")
+    made = station("audit", "export", "--out", "a.zip", "--recall", *asked, *config, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.splitlines() == ["a.zip: 1 attempts, package EC25EFAR06A06M4G, recall"]
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        (line,) = archive.read("attempts.jsonl").splitlines()
+        manifest = json.loads(archive.read("manifest.json"))
+    told = station("audit", "recall", "--json", *asked, *config, cwd=tmp_path).stdout
+    assert json.loads(line)["attempt_id"] == json.loads(told)["attempt_id"]
+    assert manifest["question"]["asked"] == {"package": "EC25EFAR06A06M4G", "recall": True}
+    checked = station("audit", "check-bundle", "a.zip", cwd=tmp_path)
+    assert "question: package EC25EFAR06A06M4G, recall" in checked.stdout
+
+
+def test_a_recall_list_is_of_something(settings: Settings, tmp_path: Path) -> None:
+    config = ("--config", settings.path)
+    asked = ("--recall", "--slot", "A1")
+    made = station("audit", "export", "--out", "a.zip", *asked, *config, cwd=tmp_path)
+    assert made.returncode == 2
+    assert "ask for something: --package, --firmware" in made.stderr
+    assert not (tmp_path / "a.zip").exists()
+
+
 def test_a_package_that_the_record_never_had_is_named(settings: Settings, tmp_path: Path) -> None:
     """Signed and short: nobody may take it for a proof that no unit has the package."""
     config = ("--config", settings.path)

@@ -6,6 +6,7 @@ import pytest
 
 from station.model import Outcome, PackageRef
 from station.store import recall as asked
+from station.store.export import exporting
 from station.store.recall import Flashed, ever, recall
 from station.store.scope import of_package, packages_called
 from tests.store.made import NEW, OLD, imei, line
@@ -48,6 +49,23 @@ def latest(found: Iterator[Flashed]) -> dict[int, bool]:
 def test_recall_by_package(line_1: str, wanted: str) -> None:
     """A look that finds the version takes no package away, and tells of none."""
     assert units(recall(line_1, package=wanted)) == [2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"package": OLD.name}, {"package": "6" * 8}, {"firmware": "R0*"}, {"firmware": "R9"}]
+)
+def test_what_is_exported_of_a_recall(line_1: str, wanted: dict[str, str]) -> None:
+    with exporting(line_1, recall=True, **wanted) as found:
+        exported = [record.opened.attempt_id for record in found.attempts]
+    assert exported == sorted(one.attempt_id for one in recall(line_1, **wanted))
+
+
+def test_what_is_exported_of_a_recall_within_a_lot(line_1: str) -> None:
+    with exporting(line_1, recall=True, package=OLD.name, lot="PO-1") as found:
+        assert list(found.attempts) == [], "unit 1 moved on"
+    with exporting(line_1, recall=True, package=NEW.name, operator="maria") as found:
+        (one,) = found.attempts
+    assert one.opened.slot == "A7"
 
 
 @pytest.mark.parametrize("wanted", ["R06", "R06*", "6" * 8])
