@@ -1,9 +1,10 @@
 """`station audit slots`: how each slot was over time. Reads only; works while an engine runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from station.commands.answers import Form, Shape, answer
 from station.commands.audit import check_words
+from station.commands.audit_names import tell_never_had
 from station.commands.reporter import moment
 from station.config import Settings
 from station.store.slot_states import Interval, slot_intervals, slots_of
@@ -25,7 +26,18 @@ def tell_slots(
     names = [slot] if slot is not None else _all(settings, station)
     whose = station or settings.station.name
     found = slot_intervals(settings.database, whose, names, since_utc_us=since_utc_us)
-    answer(found, _shape(whose), form)
+    answer(_or_why_none(found, settings, slot), _shape(whose), form)
+
+
+def _or_why_none(
+    found: Iterator[Interval], settings: Settings, slot: str | None
+) -> Iterator[Interval]:
+    first = next(found, None)
+    if first is None:
+        tell_never_had(settings, slot=slot)
+        return
+    yield first
+    yield from found
 
 
 def _all(settings: Settings, station: str | None) -> Sequence[str]:

@@ -137,3 +137,10 @@ def test_the_states_of_a_slot_in_every_form(settings: Settings) -> None:
     assert (other["station"], other["slot"], other["state"]) == ("line-9", "C7", "held")
     assert asked("--station", "line-9", "--slot", "A1") == ""
     assert len(asked("--station", name, "--csv").splitlines()) == 4
+
+
+def test_the_states_of_a_slot_that_never_was(settings: Settings) -> None:
+    command = ("audit", "slots", "--slot", "a1", "--config", str(settings.path))
+    told = station(*command, cwd=settings.path.parent)
+    assert (told.returncode, told.stdout) == (0, "")
+    assert "no slot on this record is called a1; there are: A1" in told.stderr
