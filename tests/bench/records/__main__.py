@@ -1,12 +1,13 @@
 """How the record answers when it is large.
 
     python -m tests.bench.records [--attempts 100000] [--images 4] [--keep DIR]
-                                  [--minutes M] [--json]
+                                  [--minutes M] [--copy-to DIR] [--json]
 
 Makes a record of so many attempts of a line of 32 slots (`line`), with the schema, the triggers and
 the chain of a real one, and asks it what operators and auditors ask, by the functions behind the
 commands. With `--keep` the file stays in DIR, and is asked again the next time; with
-`--minutes` it is left unfinished after so many, and gone on with the next time.
+`--minutes` it is left unfinished after so many, and gone on with the next time. The copy of a
+backup is made beside it, or in the folder of `--copy-to`.
 
 wall       as it was; the goals are for this, at ten million attempts
 own cpu    the CPU time of this process for it: what is left where nothing else runs, and the disk
@@ -43,6 +44,7 @@ def main() -> None:
     )
     options.add_argument("--keep", type=Path, metavar="DIR", help="where the file stays")
     options.add_argument("--minutes", type=float, default=math.inf, help="for making the file")
+    options.add_argument("--copy-to", type=Path, metavar="DIR", help="of a backup")
     options.add_argument("--json", action="store_true", help="a line of JSON for each figure")
     wanted = options.parse_args()
     if wanted.attempts < 1 or not 1 <= wanted.images <= len(FILES) or wanted.processes < 1:
@@ -51,7 +53,8 @@ def main() -> None:
     if not wanted.json:
         say(HEAD)
     with _folder(wanted.keep) as folder:
-        for figure in measure(folder, line, wanted.processes, wanted.minutes * 60):
+        within_s = wanted.minutes * 60
+        for figure in measure(folder, line, wanted.processes, within_s, wanted.copy_to):
             say(json.dumps(figure.told()) if wanted.json else figure.row())
 
 

@@ -26,7 +26,9 @@ HISTORY_MS = 20
 VERIFY_ROWS_S = 50_000
 
 
-def measure(folder: Path, line: Line, processes: int, within_s: float) -> Iterator[Figure]:
+def measure(
+    folder: Path, line: Line, processes: int, within_s: float, copy_to: Path | None
+) -> Iterator[Figure]:
     """Nothing is asked of a record that is not whole within that time."""
     path = folder / f"{line.attempts}-{line.images}.sqlite"
     yield Figure("attempts", line.attempts, "")
@@ -46,7 +48,7 @@ def measure(folder: Path, line: Line, processes: int, within_s: float) -> Iterat
             yield Figure(asked, spent.wall_s, "s", goal_s, spent.cpu_s, note=f"{found} rows")
     yield from closings(url, line)
     yield from verified(url)
-    yield from backed_up(path)
+    yield from backed_up(path, copy_to)
 
 
 def made(path: Path, line: Line, processes: int, within_s: float) -> Iterator[Figure]:
@@ -98,16 +100,16 @@ def _peak_mb() -> float:
     return int(found.split()[1]) / 1024
 
 
-def backed_up(path: Path) -> Iterator[Figure]:
-    """`station db backup` but for its look at the chain, which is `verify` above. Beside the record
-    as an engine could go on meanwhile; not where the disk has no room."""
-    if shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
+def backed_up(path: Path, copy_to: Path | None) -> Iterator[Figure]:
+    """`station db backup` but for `verify` of the copy, which is as above. Beside the record, where
+    there is room, or in the folder `copy_to`, whose disk may need less room than the file."""
+    if copy_to is None and shutil.disk_usage(path.parent).free < 2 * path.stat().st_size:
         yield Figure("no room for a backup", path.stat().st_size / 1e6, "MB")
         return
-    _, spent = timed(lambda: _copied(path))
+    _, spent = timed(lambda: _copied(path, copy_to or path.parent))
     yield Figure("online backup", spent.wall_s, "s", cpu=spent.cpu_s)
 
 
-def _copied(path: Path) -> None:
-    with copied(path, path.parent, f"{path.name}.copy", in_full=False):
-        pass  # found whole, on the disk, and gone again
+def _copied(path: Path, folder: Path) -> None:
+    with copied(path, folder, f"{path.name}.copy", in_full=False):
+        pass  # it is on the disk, and gone again
