@@ -126,6 +126,7 @@ class Attempt:
             watch=self._watch,
             tape=self.evidence,
             keep_dump=self.evidence.dump,
+            spoiled_by=self._spoiled_by,
             check_names=self._check_names,
         )
         self.runner = StepRunner(self.session, self._step_started)
@@ -267,6 +268,12 @@ class Attempt:
 
     async def _check_names(self, unit: Unit) -> None:
         await check_names(self.world.store, unit, self.journal.attempt_id)
+
+    async def _spoiled_by(self) -> str | None:
+        before = self.order.after
+        if before is not None and before.changed:
+            return before.record.opened.attempt_id
+        return await self.world.store.unproven_attempt(self.session.unit)
 
     async def _left_in_edl(self) -> AttemptRecord | None:
         """The attempt that left this module in EDL half written, as far as that is certain."""

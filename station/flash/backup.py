@@ -28,7 +28,8 @@ RISE_S = 15.0
 
 
 async def back_up_inside(session: Session) -> StepResult:
-    """Make the module back itself up, and see its count rise.
+    """Make the module back itself up, and see its count rise. The copy of a module that a flash may
+    have harmed would take the place of the good one, so none is made then.
 
     Raises BackupNotOffered before anything is written, BackupNotMade after.
     """
@@ -37,6 +38,9 @@ async def back_up_inside(session: Session) -> StepResult:
         return StepResult(detail={"backup": why}, skipped=True)
     if session.port.device != session.identified:
         await check_still_the_same(session)
+    if (attempt_id := await session.spoiled_by()) is not None:
+        why = f"not made: attempt {attempt_id} did not pass, and may have changed what is copied"
+        return StepResult(detail={"backup": why}, skipped=True)
     device, family = session.identified, session.family
     if device is None or family is None:
         raise Bug("a module is to back itself up that was never asked who it is")

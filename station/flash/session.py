@@ -68,6 +68,10 @@ async def _never(_: str) -> bool:
     return False
 
 
+async def _nobody() -> str | None:
+    return None
+
+
 async def _unchecked(_: Unit) -> None:
     return
 
@@ -114,6 +118,9 @@ class Session:
     that is resumed."""
     layout_agreed: Callable[[str], Awaitable[bool]] = _never
     """Whether any earlier attempt saw that, on the module with this chip serial."""
+    spoiled_by: Callable[[], Awaitable[str | None]] = _nobody
+    """The attempt that may have changed this module's flash memory, and did not pass, if it is the
+    newest that may have."""
     check_names: Callable[[Unit], Awaitable[None]] = _unchecked
     """Asked whenever a name was read that may tell two modules apart. Raises StationError."""
     dumped: bool = False

@@ -13,7 +13,7 @@ from station.errors import EvidenceNotKept
 from station.evidence.cabinet import EFS2, Cabinet
 from station.model import AttemptRecord, Mode, Outcome, StepOutcome, StepStarted
 from station.sim.faults import Arrival
-from station.sim.mishap import Mishap, What
+from station.sim.mishap import Cure, Fate, Mishap, What
 from station.sim.module import SimModule
 from station.sim.own_backup import OwnBackup
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
@@ -327,3 +327,27 @@ async def test_work_that_is_begun_anew_keeps_its_first_dump(
     made = [(s.name, s.outcome.value) for s in record.steps if s.name in ("backup", "dump")]
     assert made == [("backup", "OK"), ("dump", "OK"), ("dump", "SKIPPED")]
     assert len(dumps(record)) == 1
+
+
+async def test_the_good_backup_is_kept_after_a_flash_that_did_not_pass(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """Whatever the first attempt did to the calibration, the second does not copy it."""
+    line = backing_up(tmp_path, "module")
+    module = line.tray.modules["A1"]
+    line.befall("A1", Mishap(What.HANGS, "confirm", Cure.NONE, times=1_000_000))
+    first = by_slot(await line.flash())["A1"]
+    assert code_of(first) == "D206"
+    assert module.own_backup.backups == 2
+    module.fate = Fate()
+    with no_breaches(line.tray):
+        second = by_slot(await line.flash())["A1"]
+    assert code_of(second) is None
+    backup = step_named(second, "backup")
+    assert backup.outcome is StepOutcome.SKIPPED
+    assert first.opened.attempt_id in str(backup.detail["backup"])
+    assert module.own_backup.backups == 2
+    line.edit_recipe(family="ec25", backup=["module"], same_version="reflash")
+    third = by_slot(await line.flash())["A1"]
+    assert code_of(third) is None
+    assert module.own_backup.backups == 3
