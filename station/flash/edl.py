@@ -10,7 +10,6 @@ from station.errors import (
     Crashed,
     DiagError,
     Disconnected,
-    IdentityChanged,
     Nak,
     NoDownloadMode,
     NoReadback,
@@ -179,7 +178,7 @@ async def _read_chip(session: Session) -> None:
     string; committed at once. Where both tell one and they differ, the answer was no serial: the
     bus checks what it carries, and the string is what tells whether it is the same later.
 
-    Leaves no greeting where there was no way back from command mode.
+    Leaves no greeting where there was no way back from command mode. Raises Swapped, PulledOut.
     """
     if not session.asks_chip_identity or not isinstance(session.greeting, sahara.Hello):
         await _read_chip_from_product(session)
@@ -191,21 +190,19 @@ async def _read_chip(session: Session) -> None:
     if told.serial is None or shown not in (None, told.serial):
         await _read_chip_from_product(session)
         return
-    known = session.unit.chip_serial
-    if known not in (None, told.serial):
-        words = f"the chip serial was {known} before and is {told.serial} now"
-        raise IdentityChanged(words) if is_trusted(session) else _another(session, words)
-    if known is not None:
-        session.trusted = session.device
+    _compare_chip(session, session.device, told.serial)
     await _note_chip(session, Identifier(IdKind.CHIP, told.serial, "sahara"))
 
 
 async def _read_chip_from_product(session: Session) -> None:
     """So that a module whose boot ROM tells nothing is known again after it was cut off."""
-    if session.unit.chip_serial is not None or session.device is None:
+    if session.device is None:
         return
     told = await chip_by_product(session, session.device)
-    if told is not None:
+    if told is None:
+        return
+    _compare_chip(session, session.device, told)
+    if session.unit.chip_serial is None:
         await _note_chip(session, Identifier(IdKind.CHIP, told, "usb"))
 
 
@@ -219,16 +216,24 @@ async def _note_chip(session: Session, chip: Identifier) -> None:
 
 
 async def recognise(session: Session, device: DeviceInfo) -> None:
-    """A module in EDL that came by itself: the chip serial in its product string may prove that
-    it is ours, or that it is not. Raises Swapped."""
-    known = session.unit.chip_serial
-    if session.trusted == device or known is None:
+    """The chip serial in the product string of EDL may prove that a module is ours, or that it is
+    not. Raises Swapped, PulledOut."""
+    if session.unit.chip_serial is None:
         return
     told = await chip_by_product(session, device)
-    if told == known:
-        session.trusted = device
-    elif told is not None:
+    if told is not None:
+        _compare_chip(session, device, told)
+
+
+def _compare_chip(session: Session, device: DeviceInfo | None, told: str) -> None:
+    """The trusted one, too: hands that are quick exchange modules while the power is off."""
+    known = session.unit.chip_serial
+    if known is None:
+        return
+    if told != known:
+        session.trusted = None
         raise _another(session, f"the chip serial was {known} before and is {told} now")
+    session.trusted = device
 
 
 def is_trusted(session: Session) -> bool:

@@ -7,7 +7,8 @@ Reading again and the nudges of a boot ROM or programmer that is silent come bef
 dialogues (`station.protocols.sahara.greet`). Each rung is taken once or a few times in an attempt,
 has a deadline and is a step of the record, whether it helped or not. After it the work begins anew
 where that is safe, with all its checks: nothing that was written before is trusted, and a module
-must prove that it is the same, unless it was seen to leave and come back by what a rung did to it.
+must prove that it is the same, unless it was seen to leave and come back by what a rung did to it;
+and what it tells of its chip must agree even then.
 """
 
 import math

@@ -111,8 +111,9 @@ class Session:
     identified: DeviceInfo | None = None
     """The enumeration that `unit` was read from; any other may be another module."""
     trusted: DeviceInfo | None = None
-    """The enumeration that is certainly the module worked on: identified, or brought here by a
-    switch, a reset or a power cycle of ours, or proven by its chip serial."""
+    """The enumeration taken for the module worked on: identified, or brought here by a switch, a
+    reset or a power cycle of ours, or proven by its chip serial. What it tells of its chip in EDL
+    must agree all the same."""
     layout_proven: bool = False
     """This very module's partition table was seen to agree with the package, now or by the attempt
     that is resumed."""

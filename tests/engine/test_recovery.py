@@ -3,6 +3,7 @@
 Every mishap at every step, and what comes of it: `tests/faults/table.txt`.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from station.engine.world import Order
 from station.errors import NoUsbMemory, StationError, UsbAccess, UsbBusy
 from station.flash.ladder import Rung
 from station.model import AttemptRecord, Event, Mode, Outcome, StepOutcome, StepStarted
+from station.places import PortPath
 from station.protocols.sahara import Status
 from station.sim.backend import SimPipe
-from station.sim.faults import FAULTS, Traits
+from station.sim.faults import FAULTS, Arrival, Traits
 from station.sim.mishap import Cure, Fate, Mishap, What
+from station.sim.module import SimModule
 from station.sim.power import SimPower
-from tests.engine.tray import by_slot, code_of, make_line, no_breaches, step_named
+from station.transport.base import PowerProof
+from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
 from tests.mock_time import time_passes
 
 pytestmark = pytest.mark.trio
@@ -269,6 +273,88 @@ async def test_another_module_in_its_place_is_never_written(
     assert "another is in its place" in record.closed.failure.cause
     assert record.closed.outcome is Outcome.FAIL
     assert line.fingerprint("A2") == before
+
+
+class Exchanged:
+    """The power of slot A1: a hand puts another module there while it is off."""
+
+    def __init__(self, line: Line, other: SimModule) -> None:
+        self._line, self._other = line, other
+        self._port = line.tray.ports["A1"]
+        self._power = SimPower(line.backend, (self._port,))
+
+    async def cycle(self, ports: Collection[PortPath], *, off_s: float, **_: object) -> PowerProof:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._exchange, off_s / 2)
+            return await self._power.cycle(ports, off_s=off_s)
+
+    async def _exchange(self, after_s: float) -> None:
+        await time_passes(after_s)
+        self._line.backend.plug(self._port, self._other)
+
+
+TELLS_THE_BUS = (
+    Traits(sahara_version=1),
+    Traits(answers_commands=False),
+    Traits(refuses_commands=True),
+)
+"""Their chip serial is in their product string alone."""
+TELLS_THE_BOOT_ROM = Traits(serial_in_product=False)
+TELLS_NOBODY = Traits(serial_in_product=False, sahara_version=1)
+
+
+def a_line_with_another(folder: Path, traits: Traits, mishap: Mishap) -> tuple[Line, SimModule]:
+    """Slot A1 with its mishap; the other, alike, comes up in EDL and is put there by a hand while
+    the power is off."""
+    line = make_line(folder, 2)
+    line.befall("A1", mishap).traits = traits
+    other = line.tray.modules["A2"]
+    other.traits = replace(traits, arrival=Arrival.EDL)
+    line.power = Exchanged(line, other)
+    return line, other
+
+
+@pytest.mark.parametrize("arrival", [Arrival.FLASH, Arrival.EDL])
+@pytest.mark.parametrize("traits", [Traits(), *TELLS_THE_BUS, TELLS_THE_BOOT_ROM])
+async def test_another_module_that_came_while_the_power_was_off_is_never_written(
+    tmp_path: Path, tray_clock: object, traits: Traits, arrival: Arrival
+) -> None:
+    """It was back as quickly as the one before would have been; its chip serial is another."""
+    hangs = Mishap(What.HANGS, "program", Cure.POWER, after=3)
+    line, _ = a_line_with_another(tmp_path, replace(traits, arrival=arrival), hangs)
+    before = line.fingerprint("A2")
+    [record] = (await line.flash("A1", order=NAMED)).records
+    assert record.closed is not None
+    assert record.closed.failure is not None
+    assert (record.closed.outcome, code_of(record)) == (Outcome.FAIL, "U110")
+    assert "another is in its place" in record.closed.failure.cause
+    assert rungs(record)[-1] == Rung.POWER.value
+    assert line.fingerprint("A2") == before
+
+
+@pytest.mark.parametrize("traits", [Traits(), *TELLS_THE_BUS, TELLS_THE_BOOT_ROM])
+async def test_modules_exchanged_before_anything_was_written_are_both_left_as_they_were(
+    tmp_path: Path, tray_clock: object, traits: Traits
+) -> None:
+    line, _ = a_line_with_another(tmp_path, traits, Mishap(What.HANGS, "configure", Cure.POWER))
+    before = line.fingerprint("A1"), line.fingerprint("A2")
+    [record] = (await line.flash("A1", order=NAMED)).records
+    assert record.closed is not None
+    assert (record.closed.outcome, code_of(record)) == (Outcome.BLOCKED, "D218")
+    assert (line.fingerprint("A1"), line.fingerprint("A2")) == before
+
+
+@pytest.mark.parametrize("traits", [*TELLS_THE_BUS, TELLS_THE_BOOT_ROM, TELLS_NOBODY])
+async def test_one_that_left_and_came_with_its_power_is_gone_on_with(
+    tmp_path: Path, tray_clock: object, traits: Traits
+) -> None:
+    """Whatever it tells of its chip, and though nothing says that it is the same."""
+    line = make_line(tmp_path)
+    line.switch_power()
+    line.befall("A1", Mishap(What.HANGS, "program", Cure.POWER, after=3)).traits = traits
+    [record] = (await line.flash()).records
+    assert code_of(record) is None, record.closed
+    assert rungs(record)[-1] == Rung.POWER.value
 
 
 @pytest.mark.parametrize(("fault", "code"), [(None, None), ("no-serial-string", "U110")])
