@@ -288,10 +288,12 @@ async def _reset_port(session: Session) -> DeviceInfo:
 
 
 async def _uncrashed(session: Session, device: DeviceInfo) -> DeviceInfo:
-    """A module that offers its memory dump is told to start anew."""
+    """A module that offers its memory dump is told to start anew. Raises NoReturn for one that
+    cannot be told."""
     if session.families.mode_of(device) is not Mode.CRASHED:
         return device
     is_ours = _is_ours(session, device)
+    device = await _readable(session, device)
     await session.open(device, device.interfaces[0].number, line_state=False)
     try:
         await session.run(sahara.reset(timeout_s=1.0))
@@ -302,3 +304,14 @@ async def _uncrashed(session: Session, device: DeviceInfo) -> DeviceInfo:
     if is_ours:
         session.trusted = back
     return back
+
+
+async def _readable(session: Session, device: DeviceInfo) -> DeviceInfo:
+    """The same enumeration with its interfaces, which may be read a moment after it is seen."""
+
+    def is_read(now: DeviceInfo | None) -> bool:
+        return now is not None and now.generation == device.generation and bool(now.interfaces)
+
+    with suppress(Timeout):
+        return await session.port.wait(is_read, QUIET_S) or device
+    raise NoReturn(f"the module shows {device.usb_id}, and its interfaces cannot be read")

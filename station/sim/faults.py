@@ -44,6 +44,8 @@ class Traits:
     echoes_switch: bool = True
     reaches_edl: bool = True
     serial_in_product: bool = True
+    crash_readable: bool = True
+    """Its interfaces in memory-dump mode."""
     boot_loop_s: float | None = None
     """In EDL it starts anew after so long, until a programmer runs."""
 

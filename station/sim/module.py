@@ -4,7 +4,7 @@ Without a clock and without I/O: it answers each transfer with durations (`stati
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from station.model import Mode
 from station.protocols.sahara import SaharaMode
@@ -367,4 +367,5 @@ class SimModule:
         return faces.edl_face(product, self.family.edl_protocol)
 
     def _crashed_face(self) -> Face:
-        return faces.crashed_face(f"QUSB_BULK_SN:{self.identity.chip_serial.upper()}")
+        face = faces.crashed_face(f"QUSB_BULK_SN:{self.identity.chip_serial.upper()}")
+        return face if self.traits.crash_readable else replace(face, interfaces=())

@@ -13,13 +13,15 @@ import trio
 from station.engine.world import Order
 from station.errors import NoUsbMemory, StationError, UsbAccess, UsbBusy
 from station.flash.ladder import Rung
-from station.model import AttemptRecord, Event, Mode, Outcome, StepOutcome, StepStarted
+from station.model import AttemptRecord, DeviceInfo, Event, Mode, Outcome, StepOutcome, StepStarted
 from station.places import PortPath
 from station.protocols.sahara import Status
 from station.sim.backend import SimPipe
+from station.sim.faces import CRASHED_PID
 from station.sim.faults import FAULTS, Arrival, Traits
 from station.sim.mishap import Cure, Fate, Mishap, What
 from station.sim.module import SimModule
+from station.sim.port import SimPort
 from station.sim.power import SimPower
 from station.transport.base import PowerProof
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
@@ -408,3 +410,55 @@ async def test_nonsense_from_a_boot_rom_is_no_chip_serial(
         assert closed is not None
         assert (closed.outcome, closed.failure) == (Outcome.PASS, None)
         assert closed.unit.chip_serial == module.identity.chip_serial
+
+
+# --- a crash of which only the USB id can be read -----------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["identify", "program"])
+async def test_a_crash_that_cannot_be_spoken_to_costs_one_power_cycle(
+    tmp_path: Path, tray_clock: object, step: str
+) -> None:
+    line = make_line(tmp_path)
+    line.switch_power()
+    module = line.befall("A1", Mishap(What.CRASHES, step))
+    module.traits = Traits(crash_readable=False)
+    [record] = (await line.flash()).records
+    assert code_of(record) is None, record.closed
+    assert rungs(record) == [Rung.POWER.value]
+
+
+@pytest.mark.parametrize(("step", "codes"), [("identify", ["D202"]), ("program", ["U102", "D202"])])
+async def test_where_no_power_can_be_switched_the_crash_is_the_verdict(
+    tmp_path: Path, tray_clock: object, step: str, codes: list[str]
+) -> None:
+    line = make_line(tmp_path)
+    line.befall("A1", Mishap(What.CRASHES, step)).traits = Traits(crash_readable=False)
+    records = (await line.flash()).records
+    assert [code_of(record) for record in records] == codes
+    for record in records:
+        assert record.closed is not None
+        assert record.closed.final_mode is Mode.CRASHED
+
+
+async def test_one_whose_interfaces_are_read_a_moment_later_is_told_to_start_anew(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path)
+    line.befall("A1", Mishap(What.CRASHES, "identify"))
+    is_read, shown = False, SimPort.device
+
+    def device(self: SimPort, now_s: float) -> DeviceInfo | None:
+        found = shown(self, now_s)
+        is_hidden = found is not None and found.pid == CRASHED_PID and not is_read
+        return replace(found, interfaces=()) if found is not None and is_hidden else found
+
+    def read_it(event: Event) -> None:
+        nonlocal is_read
+        is_read = is_read or (isinstance(event, StepStarted) and event.step == "recover")
+
+    monkeypatch.setattr(SimPort, "device", device)
+    line.tell = read_it
+    [record] = (await line.flash()).records
+    assert code_of(record) is None, record.closed
+    assert rungs(record) == [Rung.AWAIT.value]
