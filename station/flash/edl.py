@@ -1,5 +1,6 @@
 """From normal mode to a programmer that answers: the switch, Sahara, configure, the checks."""
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -17,6 +18,7 @@ from station.errors import (
     PulledOut,
     SessionReset,
     StationError,
+    StoreError,
     Swapped,
     Timeout,
 )
@@ -207,11 +209,18 @@ async def _read_chip_from_product(session: Session) -> None:
 
 
 async def _note_chip(session: Session, chip: Identifier) -> None:
-    """Committed before anything is erased."""
-    if chip not in session.identifiers:
-        session.unit = replace(session.unit, chip_serial=chip.value)
-        session.identifiers.append(chip)
+    """Committed before anything is erased. Afterwards a database that fails must not end the
+    flash, and the name waits for the closing commit."""
+    if chip in session.identifiers:
+        return
+    session.unit = replace(session.unit, chip_serial=chip.value)
+    session.identifiers.append(chip)
+    if not session.touched:
         await session.recorder.identifiers((chip,))
+        await session.check_names(session.unit)
+        return
+    await session.recorder.learn((chip,))
+    with suppress(StoreError):
         await session.check_names(session.unit)
 
 
@@ -314,14 +323,16 @@ async def check_layout(session: Session) -> StepResult:
 
 async def _check_compared_before(session: Session) -> None:
     """An attempt that was cut off erases the table after it has compared it. Asked this late, since
-    some modules tell their chip serial to nobody but the boot ROM. Raises PartitionMismatch."""
+    some modules tell their chip serial to nobody but the boot ROM; once only, since the record may
+    fail while the module is half written. Raises PartitionMismatch."""
     chip = session.unit.chip_serial
-    if session.layout_proven or (chip is not None and await session.layout_agreed(chip)):
-        return
-    raise PartitionMismatch(
-        "the module's partition table is erased, and no attempt with this package is known to "
-        "have compared it before"
-    )
+    if not session.layout_proven and chip is not None:
+        session.layout_proven = await session.layout_agreed(chip)
+    if not session.layout_proven:
+        raise PartitionMismatch(
+            "the module's partition table is erased, and no attempt with this package is known to "
+            "have compared it before"
+        )
 
 
 def _without_reading(session: Session, why: str) -> StepResult:

@@ -115,8 +115,8 @@ class Session:
     reset or a power cycle of ours, or proven by its chip serial. What it tells of its chip in EDL
     must agree all the same."""
     layout_proven: bool = False
-    """This very module's partition table was seen to agree with the package, now or by the attempt
-    that is resumed."""
+    """This very module's partition table was seen to agree with the package, now or by an attempt
+    before."""
     layout_agreed: Callable[[str], Awaitable[bool]] = _never
     """Whether any earlier attempt saw that, on the module with this chip serial."""
     spoiled_by: Callable[[], Awaitable[str | None]] = _nobody

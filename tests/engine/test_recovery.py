@@ -3,15 +3,16 @@
 Every mishap at every step, and what comes of it: `tests/faults/table.txt`.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 
 from station.engine.world import Order
-from station.errors import NoUsbMemory, StationError, UsbAccess, UsbBusy
+from station.errors import DatabaseError, NoUsbMemory, StationError, UsbAccess, UsbBusy
 from station.flash.ladder import Rung
 from station.model import AttemptRecord, DeviceInfo, Event, Mode, Outcome, StepOutcome, StepStarted
 from station.places import PortPath
@@ -23,7 +24,9 @@ from station.sim.mishap import Cure, Fate, Mishap, What
 from station.sim.module import SimModule
 from station.sim.port import SimPort
 from station.sim.power import SimPower
+from station.store.writer import Store
 from station.transport.base import PowerProof
+from tests.engine.test_trouble import flash_until
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
 from tests.mock_time import time_passes
 
@@ -462,3 +465,69 @@ async def test_one_whose_interfaces_are_read_a_moment_later_is_told_to_start_ane
     [record] = (await line.flash()).records
     assert code_of(record) is None, record.closed
     assert rungs(record) == [Rung.AWAIT.value]
+
+
+# --- a record that fails ------------------------------------------------------------------------
+
+
+def fails_amid_the_writing(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record neither takes nor tells anything from the first image on, until the module is
+    written."""
+    is_down = False
+
+    def watch(event: Event) -> None:
+        nonlocal is_down
+        if isinstance(event, StepStarted) and event.step in ("program", "reset"):
+            is_down = event.step == "program"
+
+    for name in ("_ask", "_commit"):
+        works = getattr(Store, name)
+
+        async def ask(self: Store, what: object, works: Callable[..., Any] = works) -> object:
+            if is_down:
+                raise DatabaseError("locked")
+            return await works(self, what)
+
+        monkeypatch.setattr(Store, name, ask)
+    line.tell = watch
+
+
+async def test_a_chip_serial_that_is_told_late_may_wait_for_the_record(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told when the module is half written, and nothing must end that then."""
+    line = make_line(tmp_path)
+    line.switch_power()
+    module = line.befall("A1", Mishap(What.HANGS, "program", Cure.POWER, after=3))
+    module.traits = replace(TELLS_THE_BOOT_ROM, sahara_version=1)
+    fails_amid_the_writing(line, monkeypatch)
+    watch = line.tell
+
+    def tell_it_later(event: Event) -> None:
+        watch(event)
+        if isinstance(event, StepStarted) and event.step == "program":
+            module.traits = TELLS_THE_BOOT_ROM
+
+    line.tell = tell_it_later
+    [record] = (await line.flash()).records
+    assert code_of(record) is None, record.closed
+    assert rungs(record)[-1] == Rung.POWER.value
+    [found] = line.recorded(chip=module.identity.chip_serial)
+    assert found.opened.attempt_id == record.opened.attempt_id
+
+
+async def test_what_the_record_said_of_an_erased_table_is_not_asked_again(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = make_line(tmp_path, faults={"A1": "arrives-in-edl"})
+    line.switch_power()
+    module, port = line.tray.modules["A1"], line.tray.ports["A1"]
+    await flash_until(line, "program", lambda: line.unplug("A1"), NAMED)
+    line.backend.plug(port, module)
+    line.befall("A1", Mishap(What.HANGS, "program", Cure.POWER))
+    fails_amid_the_writing(line, monkeypatch)
+    [record] = (await line.flash(order=NAMED)).records
+    assert code_of(record) is None, record.closed
+    looks = [step.detail for step in record.steps if step.name == "partition_table"]
+    assert looks == [{"partition_table": "erased already"}] * 2
+    assert rungs(record)[-1] == Rung.POWER.value
