@@ -5,6 +5,7 @@ is gone is no longer insert-only.
 """
 
 import math
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -17,6 +18,9 @@ from station.store.untouched_server import changed_on_server
 
 _OBJECTS = "SELECT type || ' ' || name, sql FROM sqlite_master"
 _INDEXES = "SELECT tbl_name, count(*) FROM sqlite_master WHERE type = 'index' GROUP BY tbl_name"
+
+_QUOTED_OR_SPACE = re.compile(r"""('[^']*'|"[^"]*")|[ \t\n\f\r]+""")
+"""As SQLite reads it: any other space of Unicode is a letter there, within quotes each counts."""
 
 
 def damage_within(connection: sa.Connection) -> Iterator[tuple[str, str]]:
@@ -101,7 +105,12 @@ def _as_made(connection: sa.Connection) -> dict[str, str | None]:
 
 def _objects(connection: sa.Connection) -> dict[str, str | None]:
     rows = connection.exec_driver_sql(_OBJECTS).all()
-    return {str(name): sql and " ".join(str(sql).split()) for name, sql in rows}
+    return {str(name): sql and _in_one_line(str(sql)) for name, sql in rows}
+
+
+def _in_one_line(sql: str) -> str:
+    """Whoever put the words together for SQLite may have broken the lines elsewhere."""
+    return _QUOTED_OR_SPACE.sub(lambda found: found[1] or " ", sql).strip(" ")
 
 
 @cache

@@ -118,6 +118,25 @@ def test_a_guard_that_swallows_rows_under_a_name_like_sqlites(record: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("what", "plain", "other"),
+    [
+        ("table step", "detail TEXT NOT NULL", "detail TEXT\u00a0NOT\u00a0NULL"),
+        ("trigger step_no_update", "is insert-only", "is  insert-only"),
+    ],
+)
+def test_the_schema_in_words_that_look_alike(
+    record: str, what: str, plain: str, other: str
+) -> None:
+    """For SQLite, a no-break space is a letter of a type, and within quotes two are not one."""
+    name = what.partition(" ")[2]
+    with closing(sqlite3.connect(sqlite_path(record) or "", isolation_level=None)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        say = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = ? AND instr(sql, ?)"
+        assert db.execute(say, [plain, other, name, plain]).rowcount == 1
+    assert first(verify(record)) == f"{what}: it is not as the station made it"
+
+
+@pytest.mark.parametrize(
     ("statement", "named"),
     [
         ("UPDATE step SET detail = CAST(x'ff' AS TEXT) WHERE ordinal = 1", "step "),

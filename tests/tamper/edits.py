@@ -210,6 +210,17 @@ def loosen_a_guard(db: sqlite3.Connection, chance: random.Random) -> Edit:
     return Edit(f"{name} does nothing", f"trigger {name}")
 
 
+def loosen_a_column(db: sqlite3.Connection, chance: random.Random) -> Edit | None:
+    """A no-break space looks like a space, and for SQLite is a letter of the column's type."""
+    table = chance.choice(ROWS)
+    (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE name = ?", [table]).fetchone()
+    other = sql.replace("TEXT NOT NULL", "TEXT\u00a0NOT\u00a0NULL")
+    if other == sql:
+        return None
+    _say_of(db, table, other)
+    return Edit(f"{table}: columns may be NULL", f"table {table}", first=True)
+
+
 EDITS: tuple[Do, ...] = (
     *(change_a_value,) * 6,
     change_a_key,
@@ -225,6 +236,7 @@ EDITS: tuple[Do, ...] = (
     replace_a_view,
     *(leave_out_of_an_index,) * 2,
     loosen_a_guard,
+    loosen_a_column,
 )
 
 
@@ -277,10 +289,10 @@ def _done(db: sqlite3.Connection, sql: str, value: object, row: Mapping[str, Any
     return True
 
 
-def _say_of(db: sqlite3.Connection, index: str, sql: str) -> None:
-    """Other words for an index, and what it lists stays."""
+def _say_of(db: sqlite3.Connection, name: str, sql: str) -> None:
+    """Other words for an index or a table, and what is in it stays."""
     db.execute("PRAGMA writable_schema = ON")
-    db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", [sql, index])
+    db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", [sql, name])
     db.execute("PRAGMA writable_schema = RESET")
 
 
