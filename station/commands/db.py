@@ -1,6 +1,7 @@
 """`station db`: the database made, checked, copied, put back."""
 
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,10 +25,11 @@ from station.errors import (
 from station.model import Person
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import find_key
-from station.seal.published import last_published, publish
+from station.seal.published import publish, read_published
 from station.store import migrate, revision
 from station.store.backup import backup, file_of
 from station.store.database import shown, sqlite_path
+from station.store.origin import Proof
 from station.store.people import operators
 from station.store.restore import By, Restored, restore
 from station.store.soundness import faults
@@ -78,17 +80,25 @@ def back_up(settings: Settings, out: Path | None, *, chain: bool) -> Answer:
 
 
 def put_back(
-    settings: Settings, file: Path, *, by: str | None = None, reason: str | None = None
+    settings: Settings,
+    file: Path,
+    *,
+    by: str | None = None,
+    reason: str | None = None,
+    unsigned: bool = False,
 ) -> Answer:
-    """Put a backup in the place of the record; no engine may run. Says what that loses. Raises
-    StoreError, EngineRunning, and as `People.engineer`."""
+    """Put a backup in the place of the record; no engine may run. Says what that loses. `unsigned`:
+    one that no trusted key has signed, too. Raises StoreError, EngineRunning, and as
+    `People.engineer`."""
     person = _restorer(settings, user_name() if by is None else by, reason)
     path = file_of(settings.database)
-    key, known = find_key(settings.key), _last_published(settings)
+    key, published = find_key(settings.key), _published(settings)
+    known = _furthest(published, settings.station.name)
     now_us = now_utc_us() if known is None else max(now_utc_us(), known.utc_us + 1)
     who = By(settings.station.name, person, reason, os.getuid(), user_name(), now_us, key)
+    trusted = frozenset(settings.audit.trusted) | ({key.public} if key else set())
     with lock.own(path, ()):
-        done = restore(settings.database, file, who)
+        done = restore(settings.database, file, who, Proof(trusted, published, unsigned))
     if key is None:
         say("the station has no key: nobody has signed that the record was restored")
     if done.signed is not None and settings.publish is not None:
@@ -108,16 +118,21 @@ def _restorer(settings: Settings, by: str, reason: str | None) -> Person:
     return people.engineer(by, reason) or Person(by)
 
 
-def _last_published(settings: Settings) -> Checkpoint | None:
-    """What is kept elsewhere of this station; a file that cannot be read is told and passed over:
-    the record must be mended with or without it."""
+def _published(settings: Settings) -> tuple[Checkpoint, ...]:
+    """What is kept elsewhere; a file that cannot be read is told and passed over: the record must
+    be mended with or without it."""
     if settings.publish is None:
-        return None
+        return ()
     try:
-        return last_published(settings.publish, settings.station.name)
+        return read_published(settings.publish).checkpoints
     except NoCheckpoint as error:
         complain(error)
-        return None
+        return ()
+
+
+def _furthest(published: Sequence[Checkpoint], station: str) -> Checkpoint | None:
+    mine = [one for one in published if one.station == station and one.is_genuine()]
+    return max(mine, key=lambda one: one.seq, default=None)
 
 
 def _publish(signed: Checkpoint, to: Path) -> None:
@@ -128,7 +143,7 @@ def _publish(signed: Checkpoint, to: Path) -> None:
 
 
 def _restored(done: Restored, path: Path, known: Checkpoint | None) -> list[str]:
-    lines = [f"{path}: restored, {_rows(done.checked)}", *_heads(done.checked)]
+    lines = [f"{path}: restored, {_rows(done.checked)}", *_heads(done.checked), *_unsigned(done)]
     if done.aside is not None:
         lines.append(f"the record that was in place is kept as {done.aside}")
     if done.before is None:
@@ -145,6 +160,17 @@ def _restored(done: Restored, path: Path, known: Checkpoint | None) -> list[str]
                 "`station audit verify` goes on saying what was lost"
             )
     return lines
+
+
+def _unsigned(done: Restored) -> Iterator[str]:
+    """A checkpoint is a row, so it is one link behind what it signs."""
+    for station, (seq, _) in sorted(done.checked.heads.items()):
+        signed_to = done.signed_to.get(station, 0)
+        if seq > signed_to + 1:
+            yield (
+                f"{station}: links {signed_to + 1} to {seq} no trusted key had signed before: they "
+                "may be anybody's"
+            )
 
 
 def _rows(checked: Verified) -> str:

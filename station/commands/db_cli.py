@@ -53,8 +53,14 @@ def _db_restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
     by: By = None,
     reason: Reason = None,
+    unsigned: Annotated[
+        bool,
+        typer.Option(
+            "--unsigned", help="Also one that no trusted key has signed: from before the key."
+        ),
+    ] = False,
     config: Config = None,
 ) -> None:
     """Put a backup in the place of the record, which is kept; the engine must be stopped."""
     with station_errors():
-        tell(db.put_back(settings_of(config), file, by=by, reason=reason))
+        tell(db.put_back(settings_of(config), file, by=by, reason=reason, unsigned=unsigned))

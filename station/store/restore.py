@@ -31,6 +31,7 @@ from station.store.database import (
 )
 from station.store.examine import newest_key
 from station.store.migrate import upgrade_copy
+from station.store.origin import Proof, SignedTo, require_own
 from station.store.reading import reading
 from station.store.revision import check
 from station.store.rows import event_row
@@ -58,16 +59,18 @@ class By:
 @dataclass(frozen=True, slots=True)
 class Restored:
     """`aside`: the record that was in place; None: there was none. `before`: how far it went;
-    None: that cannot be read."""
+    None: that cannot be read. `signed_to`: of the backup; `signed`: what it was signed with."""
 
     aside: Path | None
     before: Heads | None
     checked: Verified
+    signed_to: SignedTo
     signed: Checkpoint | None
 
 
-def restore(url: str, backup: Path, by: By) -> Restored:
-    """Whoever calls has the engine's lease, so that nobody else writes.
+def restore(url: str, backup: Path, by: By, proof: Proof) -> Restored:
+    """Whoever calls has the engine's lease, so that nobody else writes. `proof`: a backup that it
+    speaks against is not signed with the station's key.
 
     Raises NotRestored, SchemaTooNew, NoBackup for a database server, DatabaseError; then the
     record in place is as it was.
@@ -78,7 +81,7 @@ def restore(url: str, backup: Path, by: By) -> Restored:
     with ExitStack() as held:
         with _not_restored(backup):
             copy = held.enter_context(copied(backup, path.parent, path.name, in_full=False))
-            checked, signed = _make_ready(copy, backup, before, by)
+            checked, signed_to, signed = _make_ready(copy, backup, before, by, proof)
         with database_errors(url):
             if path.exists():
                 like(path, copy)
@@ -86,21 +89,22 @@ def restore(url: str, backup: Path, by: By) -> Restored:
             copy.replace(path)
             sync_folder(path.parent)
     check(url)
-    return Restored(aside, before, checked, signed)
+    return Restored(aside, before, checked, signed_to, signed)
 
 
 def _make_ready(
-    copy: Path, backup: Path, before: Heads | None, by: By
-) -> tuple[Verified, Checkpoint | None]:
+    copy: Path, backup: Path, before: Heads | None, by: By, proof: Proof
+) -> tuple[Verified, SignedTo, Checkpoint | None]:
     """The copy as it will be the record."""
     url = sqlite_url(copy)
     if upgrade_copy(url).before is None:
         raise NotRestored(f"{backup} is empty")
     checked = whole(copy)
+    signed_to = require_own(url, proof)
     ids.after(newest_key(url))
-    signed = _tell(url, by, _detail(backup, before, checked.heads))
+    signed = _tell(url, by, _detail(backup, before, checked.heads, signed_to))
     settle(copy, in_full=False)
-    return checked, signed
+    return checked, signed_to, signed
 
 
 @contextmanager
@@ -132,7 +136,9 @@ def _heads_of(url: str) -> Heads | None:
         return None
 
 
-def _detail(backup: Path, before: Heads | None, after: Heads) -> dict[str, Fact]:
+def _detail(
+    backup: Path, before: Heads | None, after: Heads, signed_to: SignedTo
+) -> dict[str, Fact]:
     def told(found: Heads) -> dict[str, Fact]:
         return {name: {"seq": seq, "hash": hash_} for name, (seq, hash_) in found.items()}
 
@@ -143,6 +149,7 @@ def _detail(backup: Path, before: Heads | None, after: Heads) -> dict[str, Fact]
         "sha256": sha256,
         "from": None if before is None else told(before),
         "to": told(after),
+        "signed_to": dict(signed_to),
     }
 
 

@@ -22,6 +22,7 @@ from station.errors import (
     UsageError,
 )
 from station.model import RESTORED
+from station.seal.checkpoint import Checkpoint
 from station.seal.keys import load_key
 from station.seal.published import publish, read_published
 from station.store.database import sqlite_path, sqlite_url
@@ -35,7 +36,7 @@ from tests.store.samples import attempt, flashed, written
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """One attempt; a key, and a file that checkpoints are published to."""
+    """One attempt, signed; a key, and a file that checkpoints are published to."""
     config = demo_line(tmp_path / "line", ["A1"])
     with config.open("a") as file:
         file.write("\naudit: {publish: seen.jsonl}\n")
@@ -43,7 +44,16 @@ def settings(tmp_path: Path) -> Settings:
     create_if_missing(found.database)
     audit_seal.new_key(found)
     flashed(found.database, attempt(station=found.station.name))
+    sign(found)
     return found
+
+
+def sign(settings: Settings) -> Checkpoint:
+    name, key = settings.station.name, load_key(settings.key)
+    signed: Checkpoint = written(settings.database, lambda store: store.sign(name, key, "rows"))
+    assert settings.publish is not None
+    publish(signed, settings.publish)
+    return signed
 
 
 def path_of(settings: Settings) -> Path:
@@ -61,7 +71,6 @@ def spoil(path: Path, *statements: str) -> None:
 def test_a_sound_one_is_said_to_be(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert db.check_database(settings, deep=False) is Exit.GOOD
     assert "whole" in capsys.readouterr().out
-    (settings.publish or Path()).touch()
     assert db.check_database(settings, deep=True) is Exit.GOOD
     assert "all as they were written" in capsys.readouterr().out
 
@@ -156,20 +165,22 @@ def test_it_is_not_upgraded_beside_one(settings: Settings) -> None:
 def test_what_a_restore_loses_is_told_then_and_by_whoever_has_a_checkpoint(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name, key = settings.station.name, load_key(settings.key)
+    name = settings.station.name
     assert settings.publish is not None
     db.back_up(settings, tmp_path / "kept.bak", chain=True)
     flashed(settings.database, attempt(station=name))
-    signed = written(settings.database, lambda store: store.sign(name, key, "rows"))
-    assert signed is not None
-    publish(signed, settings.publish)
+    signed = sign(settings)
 
     told = db.put_back(settings, tmp_path / "kept.bak").text
 
     assert f"{name}: links " in told
     assert "are in that one only" in told
     assert f"signed up to link {signed.seq}" in told
-    assert [c.reason for c in read_published(settings.publish).checkpoints] == ["rows", "restored"]
+    assert [c.reason for c in read_published(settings.publish).checkpoints] == [
+        "rows",
+        "rows",
+        "restored",
+    ]
     assert audit_seal.check(settings, Witness()) is Exit.VERDICT
     out = capsys.readouterr().out
     assert "lost: a backup that ends before link" in out
@@ -185,6 +196,36 @@ def _alone(settings: Settings, reason: str) -> Path:
         if checkpoint.reason == reason:
             publish(checkpoint, alone)
     return alone
+
+
+def test_an_earlier_key_is_named_in_the_settings(settings: Settings, tmp_path: Path) -> None:
+    """Or that of the machine before this one: `audit verify` takes it from there, too."""
+    kept, config = tmp_path / "kept.bak", ("--config", settings.path)
+    db.back_up(settings, kept, chain=True)
+    earlier = load_key(settings.key).public
+    settings.key.unlink()
+    audit_seal.new_key(settings)
+    with pytest.raises(NotRestored, match=earlier):
+        db.put_back(settings, kept)
+    text = settings.path.read_text()
+    settings.path.write_text(text.replace("audit: {", f"audit: {{trusted: [{earlier}], "))
+    done = station("db", "restore", kept, *config, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no trusted key had signed" not in done.stdout
+
+
+def test_one_from_before_the_key(settings: Settings, tmp_path: Path) -> None:
+    path_of(settings).unlink()
+    create_if_missing(settings.database)
+    flashed(settings.database, attempt(station="line-9"))
+    db.back_up(settings, tmp_path / "kept.bak", chain=True)
+    with pytest.raises(NotRestored, match="--unsigned"):
+        db.put_back(settings, tmp_path / "kept.bak")
+    arguments = ("kept.bak", "--unsigned", "--config", settings.path)
+    done = station("db", "restore", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "line-9: links 1 to " in done.stdout
+    assert "no trusted key had signed before: they may be anybody's" in done.stdout
 
 
 def test_a_record_that_is_gone(settings: Settings, tmp_path: Path) -> None:

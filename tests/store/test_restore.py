@@ -14,6 +14,7 @@ from station.seal.keys import PrivateKey
 from station.store.backup import backup
 from station.store.database import sqlite_path, sqlite_url
 from station.store.events import find_events
+from station.store.origin import Proof
 from station.store.queries import find_attempts
 from station.store.restore import By, restore
 from station.store.verify import verify
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.sqlite
 
 LATER_US = NOON_US + 1_000_000
 KEY = a_key()
+NO_PROOF = Proof(frozenset())
 
 
 def by(key: PrivateKey | None = KEY, utc_us: int = LATER_US) -> By:
@@ -46,7 +48,7 @@ def kept(url: str, tmp_path: Path) -> Path:
 
 def test_the_record_is_the_backup_and_says_so(url: str, kept: Path) -> None:
     was = verify(url).heads
-    done = restore(url, kept, by())
+    done = restore(url, kept, by(), NO_PROOF)
     now = verify(url, trusted=frozenset({KEY.public}))
     assert now.is_untouched, now.findings
     assert find_attempts(url, slot="B7") == []
@@ -62,7 +64,7 @@ def test_the_record_is_the_backup_and_says_so(url: str, kept: Path) -> None:
 
 
 def test_it_is_written_to_again(url: str, kept: Path) -> None:
-    restore(url, kept, by())
+    restore(url, kept, by(), NO_PROOF)
     flashed(url, attempt(slot="C1"))
     assert verify(url).is_untouched
     newest = find_attempts(url, since_utc_us=0)[-1]
@@ -72,7 +74,7 @@ def test_it_is_written_to_again(url: str, kept: Path) -> None:
 def test_a_record_that_is_gone_comes_back(url: str, kept: Path) -> None:
     for tail in ("", "-wal", "-shm"):
         path_of(url).with_name(path_of(url).name + tail).unlink(missing_ok=True)
-    done = restore(url, kept, by())
+    done = restore(url, kept, by(), NO_PROOF)
     assert (done.aside, done.before) == (None, {})
     assert verify(url).is_untouched
 
@@ -85,7 +87,7 @@ def test_a_damaged_record_is_set_aside_with_its_log(url: str, kept: Path, with_l
     log = path.with_name(path.name + "-wal")
     if with_log:
         log.write_bytes(b"an old log")
-    done = restore(url, kept, by())
+    done = restore(url, kept, by(), NO_PROOF)
     assert done.before is None
     assert done.aside is not None
     assert done.aside.read_bytes() == damaged
@@ -98,7 +100,7 @@ def test_a_log_without_its_file_is_not_read_into_the_new_one(url: str, kept: Pat
     path = path_of(url)
     path.unlink()
     path.with_name(path.name + "-wal").write_bytes(b"an old log")
-    restore(url, kept, by())
+    restore(url, kept, by(), NO_PROOF)
     assert verify(url).is_untouched
 
 
@@ -126,9 +128,9 @@ def test_files_that_are_no_backup(url: str, kept: Path, tmp_path: Path) -> None:
         cats.execute("CREATE TABLE cats (name)")
     for name in ("text.bak", "empty.bak", "cats.bak", "none.bak", "."):
         with pytest.raises(NotRestored):
-            restore(url, tmp_path / name, by())
+            restore(url, tmp_path / name, by(), NO_PROOF)
     with pytest.raises(NotRestored, match="the record itself"):
-        restore(url, path_of(url), by())
+        restore(url, path_of(url), by(), NO_PROOF)
     look()
 
 
@@ -142,7 +144,7 @@ def test_a_backup_that_was_changed(url: str, kept: Path) -> None:
         db.execute("UPDATE step SET bytes = bytes + 1 WHERE ordinal = 2")
         db.execute(guard)
     with pytest.raises(NotRestored, match=r"kept\.bak: line-1, link .*: .* not what was written"):
-        restore(url, kept, by())
+        restore(url, kept, by(), NO_PROOF)
     look()
 
 
@@ -151,7 +153,7 @@ def test_a_backup_of_newer_software(url: str, kept: Path) -> None:
     with stranger(sqlite_url(kept)) as db, db:
         db.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(SchemaTooNew):
-        restore(url, kept, by())
+        restore(url, kept, by(), NO_PROOF)
     look()
 
 
@@ -162,7 +164,7 @@ def test_a_record_in_use(url: str, kept: Path, monkeypatch: pytest.MonkeyPatch) 
         db.execute("BEGIN")
         db.execute("SELECT * FROM unit").fetchone()
         with pytest.raises(NotRestored, match="in use"):
-            restore(url, kept, by())
+            restore(url, kept, by(), NO_PROOF)
     look()
 
 
@@ -196,7 +198,7 @@ def test_the_power_may_go_at_any_moment(
     for name in ("link", "rename", "replace", "fsync", "chmod"):
         cut(name)
     try:
-        restore(url, kept, by())
+        restore(url, kept, by(), NO_PROOF)
     except PowerGone:
         is_cut = True
     else:
@@ -218,7 +220,7 @@ def test_what_was_signed_and_lost_is_told_and_signing_goes_on(url: str, tmp_path
     kept = backup(url, tmp_path / "kept.bak").path
     flashed(url, attempt())
     lost = written(url, lambda store: store.sign("line-1", KEY, "rows"))
-    done = restore(url, kept, by())
+    done = restore(url, kept, by(), NO_PROOF)
     trusted = frozenset({KEY.public})
 
     first = done.checked.heads["line-1"][0] + 1
@@ -241,7 +243,7 @@ def test_nobody_else_can_say_that_it_was_restored(url: str, tmp_path: Path) -> N
     shutil.copy(backup(url, tmp_path / "kept.bak").path, kept)
     flashed(url, attempt())
     lost = written(url, lambda store: store.sign("line-1", KEY, "rows"))
-    restore(url, kept, by(a_key()))
+    restore(url, kept, by(a_key()), NO_PROOF)
     for _ in range(12):
         recorded(url, event())
     with pytest.raises(RecordChanged):
@@ -251,7 +253,7 @@ def test_nobody_else_can_say_that_it_was_restored(url: str, tmp_path: Path) -> N
 
 
 def test_what_was_signed_after_it_must_be_there(url: str, kept: Path, tmp_path: Path) -> None:
-    restore(url, kept, by(utc_us=NOON_US))
+    restore(url, kept, by(utc_us=NOON_US), NO_PROOF)
     after = backup(url, tmp_path / "after.bak").path
     flashed(url, attempt())
     signed = written(url, lambda store: store.sign("line-1", KEY, "rows"))

@@ -180,6 +180,25 @@ def sign_it_again(db: sqlite3.Connection, chance: random.Random, key: PrivateKey
     return Edit(f"{forged}, signed by the station", what + why)
 
 
+def forge_without_key(db: sqlite3.Connection, after: int) -> None:
+    """Every verdict behind this link is PASS, nothing behind it is signed, and the chain fits."""
+    what = "outcome = 'PASS', retryable = NULL, " + ", ".join(
+        f"failure_{part} = NULL" for part in ("code", "headline", "cause", "remedy")
+    )
+    db.execute(f"UPDATE attempt_closed SET {what} WHERE seq > ?", [after])
+    for (seq,) in db.execute("SELECT seq FROM checkpoint WHERE seq > ?", [after]).fetchall():
+        db.execute("DELETE FROM checkpoint WHERE seq = ?", [seq])
+        [step] = db.execute("SELECT * FROM step ORDER BY seq LIMIT 1").fetchall()
+        row = {**dict(step), "ordinal": 1000 + seq, "seq": seq}  # no link is empty
+        db.execute(f"INSERT INTO step VALUES ({', '.join('?' * len(row))})", list(row.values()))
+    previous = chain.START
+    for (seq,) in db.execute("SELECT seq FROM chain ORDER BY seq").fetchall():
+        digests = [chain.row_digest(table, row) for table, row in _rows_of(db, seq)]
+        previous = chain.link(previous, "line-1", seq, digests)
+        what = "UPDATE chain SET row_digests = ?, hash = ? WHERE seq = ?"
+        db.execute(what, [chain.shorts(digests), previous, seq])
+
+
 def replace_a_view(db: sqlite3.Connection, chance: random.Random) -> Edit:
     db.execute("DROP VIEW attempt")
     db.execute("CREATE VIEW attempt AS SELECT id, 'PASS' AS outcome FROM attempt_opened")
