@@ -4,7 +4,8 @@ A ZIP archive with exactly these members, in this order:
 
     attempts.jsonl   an attempt to a line, as `audit find --json` tells it, oldest first
     attempts.csv     the same attempts, flat
-    manifest.json    the question; digest, length and rows of the two; how far the record went
+    manifest.json    the question; digest, length and rows of the two; how far the record went, and
+                     whether it had been held against its chain
     manifest.sig     Ed25519 over the bytes of manifest.json, by the station's key
 
 manifest   its two last members

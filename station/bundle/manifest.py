@@ -63,7 +63,8 @@ class Question(Strict):
 
 
 class Manifest(Strict):
-    """`open`: attempts among them without an end."""
+    """`open`: attempts among them without an end. `verified`: whether each row of the record, up to
+    the heads, had been found to be as it was written."""
 
     format: Literal[1]
     station: _Words
@@ -71,6 +72,7 @@ class Manifest(Strict):
     utc_us: int
     software_version: _Words
     schema_revision: _Words
+    verified: bool
     question: Question
     attempts: _Count
     open: _Count

@@ -15,7 +15,7 @@ from station.bundle.writing import Told, write_bundle
 from station.commands.audit import Question, require_station
 from station.commands.audit_ask import require_flash
 from station.commands.audit_names import words_of_never_had
-from station.commands.audit_seal import named_keys
+from station.commands.audit_seal import named_keys, require_untouched
 from station.commands.exits import Exit, complain, say, show
 from station.config import Settings
 from station.errors import BadBundle, UsageError
@@ -25,13 +25,26 @@ from station.store.export import Export, exporting
 from station.store.writer import now_utc_us
 from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
 
+_VERIFIED = (
+    "each row of the record had been held against its chain, and that against what was signed"
+)
+_NOT_VERIFIED = "nobody had looked whether the rows were as they were written (--quick)"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def export(settings: Settings, question: Question, out: Path, *, is_recall: bool = False) -> None:
-    """Write the answer into a new file, signed by the station. `is_recall`: of these attempts those
-    of the recall list. Raises UsageError, NoSigningKey, DiskTrouble, and as any question to the
-    record."""
+def export(
+    settings: Settings,
+    question: Question,
+    out: Path,
+    *,
+    is_recall: bool = False,
+    quick: bool = False,
+) -> None:
+    """Write the answer into a new file, signed by the station, from a record that was held against
+    its chain; `quick`: or was not, and the file says so. `is_recall`: of these attempts those of
+    the recall list. Raises UsageError, NoSigningKey, NoCheckpoint, RecordChanged, DiskTrouble, and
+    as any question to the record."""
     if is_recall:
         require_flash(question.package, question.firmware)
     if os.path.lexists(out):  # a path that cannot be one is told when it is written
@@ -42,9 +55,12 @@ def export(settings: Settings, question: Question, out: Path, *, is_recall: bool
     wanted |= {"recall": True} if is_recall else {}
     asked = {n: value.value if isinstance(value, Enum) else value for n, value in wanted.items()}
     with exporting(settings.database, **wanted) as found:
+        if not quick:
+            say("looking whether each row is as it was written, first; --quick leaves that out")
+            require_untouched(settings, found.verify)
 
         def about(attempts: int, still_open: int, files: tuple[File, File]) -> Manifest:
-            return _manifest(settings, asked, found, attempts, still_open, files)
+            return _manifest(settings, asked, found, not quick, attempts, still_open, files)
 
         made = write_bundle(out, ATTEMPT_COLUMNS, _told(found.attempts), about, key)
     names = {name: getattr(question, name) for name in ("package", "firmware", "slot")}
@@ -76,6 +92,7 @@ def _manifest(
     settings: Settings,
     asked: dict[str, str | int],
     found: Export,
+    verified: bool,
     attempts: int,
     still_open: int,
     files: tuple[File, File],
@@ -87,6 +104,7 @@ def _manifest(
         utc_us=now_utc_us(),
         software_version=__version__,
         schema_revision=found.schema_revision,
+        verified=verified,
         question=Asked(words=words_of(asked), asked=dict(asked)),
         attempts=attempts,
         open=still_open,
@@ -121,6 +139,7 @@ def _good(path: Path, found: Checked) -> list[str]:
         f"question: {told.question.words}",
         f"answered {_utc(told.utc_us)} by {told.station}, {told.site}; "
         f"software {told.software_version}, schema {told.schema_revision}",
+        _VERIFIED if told.verified else _NOT_VERIFIED,
         f"signed with {found.public_key}",
         *(f"{h.station}: the record went to link {h.seq}, {h.hash}" for h in told.heads),
         *(f"{c.station}: signed up to link {c.seq}, {c.hash}" for c in told.checkpoints),

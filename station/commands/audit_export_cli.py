@@ -38,6 +38,9 @@ def export_bundle(
     code: Code = None,
     since: Since = None,
     until: Until = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Do not look whether the record is as it was written.")
+    ] = False,
     config: Config = None,
 ) -> None:
     """Write what `find` or `recall` would answer into one signed file for an auditor elsewhere."""
@@ -60,7 +63,7 @@ def export_bundle(
             shift=shift,
         )
         audit.check(question)
-        audit_export.export(settings_of(config), question, out, is_recall=recall)
+        audit_export.export(settings_of(config), question, out, is_recall=recall, quick=quick)
 
 
 def check_bundle(

@@ -9,6 +9,7 @@ from station.config import Settings
 from station.errors import NoSigningKey, RecordChanged, UsageError
 from station.seal.keys import find_key, load_key, make_key
 from station.seal.published import Published, read_published
+from station.store.export import Verify
 from station.store.findings import Finding
 from station.store.verify import Verified, verify
 
@@ -51,6 +52,14 @@ def check(settings: Settings, witness: Witness) -> Exit:
     if len(found.findings) > SHOWN:
         show(f"and {len(found.findings) - SHOWN} more")
     return Exit.VERDICT
+
+
+def require_untouched(settings: Settings, held: Verify) -> None:
+    """The same for whoever goes on with a record as it was written only. Raises RecordChanged."""
+    outside, trusted = _outside(settings, Witness()), _trusted(settings, Witness())
+    found = held(outside.checkpoints, trusted)
+    if not found.is_untouched:
+        raise RecordChanged(f"{_told(found.findings[0])}; `station audit verify` tells more")
 
 
 def _outside(settings: Settings, witness: Witness) -> Published:

@@ -1,8 +1,9 @@
 """All attempts that answer a question, one after the other, with how far the record went."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,9 +18,13 @@ from station.store.recall import recalled
 from station.store.records import Condition, records
 from station.store.revision import require_current
 from station.store.signing import newest_checkpoint
+from station.store.verify import Verified, verify_at
 
 _PAGE = 500
 """Attempts put together at a time."""
+
+Verify = Callable[[Sequence[Checkpoint], frozenset[str]], Verified]
+"""With checkpoints that were kept elsewhere, and trusted keys; see `station.store.verify`."""
 
 _id = schema.attempt_opened.c.id
 
@@ -27,12 +32,14 @@ _id = schema.attempt_opened.c.id
 @dataclass(frozen=True, slots=True)
 class Export:
     """One moment of the record. `attempts`: oldest first, to be gone through once. `heads`:
-    station, number and hash of its last link; `checkpoints`: the newest of each."""
+    station, number and hash of its last link; `checkpoints`: the newest of each. `verify`: looks at
+    all of that moment, before the attempts are gone through."""
 
     attempts: Iterator[AttemptRecord]
     heads: tuple[tuple[str, int, str], ...]
     checkpoints: tuple[Checkpoint, ...]
     schema_revision: str
+    verify: Verify
 
 
 @contextmanager
@@ -49,7 +56,8 @@ def exporting(url: str, *, recall: bool = False, **asked: Any) -> Iterator[Expor
             of = {name: asked.get(name) for name in ("package", "firmware")}
             wanted.append(recalled(connection, **of))
         found = _attempts(connection, wanted)
-        yield Export(found, last, tuple(filter(None, signed)), revision)
+        held = partial(verify_at, url, connection)
+        yield Export(found, last, tuple(filter(None, signed)), revision, held)
 
 
 def _attempts(connection: sa.Connection, which: Sequence[Condition]) -> Iterator[AttemptRecord]:

@@ -47,11 +47,22 @@ def verify(
     """`outside`: checkpoints that were kept elsewhere. `trusted`: public keys of the stations.
     `processes`: how many look at it, by default as many as it is worth. Raises as `reading`."""
     with reading(url) as connection:
-        read_any_text(connection)
-        check = _Check(url, connection)
-        check.look(processes or processes_for(url))
-        check.signatures(outside, trusted)
-        return check.told()
+        return verify_at(url, connection, outside, trusted, processes)
+
+
+def verify_at(
+    url: str,
+    connection: sa.Connection,
+    outside: Sequence[Checkpoint] = (),
+    trusted: frozenset[str] = frozenset(),
+    processes: int | None = None,
+) -> Verified:
+    """The same of the moment that this connection sees, which reads any text from then on."""
+    read_any_text(connection)
+    check = _Check(url, connection)
+    check.look(processes or processes_for(url))
+    check.signatures(outside, trusted)
+    return check.told()
 
 
 class _Check:

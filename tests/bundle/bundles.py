@@ -46,6 +46,7 @@ def about(attempts: int, still_open: int, files: tuple[File, File]) -> Manifest:
         utc_us=1_790_000_000_123_456,
         software_version="0.1.0",
         schema_revision="0006",
+        verified=True,
         question=Question(words="slot A1", asked={"slot": "A1"}),
         attempts=attempts,
         open=still_open,

@@ -12,13 +12,17 @@ from station.commands import audit_export, audit_seal
 from station.commands.audit import MOST_CHARS, Question, check
 from station.commands.exits import Exit
 from station.config import Settings, load_settings
-from station.errors import DiskTrouble, NoSigningKey, UsageError
+from station.errors import DiskTrouble, NoCheckpoint, NoSigningKey, RecordChanged, UsageError
 from station.model import Outcome
+from station.seal.checkpoint import Checkpoint
 from station.seal.keys import load_key
+from station.seal.published import publish
+from station.store.database import sqlite_path
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
 from tests.demo_line import demo_line
 from tests.store.samples import IMEI, attempt, failed, flashed
+from tests.tamper.edits import opened
 
 
 @pytest.fixture
@@ -109,10 +113,45 @@ def test_an_auditor_checks_it_without_anything_of_the_station(
     assert good.returncode == 0, good.stderr
     assert "2 attempts (0 open), all as they were signed" in good.stdout
     assert "question: slot A1" in good.stdout
+    assert "each row of the record had been held against its chain" in good.stdout
     other = station("audit", "check-bundle", "a.zip", "--public-key", "ab" * 32, cwd=elsewhere)
     assert other.returncode == 1
     assert "S552 BAD BUNDLE" in other.stderr
     assert public in other.stderr
+
+
+def test_what_was_not_written_so_is_not_signed(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By somebody who has the file and no key; whoever has the bundle only could not tell."""
+    with opened(sqlite_path(settings.database) or Path()) as db:
+        db.execute("UPDATE step SET bytes = bytes + 1 WHERE bytes IS NOT NULL")
+    with pytest.raises(RecordChanged, match=r"link \d+: step .* it is not what was written"):
+        audit_export.export(settings, Question(slot="A1"), tmp_path / "a.zip")
+    assert list(tmp_path.glob("*.zip*")) == []
+    assert "--quick leaves that out" in capsys.readouterr().err
+    config = ("--config", settings.path)
+    asked = ("--out", "a.zip", "--slot", "A1", "--quick")
+    made = station("audit", "export", *asked, *config, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    checked = station("audit", "check-bundle", "a.zip", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert "nobody had looked whether the rows were as they were written" in checked.stdout
+
+
+def test_what_was_published_must_be_in_the_record(settings: Settings, tmp_path: Path) -> None:
+    """Made anew as a whole, the chain fits the rows."""
+    name, key = settings.station.name, load_key(settings.key)
+    seen = settings.path.with_name("seen.jsonl")
+    with settings.path.open("a") as file:
+        file.write(f"\naudit: {{publish: {seen.name}}}\n")
+    with pytest.raises(NoCheckpoint, match="No such file"):
+        audit_export.export(load_settings(settings.path), Question(slot="A1"), tmp_path / "a.zip")
+    other = Checkpoint(name, 2, "ab" * 32, 1, "rows", "").signed(key)
+    publish(other, seen)
+    with pytest.raises(RecordChanged, match="another history"):
+        audit_export.export(load_settings(settings.path), Question(slot="A1"), tmp_path / "a.zip")
+    assert list(tmp_path.glob("*.zip*")) == []
 
 
 def test_whose_key_it_is_must_be_said(

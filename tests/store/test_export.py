@@ -41,6 +41,17 @@ def test_it_is_of_one_moment(record: str) -> None:
         assert {name: (seq, hash_) for name, seq, hash_ in found.heads} == before
 
 
+def test_that_moment_is_verified(record: str) -> None:
+    """What is written while it is looked at is of another."""
+    before = verify(record)
+    with exporting(record, slot="A1") as found:
+        flashed(record, attempt(slot="A1"))
+        checked = found.verify((), frozenset())
+        assert (checked.is_untouched, checked.heads) == (True, before.heads)
+        assert checked.rows == before.rows
+        assert len(list(found.attempts)) == 3
+
+
 def test_each_station_tells_how_far_it_went(record: str) -> None:
     key = a_key()
     signed = written(record, lambda store: store.sign("line-1", key, "rows"))
