@@ -183,12 +183,12 @@ class Night:
     def _why_stop(self) -> str | None:
         """None: go on, maybe later. Raises Suspended."""
         line = self.line
+        if self.aborted is not None:
+            return self.aborted
         if line.state is LineState.STOPPING:
             if self._running:
                 return "the engine is being stopped"  # what runs is finished first
             raise Suspended
-        if self.aborted is not None:
-            return self.aborted
         if (stopped := line.guard.stopped) is not None:
             return stopped.cause
         if line.armed is not self.armed or line.state is not LineState.ARMED:

@@ -105,7 +105,7 @@ class Campaigns:
             started = event_of(self.line, begun.campaign_id, "started", digests)
             asked = self._asked(begun, person, command.reason)
             self._check_line()
-            await self._end_left()
+            await self._end_left("it was cut off, and another one begun")
             await self.line.world.store.write(
                 lambda batch: insert_campaign(batch, begun, slots, started, asked)
             )
@@ -114,15 +114,30 @@ class Campaigns:
         self.line.feed.log(f"campaign {begun.name} begun by {by}{why}")
         return {"campaign_id": begun.campaign_id} | plan_json(loaded, slots, begun.utc_us)
 
-    def abort(self, person: Person, reason: str, peer: Peer) -> None:
-        """Start nothing more; what runs is finished. Raises NoCampaign, NotNow."""
-        if self.night is None:
-            if self.looking.locked():
-                raise NotNow("a campaign is got ready; it can be ended when it has begun")
-            raise NoCampaign("no campaign runs")
+    async def abort(self, person: Person, reason: str, peer: Peer) -> None:
+        """Start nothing more; what runs is finished. On record when it returns: no later engine
+        goes on with it. Raises NoCampaign, NotNow; StoreError: a later engine may."""
         who = person.name if person.name == peer.user else f"{person.name} ({peer.user})"
-        self.night.aborted = f"ended by {who}: {reason}"
+        why = f"ended by {who}: {reason}"
+        if self.night is not None:
+            await self._abort(self.night, why)
+            return
+        if self.looking.locked():
+            raise NotNow("a campaign is got ready; it can be ended when it has begun")
+        async with self.looking:
+            if not await self._end_left(why):
+                raise NoCampaign("no campaign runs")
+
+    async def _abort(self, night: Night, why: str) -> None:
+        """At once, whatever the record says to it."""
+        night.aborted = night.aborted or why
         self.line.floor.stir()
+        try:
+            await night.log.note("aborted", {"why": why})
+        except StoreError as error:
+            told = f"nothing more is started, but that is not on record: {error.cause}"
+            self.line.feed.log(f"campaign {night.log.begun.name} {why}: {told}", good=False)
+            raise type(error)(told) from error
 
     # --- getting ready -----------------------------------------------------------------------
 
@@ -239,25 +254,31 @@ class Campaigns:
                 await trio.sleep(RECORD_S)
 
     async def _left(self) -> CampaignStory | None:
-        """The last campaign, if nobody ended it and it does not run. Raises StoreError."""
+        """The last campaign, if it has no end and does not run. Raises StoreError."""
         station = self.line.world.settings.station.name
         story = await self.line.world.store.ask(lambda url: newest_story(url, station))
         is_left = story is not None and story.over is None and self.night is None
         return story if is_left else None
 
-    async def _end_left(self) -> None:
-        """No campaign is begun beside one that has no end. Raises StoreError."""
-        if (story := await self._left()) is not None:
-            await CampaignLog(self.line, story.begun).end("it was cut off, and another one begun")
+    async def _end_left(self, why: str) -> bool:
+        """No campaign is begun beside one that has no end; whether there was one. What a person
+        ended has been ended for that. Raises StoreError."""
+        if (story := await self._left()) is None:
+            return False
+        await CampaignLog(self.line, story.begun).end(story.aborted or why)
+        return True
 
     async def _take_up(self) -> None:
-        """Go on with a campaign that nobody ended, or end it. Raises StoreError."""
+        """Go on with a campaign that has no end, or end it. Raises StoreError."""
         if await self._left() is None:  # nobody who arms is in the way of this look
             return
         async with self.looking:
             if (story := await self._left()) is None:
                 return
             log = CampaignLog(self.line, story.begun)
+            if story.aborted is not None:
+                await log.end(story.aborted)
+                return
             try:
                 policy, armed = await self._as_begun(story)
             except StoreError:

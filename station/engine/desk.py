@@ -131,7 +131,7 @@ class Desk:
                 return await self.campaigns.start(command, person, peer)
             case CampaignAbort():
                 person = staff.who_ends(self.line, command)
-                self.campaigns.abort(person, command.reason, peer)
+                await self.campaigns.abort(person, command.reason, peer)
                 await self._note(command, peer, detail={"reason": command.reason})
             case Watch() | Follow():
                 pass  # about the connection, which is the server's

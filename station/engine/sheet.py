@@ -90,15 +90,15 @@ class Sheet:
         """How it ended, in a word or two."""
         over = self.story.over
         if over is None:
-            return "it goes on"
+            return "it goes on" if self.story.aborted is None else "it ends"
         return "done" if over.kind == "ended" else "stopped"
 
     @property
     def ending(self) -> str:
         """How it ended, and why."""
         over = self.story.over
-        why = "" if over is None else str(over.detail.get("why", ""))
-        return f"{self.how}: {why}" if self.how == "stopped" else self.how
+        why = self.story.aborted if over is None else over.detail.get("why")
+        return self.how if why is None else f"{self.how}: {why}"
 
     @property
     def ended_utc_us(self) -> int | None:
@@ -142,7 +142,7 @@ def _cell(slot: CampaignSlot, story: CampaignStory, out: dict[str, str]) -> Cell
     goes_on = story.over is None
     if not attempts:
         why = _why_not_begun(slot, story)
-        if goes_on and not why:
+        if goes_on and not why and story.aborted is None:
             return Cell(slot.slot, "WAITING", "busy", "", name)
         return Cell(slot.slot, "NOT BEGUN", "left", why or "the campaign ended before", name)
     closed = attempts[-1].closed

@@ -88,8 +88,8 @@ class CampaignSlot:
 
 @dataclass(frozen=True, slots=True)
 class CampaignEvent:
-    """`started`, `resumed`, `group`, `not_started`, `slot_out`, `stopped`, `ended`, `sheet`,
-    `no_sheet`."""
+    """`started`, `resumed`, `group`, `not_started`, `slot_out`, `aborted`, `stopped`, `ended`,
+    `sheet`, `no_sheet`."""
 
     event_id: str
     station: str
@@ -117,6 +117,12 @@ class CampaignStory:
     def over(self) -> CampaignEvent | None:
         """How it ended; None while it goes on, or an engine died in it."""
         return next((e for e in self.events if e.kind in _LAST), None)
+
+    @property
+    def aborted(self) -> str | None:
+        """Who ended it, and why: no engine goes on with it, whether it has its end yet or not."""
+        event = self.event("aborted")
+        return None if event is None else str(event.detail["why"])
 
     def event(self, kind: str) -> CampaignEvent | None:
         """The first of this kind."""

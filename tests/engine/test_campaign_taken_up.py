@@ -10,7 +10,7 @@ import trio
 from station.config import LoadedRecipe
 from station.engine.campaign_log import event_of
 from station.engine.shelf import Prepared, Shelf
-from station.errors import CampaignRuns, DatabaseError, NotNow, UsageError
+from station.errors import CampaignRuns, DatabaseError, NoCampaign, NotNow, UsageError
 from station.live import LineState
 from station.store.batch import Batch
 from station.store.campaigns import CampaignBegun, insert_campaign, story_of
@@ -27,6 +27,8 @@ pytestmark = pytest.mark.trio
 
 ANY = {"known": False}
 HASHING_S = 20.0
+ABORT = CampaignAbort(by="eva", reason="fire alarm")
+BY_EVA = "ended by eva (maria): fire alarm"
 
 
 async def cut_off(folder: Path) -> tray.Line:
@@ -63,12 +65,71 @@ async def test_while_it_is_taken_up_nobody_arms_begins_or_ends_another(
         with pytest.raises(CampaignRuns, match="is got ready"):
             await run.arm()
         with pytest.raises(NotNow, match="when it has begun"):
-            await run.ask(CampaignAbort(by="eva", reason="fire alarm"))
+            await run.ask(ABORT)
         with pytest.raises(CampaignRuns, match="works through the rack"):
             await run.ask(RUN)
         sheet = await until_over(run, bench)
     assert words(sheet) == {"A1": "PASS", "A2": "PASS"}
     assert kinds(sheet.story).count("started") == 1
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_one_that_somebody_ended_is_not_taken_up(
+    tmp_path: Path, tray_clock: object, is_killed: bool
+) -> None:
+    bench = make_rack(tmp_path, 3)
+    plug_all(bench)
+    write_policy(tmp_path, units=ANY, limits={"at_once": 1})
+    async with engine(bench) as run:
+        await run.ask(RUN)
+        await run.until_step("A1", "program")
+        await run.ask(ABORT)
+        assert story_of_last(bench).aborted == BY_EVA, "on record when it is answered"
+        if not is_killed:
+            await run.line.drain()
+    async with engine(bench) as run:
+        await run.until(lambda: "sheet" in kinds(story_of_last(bench)))
+        assert run.line.state is LineState.DISARMED
+    story = story_of_last(bench)
+    assert story.attempts.keys() == {"A1"}
+    assert "resumed" not in kinds(story)
+    assert why_stopped(story) == BY_EVA
+    [sheet] = (tmp_path / "sheets").glob("*.txt")
+    assert f"stopped: {BY_EVA}" in sheet.read_text()
+
+
+async def test_one_that_a_dead_engine_left_and_none_took_up_is_ended_by_a_person(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = await cut_off(tmp_path)
+    async with running(bench) as run:
+        await run.ask(ABORT)
+        with pytest.raises(NoCampaign):
+            await run.ask(ABORT)
+    assert why_stopped(story_of_last(bench)) == BY_EVA
+    assert kinds(story_of_last(bench))[-2:] == ["stopped", "sheet"]
+
+
+async def test_an_abort_that_is_not_on_record_ends_it_and_says_so(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_rack(tmp_path, 2)
+    plug_all(bench)
+    write_policy(tmp_path, units=ANY, limits={"at_once": 1})
+
+    async def refused(self: Store, work: Callable[[Batch], object]) -> object:
+        raise DatabaseError("database is locked")
+
+    async with engine(bench) as run:
+        await run.ask(RUN)
+        await run.until_step("A1", "program")
+        with monkeypatch.context() as locked:
+            locked.setattr(Store, "write", refused)
+            with pytest.raises(DatabaseError, match="not on record: database is locked"):
+                await run.ask(ABORT)
+        sheet = await until_over(run, bench)
+    assert words(sheet) == {"A1": "PASS", "A2": "NOT BEGUN"}
+    assert why_stopped(sheet.story) == BY_EVA
 
 
 async def test_a_line_that_somebody_armed_is_not_taken_over(

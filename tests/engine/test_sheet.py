@@ -110,6 +110,14 @@ def test_a_campaign_that_goes_on_says_so() -> None:
     assert made.left == []
 
 
+def test_a_campaign_that_somebody_ended_says_so_while_the_last_module_is_written() -> None:
+    why = "ended by eva: fire alarm"
+    aborted = CampaignEvent("e2", "line-1", BEGUN.utc_us + 1, "c1", "aborted", {"why": why})
+    made = sheet_of(replace(story({"A1": []}), events=(aborted,)), [("A1",)])
+    assert made.ending == f"it ends: {why}"
+    assert [cell.word for cell in made.cells] == ["NOT BEGUN"]
+
+
 def test_the_slowest_steps_come_first() -> None:
     told = story({"A1": [R.PASS], "A2": [R.PASS]})
     told = replace(
