@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from station.config import Policy
+from station.config import Policy, stops_utc_us
 from station.engine.again import last_of_each
 from station.engine.campaign_judge import at_rest
 from station.engine.campaign_log import CampaignLog
@@ -193,9 +193,15 @@ class Night:
             return stopped.cause
         if line.armed is not self.armed or line.state is not LineState.ARMED:
             return "the line was disarmed"
-        if trio.current_time() >= self.stops_s:
+        if self._is_late():
             return f"it is {self.policy.stop_at}, the time to stop"
         return None
+
+    def _is_late(self) -> bool:
+        """By trio's clock, which nobody can set, or by the wall's, which may have been wrong when
+        the night was begun or taken up."""
+        stops_us = stops_utc_us(self.policy, self.log.begun.utc_us)
+        return trio.current_time() >= self.stops_s or self.line.world.clock() >= stops_us
 
     async def _too_bad(self, number: int, group: list[CampaignSlot]) -> str | None:
         """Why the next group is not begun. Who was not started, or refused, is no bad unit."""

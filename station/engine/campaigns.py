@@ -1,7 +1,7 @@
 """What people and timers ask about campaigns, each carried out or refused; and the task in which
 one runs, from its first decision or from where a dead engine left it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from station.engine.campaign_log import CampaignLog, event_of
 from station.engine.campaign_plan import plan_json
 from station.engine.line import Armed, Line
 from station.engine.server import Peer
+from station.engine.wall_clock import BACK_US
 from station.errors import (
     CampaignRuns,
     NoCampaign,
@@ -98,6 +99,7 @@ class Campaigns:
             for recipe in recipes:
                 await self.line.world.shelf.prepare(recipe)
             begun = self._begun(loaded, person, peer)
+            stops_s = _stops_s(loaded.policy, begun, begun.utc_us)
             by = begun.actor or peer.user
             armed = self._armed(loaded.policy, recipes, by, begun.utc_us)
             slots = await self._judge(loaded.policy, armed)
@@ -109,7 +111,8 @@ class Campaigns:
             await self.line.world.store.write(
                 lambda batch: insert_campaign(batch, begun, slots, started, asked)
             )
-            self._take(CampaignLog(self.line, begun), loaded.policy, armed, slots)
+            log = CampaignLog(self.line, begun)
+            self._take(Night(log, loaded.policy, armed, slots, stops_s))
         why = "" if command.reason is None else f": {command.reason}"
         self.line.feed.log(f"campaign {begun.name} begun by {by}{why}")
         return {"campaign_id": begun.campaign_id} | plan_json(loaded, slots, begun.utc_us)
@@ -205,23 +208,15 @@ class Campaigns:
             role=role,
         )
 
-    def _take(
-        self,
-        log: CampaignLog,
-        policy: Policy,
-        armed: Armed,
-        slots: Sequence[CampaignSlot],
-    ) -> None:
+    def _take(self, night: Night) -> None:
         """Arm the line for it; `run` does the rest, or, where this engine is being stopped, the
         next one."""
         if self.line.state is LineState.STOPPING:
             return
-        left_s = (stops_utc_us(policy, log.begun.utc_us) - self.line.world.clock()) / 1_000_000
-        stops_s = trio.current_time() + left_s
-        self.night = Night(log, policy, armed, slots, stops_s)
+        self.night = night
         if self.line.is_idle:
-            self.line.world.shelf.keep(armed.recipes)
-        self.line.arm(armed)
+            self.line.world.shelf.keep(night.armed.recipes)
+        self.line.arm(night.armed)
         self._due.set()
 
     # --- the task ----------------------------------------------------------------------------
@@ -280,30 +275,32 @@ class Campaigns:
                 await log.end(story.aborted)
                 return
             try:
-                policy, armed = await self._as_begun(story)
+                night = await self._as_begun(log, story)
             except StoreError:
                 raise
             except StationError as error:
                 await log.end(f"it cannot go on: {error.cause}")
                 return
             await log.note("resumed")
-            self._take(log, policy, armed, story.slots)
+            self._take(night)
 
-    async def _as_begun(self, story: CampaignStory) -> tuple[Policy, Armed]:
+    async def _as_begun(self, log: CampaignLog, story: CampaignStory) -> Night:
         """What it goes on with. Raises StationError: why it cannot."""
         world, begun = self.line.world, story.begun
         if self.line.state in (LineState.ARMING, LineState.ARMED):
             raise NotNow("somebody has armed the line meanwhile")
         path = world.settings.campaigns / f"{begun.name}.yaml"
         policy = parse_policy(path, begun.policy.encode()).policy
-        if world.clock() >= stops_utc_us(policy, begun.utc_us):
-            raise NotNow(f"it is past {policy.stop_at}, the time to stop")
+        now_us = world.clock()
+        _check_time(story, policy, now_us)
+        stops_s = _stops_s(policy, begun, now_us)
         recipes = await self._recipes(policy)
         _check_same(story, recipes)
         for recipe in recipes:
             await world.shelf.prepare(recipe)
         by = begun.actor or begun.peer_user or ""
-        return policy, self._armed(policy, recipes, by, begun.utc_us)
+        armed = self._armed(policy, recipes, by, begun.utc_us)
+        return Night(log, policy, armed, story.slots, stops_s)
 
     async def _see_through(self) -> None:
         """To its end and its sheet; whatever happens, the line is free then."""
@@ -327,6 +324,25 @@ class Campaigns:
             return await self._until_well(night.run)
         except StationError as error:
             return f"{error.code} {error.headline}: {error.cause}"
+
+
+def _stops_s(policy: Policy, begun: CampaignBegun, now_us: int) -> float:
+    """When it stops, by trio's clock; asked for at `now_us`, before all that takes time. A clock
+    that is set back later makes no night longer."""
+    left_us = stops_utc_us(policy, begun.utc_us) - now_us
+    return trio.current_time() + left_us / 1_000_000
+
+
+def _check_time(story: CampaignStory, policy: Policy, now_us: int) -> None:
+    """Raises NotNow: it is over by now, or nobody can tell whether it is."""
+    if now_us >= stops_utc_us(policy, story.begun.utc_us):
+        raise NotNow(f"it is past {policy.stop_at}, the time to stop")
+    behind_us = story.newest_utc_us - now_us
+    if behind_us > BACK_US:
+        raise NotNow(
+            f"the clock is {behind_us / 1_000_000:.0f} s behind what is on record of this night:"
+            f" whether it is past {policy.stop_at}, the time to stop, cannot be told"
+        )
 
 
 def _check_same(story: CampaignStory, recipes: tuple[LoadedRecipe, ...]) -> None:

@@ -119,6 +119,15 @@ class CampaignStory:
         return next((e for e in self.events if e.kind in _LAST), None)
 
     @property
+    def newest_utc_us(self) -> int:
+        """The latest time that is on record of it."""
+        events = (event.utc_us for event in self.events)
+        attempts = [record for some in self.attempts.values() for record in some]
+        opened = (record.opened.started_utc_us for record in attempts)
+        closed = (record.closed.ended_utc_us for record in attempts if record.closed)
+        return max(self.begun.utc_us, *events, *opened, *closed)
+
+    @property
     def aborted(self) -> str | None:
         """Who ended it, and why: no engine goes on with it, whether it has its end yet or not."""
         event = self.event("aborted")

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import trio
 
@@ -14,6 +16,23 @@ from tests.engine.line import Running, running
 
 RUN = CampaignRun(name="nightly", by="timer")
 NIGHT_S = 4000.0
+STOP_AT = "05:30"
+
+
+@dataclass(slots=True)
+class Wall:
+    """A clock that goes with the mock clock and can be set: so long before STOP_AT."""
+
+    left_s: float
+    _set_s: float = field(default_factory=trio.current_time)
+
+    def put(self, left_s: float) -> None:
+        self.left_s, self._set_s = left_s, trio.current_time()
+
+    def __call__(self) -> int:
+        stop_s = datetime.fromisoformat(f"2026-11-28T{STOP_AT}").astimezone().timestamp()
+        left_s = self.left_s - (trio.current_time() - self._set_s)
+        return round((stop_s - left_s) * 1_000_000)
 
 
 @asynccontextmanager

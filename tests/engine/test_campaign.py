@@ -1,7 +1,6 @@
 """A night with a rack of returns, and nobody there."""
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +44,8 @@ from station.wire import (
 from tests.engine.nights import (
     NIGHT_S,
     RUN,
+    STOP_AT,
+    Wall,
     engine,
     kinds,
     story_of_last,
@@ -340,23 +341,11 @@ async def test_a_line_that_is_not_armed_any_more_ends_it(
     assert why_stopped(sheet.story) == "the line was disarmed"
 
 
-def before_stop(seconds: float) -> tuple[str, int]:
-    """A stop time, and a moment so long before it: microseconds, UTC."""
-    stop = datetime(2026, 11, 28, 5, 30).astimezone()
-    return f"{stop:%H:%M}", round((stop.timestamp() - seconds) * 1_000_000)
-
-
 async def test_nothing_is_started_after_the_stop_time(tmp_path: Path, tray_clock: object) -> None:
     bench = make_rack(tmp_path, 4)
     plug_all(bench)
-    stop_at, began_us = before_stop(45.0)
-    write_policy(tmp_path, units=ANY, limits={"at_once": 1}, stop_at=stop_at)
-    start_s = trio.current_time()
-
-    def clock() -> int:
-        return began_us + round((trio.current_time() - start_s) * 1_000_000)
-
-    async with engine(bench, clock=clock) as run:
+    write_policy(tmp_path, units=ANY, limits={"at_once": 1}, stop_at=STOP_AT)
+    async with engine(bench, clock=Wall(45.0)) as run:
         await run.ask(RUN)
         sheet = await until_over(run, bench)
     told = words(sheet)
@@ -466,22 +455,6 @@ async def test_what_a_person_aborted_is_left_to_them_over_a_restart(
     assert aborted.closed is not None
     assert aborted.closed.failure is not None
     assert aborted.closed.failure.code == "X904"
-
-
-async def test_after_the_stop_time_it_is_only_reported(tmp_path: Path, tray_clock: object) -> None:
-    bench = make_rack(tmp_path, 2)
-    plug_all(bench)
-    stop_at, began_us = before_stop(600.0)
-    write_policy(tmp_path, units=ANY, limits={"at_once": 1}, stop_at=stop_at)
-    async with engine(bench, clock=lambda: began_us) as run:
-        await run.ask(RUN)
-        await run.until_step("A1", "program")
-        await run.line.drain()
-    async with engine(bench, clock=lambda: began_us + 700 * 1_000_000) as run:
-        await run.until(lambda: "sheet" in kinds(story_of_last(bench)))
-        assert run.line.state is LineState.DISARMED
-    past = "it cannot go on: it is past 05:30, the time to stop"
-    assert why_stopped(story_of_last(bench)) == past
 
 
 async def test_it_does_not_go_on_with_another_recipe(tmp_path: Path, tray_clock: object) -> None:

@@ -15,11 +15,21 @@ from station.live import LineState
 from station.store.batch import Batch
 from station.store.campaigns import CampaignBegun, insert_campaign, story_of
 from station.store.ids import new_id
-from station.store.writer import Store
+from station.store.writer import Store, now_utc_us
 from station.wire import CampaignAbort
 from tests.engine import tray
 from tests.engine.line import running
-from tests.engine.nights import RUN, engine, kinds, story_of_last, until_over, why_stopped, words
+from tests.engine.nights import (
+    RUN,
+    STOP_AT,
+    Wall,
+    engine,
+    kinds,
+    story_of_last,
+    until_over,
+    why_stopped,
+    words,
+)
 from tests.engine.rack import POLICY, make_rack, plug_all, write_policy
 from tests.mock_time import time_passes
 
@@ -27,16 +37,19 @@ pytestmark = pytest.mark.trio
 
 ANY = {"known": False}
 HASHING_S = 20.0
+YEAR_S = 365 * 86400.0
 ABORT = CampaignAbort(by="eva", reason="fire alarm")
 BY_EVA = "ended by eva (maria): fire alarm"
 
 
-async def cut_off(folder: Path) -> tray.Line:
-    """A night in which the engine was stopped: A1 is done, A2 is not begun."""
-    bench = make_rack(folder, 2)
+async def cut_off(
+    folder: Path, *, slots: int = 2, clock: Callable[[], int] = now_utc_us
+) -> tray.Line:
+    """A night in which the engine was stopped: A1 is done, the others are not begun."""
+    bench = make_rack(folder, slots)
     plug_all(bench)
-    write_policy(folder, units=ANY, limits={"at_once": 1})
-    async with engine(bench) as run:
+    write_policy(folder, units=ANY, limits={"at_once": 1}, stop_at=STOP_AT)
+    async with engine(bench, clock=clock) as run:
         await run.ask(RUN)
         await run.until_step("A1", "program")
         await run.line.drain()
@@ -130,6 +143,59 @@ async def test_an_abort_that_is_not_on_record_ends_it_and_says_so(
         sheet = await until_over(run, bench)
     assert words(sheet) == {"A1": "PASS", "A2": "NOT BEGUN"}
     assert why_stopped(sheet.story) == BY_EVA
+
+
+@pytest.mark.parametrize(
+    ("left_s", "why"),
+    [
+        (-1.0, "it is past 05:30, the time to stop"),
+        (5 * YEAR_S, "whether it is past 05:30, the time to stop, cannot be told"),
+        (600.0, "whether it is past 05:30, the time to stop, cannot be told"),
+    ],
+    ids=["past", "years behind", "a little behind"],
+)
+async def test_where_the_time_is_past_or_cannot_be_told_it_is_only_reported(
+    tmp_path: Path, tray_clock: object, left_s: float, why: str
+) -> None:
+    wall = Wall(600.0)
+    bench = await cut_off(tmp_path, clock=wall)
+    wall.put(left_s)
+    async with engine(bench, clock=wall) as run:
+        await run.until(lambda: "sheet" in kinds(story_of_last(bench)))
+        assert run.line.state is LineState.DISARMED
+    story = story_of_last(bench)
+    assert story.attempts.keys() == {"A1"}
+    assert why_stopped(story).startswith("it cannot go on: ")
+    assert why_stopped(story).endswith(why)
+
+
+async def test_a_clock_that_is_set_back_meanwhile_makes_it_no_longer(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = Wall(600.0)
+    bench = await cut_off(tmp_path, slots=3, clock=wall)
+    slow_to_hash(monkeypatch)
+    wall.put(HASHING_S + 20.0)
+    async with engine(bench, clock=wall) as run:
+        await time_passes(1.0)
+        wall.put(5 * YEAR_S)
+        await run.until(lambda: run.desk.campaigns.night is not None)
+        sheet = await until_over(run, bench)
+    assert words(sheet)["A3"] == "NOT BEGUN"
+    assert why_stopped(sheet.story) == "it is 05:30, the time to stop"
+
+
+async def test_a_clock_that_was_slow_ends_it_when_it_is_put_right(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    wall = Wall(600.0)
+    bench = await cut_off(tmp_path, slots=3, clock=wall)
+    async with engine(bench, clock=wall) as run:
+        await run.until_step("A2", "program")
+        wall.put(-3600.0)
+        sheet = await until_over(run, bench)
+    assert words(sheet) == {"A1": "PASS", "A2": "PASS", "A3": "NOT BEGUN"}
+    assert why_stopped(sheet.story) == "it is 05:30, the time to stop"
 
 
 async def test_a_line_that_somebody_armed_is_not_taken_over(
