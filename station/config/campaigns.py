@@ -180,16 +180,17 @@ def _unknown_recipes(policy: Policy, document: Document, known: list[str]) -> It
 
 def stops_utc_us(policy: Policy, began_utc_us: int) -> int:
     """The first `stop_at` after a beginning, by the clock on the station's wall: microseconds, UTC.
-    A day on which the clocks change is as long as it is."""
+    A day on which the clocks change is as long as it is; a time that comes twice on it stops what
+    began between the two, and one that is left out is the earlier of its two readings."""
     began = datetime.fromtimestamp(began_utc_us / 1_000_000).astimezone()
-    stop = _on_day(began, policy.stop_at)
-    if stop <= began:
-        stop = _on_day(began + timedelta(days=1), policy.stop_at)
-    return round(stop.timestamp() * 1_000_000)
+    days = (began, began + timedelta(days=1))
+    stops = (_on_day(day, policy.stop_at, fold) for day in days for fold in (0, 1))
+    return round(min(stop for stop in stops if stop > began).timestamp() * 1_000_000)
 
 
-def _on_day(day: datetime, clock: str) -> datetime:
-    return datetime.combine(day.date(), time.fromisoformat(clock)).astimezone()
+def _on_day(day: datetime, clock: str, fold: int) -> datetime:
+    at = time.fromisoformat(clock).replace(fold=fold)
+    return datetime.combine(day.date(), at).astimezone()
 
 
 def _some(names: list[str]) -> str:

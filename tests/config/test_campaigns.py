@@ -142,5 +142,21 @@ def test_the_stop_is_by_the_clock_on_the_wall(berlin: None, began: str, stops: s
     assert stops_utc_us(policy, utc_us(began)) == utc_us(stops)
 
 
+@pytest.mark.parametrize(
+    ("began", "stops"),
+    [
+        ("2026-10-24T20:00", "2026-10-25T00:30"),  # the first time that it is 02:30
+        ("2026-10-25T00:30", "2026-10-25T01:30"),
+        ("2026-10-25T01:10", "2026-10-25T01:30"),  # it is 02:10 for the second time
+        ("2026-10-25T01:30", "2026-10-26T01:30"),
+        ("2026-03-28T20:00", "2026-03-29T00:30"),  # it is never 02:30: at 01:30
+        ("2026-03-29T00:45", "2026-03-29T01:30"),  # at 03:30
+    ],
+)
+def test_a_stop_in_the_hour_that_comes_twice_or_never(berlin: None, began: str, stops: str) -> None:
+    policy = parse_policy(Path("nightly.yaml"), PLAIN.replace("05:30", "02:30").encode()).policy
+    assert stops_utc_us(policy, utc_us(began)) == utc_us(stops)
+
+
 def utc_us(moment: str) -> int:
     return round(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()) * 1_000_000
