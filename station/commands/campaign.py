@@ -54,6 +54,7 @@ def _print_plan(answer: dict[str, Any]) -> None:
     show(plain(_told(answer["totals"])))
     show(f"nothing is started after {clock(answer['stops_utc_us'])}")
     show(_when_done(answer["expected_end_utc_us"]))
+    show(f"to begin this policy and no other: --policy {answer['policy_sha256']}")
 
 
 def _when_done(end_utc_us: int | None) -> str:
@@ -62,9 +63,18 @@ def _when_done(end_utc_us: int | None) -> str:
     return f"begun now, it would be done at about {clock(end_utc_us)}"
 
 
-def run(settings: Settings, name: str, *, by: str | None, reason: str | None, wait: bool) -> Exit:
+def run(
+    settings: Settings,
+    name: str,
+    *,
+    by: str | None,
+    reason: str | None,
+    policy_sha256: str | None,
+    wait: bool,
+) -> Exit:
     """Begin it; `wait` until it is over. Raises NoEngine."""
-    command = command_of("campaign_run", by=by or user_name(), name=name, reason=reason)
+    said = {"name": name, "reason": reason, "policy_sha256": policy_sha256}
+    command = command_of("campaign_run", by=by or user_name(), **said)
     with engine_of(settings) as engine:
         answer = engine.ask(command, RUN_S)
         campaign_id = str(answer["campaign_id"])

@@ -32,6 +32,10 @@ def _run(
     name: Campaign,
     by: By = None,
     reason: Reason = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="DIGEST", help="Only if its file is as `plan` showed it."),
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Until it is over: exit code 1 unless all are good.")
     ] = False,
@@ -39,7 +43,8 @@ def _run(
 ) -> None:
     """Begin it. The running engine does the rest; nothing is ever asked."""
     with station_errors():
-        leave(campaign.run(settings_of(config), name, by=by, reason=reason, wait=wait))
+        settings = settings_of(config)
+        leave(campaign.run(settings, name, by=by, reason=reason, policy_sha256=policy, wait=wait))
 
 
 @app.command("status")

@@ -29,6 +29,7 @@ from station.errors import (
     CampaignRuns,
     NoCampaign,
     NotNow,
+    PolicyChanged,
     RecipeChanged,
     StationError,
     StoreError,
@@ -95,6 +96,7 @@ class Campaigns:
         async with self.looking:
             self._check_line()
             loaded = await self._load(command.name)
+            _check_shown(loaded, command.policy_sha256)
             recipes = await self._recipes(loaded.policy)
             for recipe in recipes:
                 await self.line.world.shelf.prepare(recipe)
@@ -343,6 +345,12 @@ def _check_time(story: CampaignStory, policy: Policy, now_us: int) -> None:
             f"the clock is {behind_us / 1_000_000:.0f} s behind what is on record of this night:"
             f" whether it is past {policy.stop_at}, the time to stop, cannot be told"
         )
+
+
+def _check_shown(loaded: LoadedPolicy, sha256: str | None) -> None:
+    """Raises PolicyChanged: a person has seen another one."""
+    if sha256 not in (None, loaded.sha256):
+        raise PolicyChanged(f"the file of {loaded.policy.name} is not the one of this digest")
 
 
 def _check_same(story: CampaignStory, recipes: tuple[LoadedRecipe, ...]) -> None:

@@ -119,6 +119,12 @@ class SheetNotWritten(LineError):
     blame = Blame.STATION
 
 
+class PolicyChanged(LineError):
+    code = "L663"
+    headline = "POLICY CHANGED"
+    remedy = "Look at it again: `station campaign plan` says what it would do now."
+
+
 class HeldByEngineer(SlotHeld):
     code = "L614"
     remedy = (

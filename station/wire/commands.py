@@ -251,11 +251,13 @@ class CampaignPlan(_Command):
 
 class CampaignRun(_Command):
     """Begin a campaign; answered with its `campaign_id` once all decisions are on record. Where
-    people are registered an engineer begins it, with a reason, or the station's own timer."""
+    people are registered an engineer begins it, with a reason, or the station's own timer.
+    `policy_sha256`: as a plan showed it; the engine refuses if its file is another one by now."""
 
     do: Literal["campaign_run"] = "campaign_run"
     name: Name
     reason: Reason | None = None
+    policy_sha256: Annotated[str, StringConstraints(pattern=_SHA256)] | None = None
 
 
 class CampaignAbort(_Command):

@@ -70,6 +70,7 @@ def test_a_plan_says_what_and_why(night: tuple[Engine, list[Run]]) -> None:
     plan = json.loads(as_json)
     assert [slot["decision"] for slot in plan["slots"]] == ["flash", "blocked", "flash", "unknown"]
     assert plan["expected_end_utc_us"] is None, "nothing passed here yet"
+    assert f"--policy {plan['policy_sha256']}\n" in out
 
 
 def test_a_run_says_that_it_began_and_asks_nothing(night: tuple[Engine, list[Run]]) -> None:
@@ -144,6 +145,8 @@ def test_what_cannot_be_is_said(night: tuple[Engine, list[Run]], tmp_path: Path)
     for arguments, code, told in (
         (("plan", "weekly"), 1, "R309"),
         (("run", "../station"), 1, "cannot be a campaign's name"),
+        (("run", "nightly", "--policy", "ab" * 32), 1, "L663 POLICY CHANGED"),
+        (("run", "nightly", "--policy", "ab"), 2, "campaign_run.policy_sha256"),
         (("abort", "--by", "eva", "--reason", "enough"), 1, "L661 NO CAMPAIGN"),
         (("abort", "--by", "eva"), 2, "--reason"),
         (("abort", "--by", "eva", "--reason", " "), 2, "campaign_abort.reason"),

@@ -17,6 +17,7 @@ from station.errors import (
     NoCampaign,
     NotNow,
     NotRegistered,
+    PolicyChanged,
     Swapped,
     UsageError,
 )
@@ -250,6 +251,24 @@ async def test_what_stands_in_the_way_is_said_and_nothing_is_begun(
             await run.ask(RUN)
         settings = bench.settings()
         assert newest_story(settings.database, settings.station.name) is None
+
+
+async def test_a_policy_that_is_another_one_than_was_planned_is_not_begun(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_rack(tmp_path, 1)
+    settings = bench.settings()
+    async with engine(bench) as run:
+        planned = await run.ask(PLAN)
+        as_planned = RUN.model_copy(update={"policy_sha256": planned["policy_sha256"]})
+        write_policy(tmp_path, units=ANY)
+        with pytest.raises(PolicyChanged, match="the file of nightly"):
+            await run.ask(as_planned)
+        assert newest_story(settings.database, settings.station.name) is None
+        write_policy(tmp_path)
+        await run.ask(as_planned)
+        await until_over(run, bench)
+    assert story_of_last(bench).begun.policy_sha256 == planned["policy_sha256"]
 
 
 async def test_nobody_arms_and_nothing_starts_by_itself_while_it_runs(

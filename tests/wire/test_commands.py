@@ -102,6 +102,11 @@ COMMANDS: list[tuple[Command, bytes]] = [
         b'{"by":"eva","do":"campaign_run","name":"nightly","reason":"returns"}\n',
     ),
     (
+        CampaignRun(name="nightly", by="station", policy_sha256="ab" * 32),
+        b'{"by":"station","do":"campaign_run","name":"nightly","policy_sha256":"%s"}\n'
+        % (b"ab" * 32),
+    ),
+    (
         Release(slot="A3", by="eva", reason="mended"),
         b'{"by":"eva","do":"release","slot":"A3","reason":"mended"}\n',
     ),
@@ -166,6 +171,10 @@ def arm(**changes: Any) -> bytes:  # noqa: ANN401 - whatever a peer may send
         (
             b'{"do":"campaign_run","name":"nightly","reason":""}',
             "command: campaign_run.reason: String should have",
+        ),
+        (
+            b'{"do":"campaign_run","name":"nightly","policy_sha256":"ab"}',
+            "command: campaign_run.policy_sha256: must have 64 digits 0-9 a-f",
         ),
         (b'{"do":"retry"}', "command: retry.slot: Field required"),
         (b'{"do":"retry","slot":3}', "command: retry.slot: Input should be a valid string"),
