@@ -25,6 +25,11 @@ class Disk:
     def __init__(self, threads: int = 1) -> None:
         self._limiter = trio.CapacityLimiter(threads)
 
+    @property
+    def is_busy(self) -> bool:
+        """A thread is at work, or was left behind."""
+        return self._limiter.borrowed_tokens > 0
+
     async def ask(self, work: Callable[[], T], timeout_s: float) -> T:
         """What `work` returns or raises; it is abandoned on a cancellation. Raises
         trio.TooSlowError, the time in which no place was free included."""
@@ -34,11 +39,13 @@ class Disk:
             )
 
 
-async def from_store(disk: Disk, name: str, work: Callable[[], T]) -> T:
-    """What `work` makes of the image `name`, while a module waits; before the deadline around us,
-    which would blame the unit. Raises StationOverdue."""
+async def from_store(
+    disk: Disk, name: str, work: Callable[[], T], patience_s: float = STORE_S
+) -> T:
+    """What `work` makes of `name`, an image or a package, while a module waits; before the deadline
+    around us, which would blame the unit. Raises StationOverdue."""
     left_s = time_left_s()
-    patience_s = min(STORE_S, max(left_s - LAST_WORD_S, left_s / 2))
+    patience_s = min(patience_s, max(left_s - LAST_WORD_S, left_s / 2))
     try:
         return await disk.ask(work, patience_s)
     except trio.TooSlowError:

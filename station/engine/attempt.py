@@ -22,6 +22,7 @@ from station.engine.moved import await_given_up
 from station.engine.ports import SlotPort
 from station.engine.resume import check_package, is_layout_proven, unfinished_here
 from station.engine.select import check_chosen, select
+from station.engine.shelf import PREFLIGHT_S
 from station.engine.world import Order, World
 from station.errors import (
     Aborted,
@@ -68,9 +69,6 @@ IDENTIFY_S = 30.0
 """No recipe is known yet, so the limit is the station's: a module that boots answers by then."""
 
 SELECT_S = 10.0
-PREFLIGHT_S = 600.0
-"""The first unit of a recipe waits for its package to be hashed and copied."""
-
 GIVE_BACK_S = 60.0
 """How long a module that was switched but not written may take to be itself again."""
 

@@ -114,7 +114,7 @@ class Campaigns:
                 lambda batch: insert_campaign(batch, begun, slots, started, asked)
             )
             log = CampaignLog(self.line, begun)
-            self._take(Night(log, loaded.policy, armed, slots, stops_s))
+            await self._take(Night(log, loaded.policy, armed, slots, stops_s))
         why = "" if command.reason is None else f": {command.reason}"
         self.line.feed.log(f"campaign {begun.name} begun by {by}{why}")
         return {"campaign_id": begun.campaign_id} | plan_json(loaded, slots, begun.utc_us)
@@ -210,14 +210,14 @@ class Campaigns:
             role=role,
         )
 
-    def _take(self, night: Night) -> None:
+    async def _take(self, night: Night) -> None:
         """Arm the line for it; `run` does the rest, or, where this engine is being stopped, the
         next one."""
+        if self.line.is_idle:
+            await self.line.world.shelf.keep(night.armed.recipes)
         if self.line.state is LineState.STOPPING:
             return
         self.night = night
-        if self.line.is_idle:
-            self.line.world.shelf.keep(night.armed.recipes)
         self.line.arm(night.armed)
         self._due.set()
 
@@ -284,7 +284,7 @@ class Campaigns:
                 await log.end(f"it cannot go on: {error.cause}")
                 return
             await log.note("resumed")
-            self._take(night)
+            await self._take(night)
 
     async def _as_begun(self, log: CampaignLog, story: CampaignStory) -> Night:
         """What it goes on with. Raises StationError: why it cannot."""

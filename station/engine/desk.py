@@ -155,12 +155,12 @@ class Desk:
             try:
                 armed = await self._check(command, person)
                 await self._record_armed(command, peer, person, armed)
+                if line.is_idle:
+                    await line.world.shelf.keep(armed.recipes)
             except BaseException:
                 self._go_unless_stopping(before)
                 raise
             self._refuse_if_stopping()
-            if line.is_idle:
-                line.world.shelf.keep(armed.recipes)
             line.arm(armed)
 
     async def _record_armed(self, command: Arm, peer: Peer, person: Person, armed: Armed) -> None:

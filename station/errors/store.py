@@ -30,7 +30,7 @@ class SchemaTooNew(StoreError):
 class StationOverdue(StoreError):
     code = "S506"
     headline = "STATION SLOW"
-    remedy = "Check disk and load of the station, then run the module again."
+    remedy = "Check disk and load of the station, then try again."
 
 
 class NoDatabase(DatabaseError):

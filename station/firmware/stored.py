@@ -114,12 +114,19 @@ class StoredFile:
         except OSError as error:
             raise DiskTrouble(f"{self.name}: {error.strerror}") from error
 
+    def is_touched(self) -> bool:
+        """It is not the file any more that was verified; or it is missing, as will be told by the
+        one who opens it."""
+        try:
+            return _identity(self._place.lstat()) != self._identity
+        except OSError:
+            return True
+
     def recheck(self) -> None:
         """Verify it again if it was touched. Others may be reading meanwhile: what they have open
         stays open. Raises FileChanged, DiskTrouble."""
-        with suppress(OSError):  # what is missing is told by the one who opens it
-            if _identity(self._place.lstat()) == self._identity:
-                return
+        if not self.is_touched():
+            return
         file_fd, identity = open_object(self._place, self._file)
         if identity[:2] == self._identity[:2]:
             os.close(file_fd)
@@ -171,6 +178,10 @@ class StoredPackage:
         if len(data) != source.length_bytes:
             raise FileChanged(f"{path}: wanted {source.length_bytes} bytes, got {len(data)}")
         return data
+
+    def is_touched(self) -> bool:
+        """Some file has to be verified again. Blocks, but not for long."""
+        return any(file.is_touched() for file in self._files.values())
 
     def recheck(self) -> None:
         """Every file is still the one that was verified, or is verified again. Blocks. Raises
