@@ -204,6 +204,8 @@ class Story:
         if all(kept.kind != TRANSCRIPT for kept in closed.evidence):
             why = closed.readings.get("evidence", "none was kept for this attempt")
             lines.append(f"no transcript: {printable(why)}")
+            if self.lines:
+                lines.append(f"{len(self.lines)} lines of it lie there still; --full shows them")
         for kept in closed.evidence:
             lines += [f"{kept.kind} {kept.sha256}", self._length(kept)]
         return _section("Evidence", lines)

@@ -12,7 +12,7 @@ from station.commands.attempt_story import Story
 from station.commands.evidence import pruned
 from station.commands.exits import Exit, show
 from station.config import Settings
-from station.errors import EvidenceDamaged, EvidenceMissing, UsageError
+from station.errors import EvidenceDamaged, EvidenceMissing, EvidenceNotKept, UsageError
 from station.evidence.cabinet import TRANSCRIPT, Cabinet
 from station.evidence.reading import Read, read_transcript
 from station.evidence.words import Line
@@ -71,15 +71,17 @@ def read_story(settings: Settings, record: AttemptRecord) -> Story:
     cabinet = Cabinet(settings.evidence)
     try:
         if record.closed is None:
-            data = cabinet.spooled(record.opened.attempt_id)
+            ref = None
         else:
             kept = (one for one in record.closed.evidence if one.kind == TRANSCRIPT)
             ref = next(kept, None)
-            data = b"" if ref is None else cabinet.read(ref)
+        data = cabinet.spooled(record.opened.attempt_id) if ref is None else cabinet.read(ref)
         transcript: Read | None = read_transcript(data) if data else None
     except EvidenceMissing as trouble:
         event = None if record.closed is None else pruned(settings, record.closed)
         return Story(record, None, None if event else trouble, pruned=event)
+    except EvidenceNotKept as trouble:
+        return Story(record, None, EvidenceMissing(trouble.cause))
     except EvidenceDamaged as trouble:
         return Story(record, None, trouble)
     return Story(record, transcript, None)

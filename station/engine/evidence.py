@@ -12,7 +12,7 @@ import trio
 from station.config import Settings
 from station.disk import Disk
 from station.errors import DumpNotKept, EvidenceNotKept
-from station.evidence.cabinet import Cabinet
+from station.evidence.cabinet import EFS2, Cabinet
 from station.evidence.dump import Dump
 from station.evidence.lines import Value
 from station.evidence.transcript import Transcript
@@ -61,6 +61,7 @@ class Evidence(Transcript):
         self._attempt_id = attempt_id
         self._settled_at = trio.current_time()
         self._spool_failed = False
+        self._is_kept = False
         self._dumps: list[EvidenceRef] = []
 
     def occupied(self, device: DeviceInfo | None) -> None:
@@ -92,6 +93,7 @@ class Evidence(Transcript):
             transcript = await _written(self._disk, lambda: self._cabinet.put(data))
         except EvidenceNotKept as error:
             return Kept(tuple(self._dumps), error)
+        self._is_kept = True
         return Kept((transcript, *self._dumps))
 
     @asynccontextmanager
@@ -106,9 +108,10 @@ class Evidence(Transcript):
                 await _or_no_dump(self._disk, dump.drop)
 
     async def done(self) -> None:
-        """The closing row is committed."""
+        """The closing row is committed; what was spooled of a transcript that is not kept stays."""
+        kinds = () if self._is_kept else (EFS2,)
         with suppress(EvidenceNotKept):
-            await _written(self._disk, lambda: self._cabinet.drop(self._attempt_id))
+            await _written(self._disk, lambda: self._cabinet.drop(self._attempt_id, *kinds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +148,17 @@ async def close_interrupted(store: Store, settings: Settings) -> None:
         evidence={attempt_id: ref for attempt_id, kept in found.items() for ref in kept.files},
         readings={attempt_id: kept.readings for attempt_id, kept in found.items()},
     )
-
-    if any(kept.trouble for kept in found.values()):
-        return  # what was not read is left where it is
+    troubled = {attempt_id for attempt_id, kept in found.items() if kept.trouble is not None}
 
     def tidy() -> None:
-        for attempt_id in closed:
+        """What was not kept is left where it is."""
+        for attempt_id in set(closed) - troubled:
             cabinet.drop(attempt_id)
-        cabinet.sweep()
+        if not troubled:
+            cabinet.sweep()
 
+    if disk.is_busy:
+        return  # it hangs
     with suppress(EvidenceNotKept):
         await _written(disk, tidy)
 
@@ -170,7 +175,8 @@ async def _adopted(cabinet: Cabinet, disk: Disk, attempts: Iterable[str]) -> dic
             spooled = await _written(disk, partial(cabinet.adopt, attempt_id))
         except EvidenceNotKept as error:
             found[attempt_id] = Kept(trouble=error)
-            trouble = EvidenceNotKept(f"not looked for; of another attempt: {error.cause}")
+            if disk.is_busy:
+                trouble = EvidenceNotKept(f"not looked for; of another attempt: {error.cause}")
         else:
             found[attempt_id] = Kept((spooled,) if spooled else ())
     return found

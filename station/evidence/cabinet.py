@@ -2,7 +2,8 @@
 
     <root>/ab/ab12….jsonl.gz        a transcript, named by the sha256 of this very file
     <root>/cd/cd34….bin.gz          EFS2 as it was read out of a module, named the same way
-    <root>/open/<attempt>.jsonl     what an attempt heard so far; adopted if its engine dies
+    <root>/open/<attempt>.jsonl     what an attempt heard so far; adopted if its engine dies, and
+                                    left for a week where it cannot be kept
     <root>/open/<attempt>.bin.gz    what it has read out so far, packed already
 
 A file is on the disk before its row is committed; one without a row is harmless. No link inside
@@ -34,7 +35,8 @@ MAX_DUMP_BYTES = 64 << 20
 """Nor any EFS2; the largest known has 23 MB."""
 
 ORPHAN_S = 7 * 86_400
-"""A spool so old belongs to no attempt that runs, and to none that an engine will ask for."""
+"""A spool so old belongs to no attempt that runs, and to none that an engine will ask for. One that
+could not be kept can be read so long."""
 
 _OPEN = "open"
 _SPOOL = {TRANSCRIPT: "jsonl", EFS2: "bin.gz"}
@@ -61,16 +63,17 @@ class Cabinet:
                 _write(file_fd, data)
 
     def adopt(self, attempt_id: str) -> EvidenceRef | None:
-        """Keep what a dead engine had spooled of an attempt; None if there is nothing usable."""
-        with suppress(EvidenceNotKept):
-            spooled = self.spooled(attempt_id)
-            return self.put(spooled) if spooled else None
-        return None
+        """Keep what a dead engine had spooled of an attempt; None if that is nothing. Raises
+        EvidenceNotKept: the spool is as it was."""
+        spooled = self.spooled(attempt_id)
+        return self.put(spooled) if spooled else None
 
     def spooled(self, attempt_id: str) -> bytes:
-        """What an attempt under way has spooled so far, whole lines only; empty if nothing."""
+        """What an attempt under way has spooled so far, or one whose transcript could not be kept:
+        whole lines only; empty if nothing. Raises EvidenceNotKept for what cannot be read."""
         with (
-            suppress(OSError, EvidenceNotKept),
+            self._trouble(),
+            suppress(FileNotFoundError),
             self._folder(_OPEN) as folder_fd,
             _opened(_spool_name(attempt_id), os.O_RDONLY, folder_fd) as file_fd,
         ):
@@ -79,13 +82,14 @@ class Cabinet:
         return b""
 
     def drop(self, attempt_id: str, *kinds: str) -> None:
-        """The attempt's row is committed: its spools (all, or of these kinds) may go."""
+        """The attempt's row is committed, and what it names is kept: its spools (all, or of these
+        kinds) may go."""
         for kind in kinds or _SPOOL:
             with suppress(OSError), self._folder(_OPEN) as folder_fd:
                 os.unlink(_spool_name(attempt_id, kind), dir_fd=folder_fd)
 
     def sweep(self) -> None:
-        """Remove spools of attempts that never came into the record."""
+        """Remove spools that nobody will ask for any more."""
         with (
             suppress(OSError),
             self._folder(_OPEN) as folder_fd,

@@ -183,6 +183,8 @@ async def test_an_attempt_without_evidence_says_why(
     await line.flash()
     story = read_story(line.settings(), record_of(line))
     assert "no transcript: not stored: No space left on device" in story.text(full=True)
+    assert "lines of it lie there still" in story.text(full=True)
+    assert "Firehose program" in story.text(full=True)
     bare = replace(story.record, closed=None)
     assert "There is no verdict" in Story(bare, None, None).text(full=False)
 

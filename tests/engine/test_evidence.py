@@ -215,6 +215,7 @@ async def test_a_start_does_not_wait_for_a_folder_that_hangs(
     async def run(call: Callable[..., object], *args: object, **how: Any) -> object:  # noqa: ANN401 - trio's own signature
         if how.get("abandon_on_cancel"):
             hung.append(repr(call))
+            await how["limiter"].acquire_on_behalf_of(object())
             await trio.sleep_forever()
         return await in_place(call, *args, **how)
 
@@ -241,6 +242,52 @@ async def test_a_start_does_not_wait_for_a_folder_that_hangs(
         f"not stored: {late}",
         *[f"not stored: not looked for; of another attempt: {late}"] * 2,
     ]
+
+
+@pytest.mark.trio
+async def test_what_was_heard_stays_where_it_is_until_it_can_be_kept(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full for the first of two; each is told for itself."""
+    line, puts, put = make_line(tmp_path), list[bytes](), Cabinet.put
+    settings, cabinet = line.settings(), cabinet_of(line)
+    new_record(settings.database)
+
+    def full_at_first(self: Cabinet, data: bytes) -> EvidenceRef:
+        puts.append(data)
+        if len(puts) == 1:
+            raise EvidenceNotKept(f"{self.root}: No space left on device")
+        return put(self, data)
+
+    monkeypatch.setattr(Cabinet, "put", full_at_first)
+    async with open_store(settings.database) as store:
+        for slot in ("A1", "A2"):
+            opened = attempt(station=settings.station.name, slot=slot)
+            await store.open_attempt(opened)
+            cabinet.spool(opened.attempt_id, b"{}\n")
+        await evidence.close_interrupted(store, settings)
+        await evidence.close_interrupted(store, settings)
+    (first,), (second,) = line.recorded(slot="A1"), line.recorded(slot="A2")
+    assert first.closed is not None
+    assert second.closed is not None
+    assert first.closed.evidence == ()
+    assert first.closed.readings["evidence"].endswith("No space left on device")
+    assert [kept.length_bytes for kept in second.closed.evidence] == [3]
+    assert second.closed.readings == {}
+    assert [spool.stem for spool in spools(line)] == [first.opened.attempt_id]
+
+
+@pytest.mark.trio
+async def test_what_an_attempt_spooled_outlives_a_transcript_that_cannot_be_kept(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Cabinet, _: bytes) -> EvidenceRef:
+        raise EvidenceNotKept(f"{self.root}: No space left on device")
+
+    monkeypatch.setattr(Cabinet, "put", full)
+    line = make_line(tmp_path)
+    record, _ = await failing_flash(line)
+    assert cabinet_of(line).spooled(record.opened.attempt_id) != b""
 
 
 @pytest.mark.trio

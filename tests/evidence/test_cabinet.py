@@ -1,5 +1,6 @@
 """Files by digest: whole or not there, found again, never followed elsewhere."""
 
+import errno
 import gzip
 import hashlib
 import json
@@ -105,12 +106,42 @@ def test_a_spool_is_adopted_without_its_torn_line(tmp_path: Path) -> None:
     assert cabinet.adopt(attempt_id) is None
 
 
+def test_a_spool_that_cannot_be_adopted_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int, __: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    cabinet, attempt_id = Cabinet(tmp_path), new_id()
+    assert cabinet.adopt(attempt_id) is None
+    cabinet.spool(attempt_id, DATA)
+    with monkeypatch.context() as patched:
+        patched.setattr("station.evidence.cabinet._write", full)
+        with pytest.raises(EvidenceNotKept, match="No space left"):
+            cabinet.adopt(attempt_id)
+    assert cabinet.spooled(attempt_id) == DATA
+
+
+def test_a_spool_that_cannot_be_read_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    cabinet, attempt_id = Cabinet(tmp_path), new_id()
+    cabinet.spool(attempt_id, DATA)
+    monkeypatch.setattr(os, "open", too_many)
+    with pytest.raises(EvidenceNotKept, match="Too many open files"):
+        cabinet.adopt(attempt_id)
+
+
 @pytest.mark.parametrize("name", ["../x", "a1", "", "01a220b2-2a90-737d-93da-ae67606d0c9f/../x"])
 def test_what_is_no_attempt_is_never_a_path(tmp_path: Path, name: str) -> None:
     cabinet = Cabinet(tmp_path / "in" / "evidence")
     with pytest.raises(EvidenceNotKept, match="no attempt"):
         cabinet.spool(name, DATA)
-    assert cabinet.adopt(name) is None
+    with pytest.raises(EvidenceNotKept, match="no attempt"):
+        cabinet.adopt(name)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
