@@ -77,7 +77,7 @@ class Pending:
         """Make the folder and its reserve, remove what a power cut left half written; as far as
         the disk allows."""
         with suppress(OSError):
-            self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._make_folder()
             for draft in self.folder.glob("*.draft"):
                 draft.unlink(missing_ok=True)
             if not self._reserve.exists():
@@ -141,8 +141,16 @@ class Pending:
         sync_folder(self.folder)
         return free
 
+    def _make_folder(self) -> None:
+        """Its name, too, must outlive a power cut."""
+        try:
+            self.folder.mkdir(mode=0o750, parents=True)
+        except FileExistsError:
+            return
+        sync_folder(self.folder.parent)
+
     def _place(self, place: Path, data: bytes) -> None:
-        self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._make_folder()
         draft = place.with_name(place.name + ".draft")
         try:
             with open(draft, "wb", opener=_private) as file:

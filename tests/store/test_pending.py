@@ -63,6 +63,23 @@ def test_a_write_is_synced_before_it_has_its_name(
     assert seen == [(False, [".draft"]), (True, [".json"])]
 
 
+@pytest.mark.parametrize("is_prepared", [True, False])
+def test_the_folder_is_synced_into_its_parent_before_anything_lies_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_prepared: bool
+) -> None:
+    pending = Pending(tmp_path / "station.db.pending")
+    synced: list[tuple[Path, bool]] = []
+
+    def watched(folder: Path) -> None:
+        synced.append((folder, any(pending.folder.iterdir())))
+
+    monkeypatch.setattr("station.store.pending.sync_folder", watched)
+    if is_prepared:
+        pending.prepare()
+    pending.write(1, result())
+    assert synced == [(tmp_path, False), (pending.folder, True)]
+
+
 def test_on_a_full_disk_the_reserve_makes_room(
     pending: Pending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
