@@ -157,16 +157,16 @@ class Guard:
         """The failures in a row, from where each slot was taken out or let in again."""
         store, station = self.world.store, self.world.settings.station.name
         kinds = ("taken_out", "slot_lifted")
-        since_us = await store.ask(lambda url: last_of_each_slot(url, station, kinds))
+        since = await store.ask(lambda url: last_of_each_slot(url, station, kinds))
         most = _LOOKED_BACK * (self.world.settings.line.slot_failures or 0)
         told = await store.ask(lambda url: latest_in_slots(url, station, self._streaks, most))
         for slot, records in told.items():
             for record in last_of_each(records):
-                if record.opened.purpose != GOLDEN and _ended_us(record) > since_us.get(slot, 0):
+                if record.opened.purpose != GOLDEN and _is_after(record, since.get(slot)):
                     self._judge_slot(slot, record)
 
     async def _recall_line(self) -> None:
-        """Stopped and not lifted, or the verdicts since."""
+        """Stopped and not lifted, or the verdicts on what was begun since."""
         store, station = self.world.store, self.world.settings.station.name
         tripped = await store.last_event(station, "breaker_tripped")
         lifted = await store.last_event(station, "breaker_lifted")
@@ -175,11 +175,13 @@ class Guard:
             return
         if self.breaker is None:
             return
-        since_us = 0 if lifted is None else lifted.utc_us
+        since = None if lifted is None else lifted.event_id
         most = self.breaker.window * self.world.settings.line.attempts
-        for record in last_of_each(await store.latest_verdicts(station, since_us, most)):
-            self._judge_line(record)
+        for record in last_of_each(await store.latest_verdicts(station, 0, most)):
+            if _is_after(record, since):
+                self._judge_line(record)
 
 
-def _ended_us(record: AttemptRecord) -> int:
-    return 0 if record.closed is None else record.closed.ended_utc_us
+def _is_after(record: AttemptRecord, event_id: str | None) -> bool:
+    """By their keys: the clock may have been set back in between."""
+    return event_id is None or record.opened.attempt_id > event_id

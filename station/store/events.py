@@ -55,16 +55,16 @@ def held_slots(url: str, station: str) -> dict[str, StationEvent]:
     return held
 
 
-def last_of_each_slot(url: str, station: str, kinds: Collection[str]) -> dict[str, int]:
-    """When one of these was last told of each slot: microseconds, UTC."""
-    newest_us = sa.func.max(_event.c.utc_us).label("newest_us")
+def last_of_each_slot(url: str, station: str, kinds: Collection[str]) -> dict[str, str]:
+    """The key of the event by which one of these was last told of each slot."""
+    newest_id = sa.func.max(_event.c.id).label("newest_id")
     query = (
-        sa.select(_event.c.slot, newest_us)
+        sa.select(_event.c.slot, newest_id)
         .where(_event.c.station == station, _event.c.kind.in_(kinds), _event.c.slot.is_not(None))
         .group_by(_event.c.slot)
     )
     with reading(url) as connection:
-        return {row.slot: row.newest_us for row in connection.execute(query)}
+        return {row.slot: row.newest_id for row in connection.execute(query)}
 
 
 def last(conditions: Iterable[Condition], limit: int | None) -> sa.Select[Any]:

@@ -18,7 +18,7 @@ from station.sim.layouts import layout_of
 from station.sim.tray import make_tray
 from station.store import database
 from station.store.events import find_events
-from station.store.writer import Store
+from station.store.writer import Store, now_utc_us
 from station.wire import Hold, Lift, Release, Retry, parse_command
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, by_slot, code_of, make_line
@@ -394,6 +394,28 @@ async def test_three_units_that_fail_in_a_row_take_their_slot_out_even_over_a_re
 
 
 @pytest.mark.trio
+async def test_a_clock_that_was_set_back_hides_no_failure_in_a_slot(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path, slots=4, faults=FOUR_BAD)
+    edit_settings(bench, line={"slot_failures": 2})
+    async with running(bench) as run:
+        await run.arm()
+        assert (await fail_in_a1(run, "A1", "A2")).state is S.HELD
+        await run.ask(Lift(slot="A1", by="eva", reason="connector replaced"))
+    async with running(bench, clock=two_hours_ago) as run:
+        await run.arm()
+        assert (await fail_in_a1(run, "A3")).state is S.EMPTY
+    async with running(bench, clock=two_hours_ago) as run:
+        await run.arm()
+        assert (await fail_in_a1(run, "A4")).state is S.HELD
+
+
+def two_hours_ago() -> int:
+    return now_utc_us() - 2 * 3600 * 1_000_000
+
+
+@pytest.mark.trio
 async def test_a_bad_slot_that_is_held_is_taken_out_when_it_is_released(
     tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -610,6 +632,34 @@ async def test_verdicts_before_a_restart_count_and_those_before_a_lift_do_not(
         await run.see("A4", *VERDICTS)
     async with running(bench) as run:
         assert "L630" not in alarms(run)
+
+
+@pytest.mark.trio
+async def test_a_clock_that_was_set_back_hides_no_failure_of_the_line(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bad = tuple(f"A{number}" for number in range(1, 7))
+    bench = make_line(tmp_path, slots=6, faults=dict.fromkeys(bad, "nak"))
+    edit_settings(bench, line={"breaker": BREAKER})
+    async with running(bench) as run:
+        await run.arm()
+        for slot in bad[:3]:
+            run.plug(slot)
+        await run.until(lambda: "L630" in alarms(run))
+        for slot in bad[:3]:
+            await run.see(slot, *VERDICTS)
+            run.unplug(slot)
+        await run.ask(Lift(by="eva", reason="new cables"))
+    for slots, is_stopped in ((bad[3:5], False), (bad[5:], True)):
+        async with running(bench, clock=two_hours_ago) as run:
+            assert "L630" not in alarms(run)
+            await run.arm()
+            for slot in slots:
+                run.plug(slot)
+                await run.see(slot, *VERDICTS)
+                run.unplug(slot)
+            await time_passes(10)
+            assert ("L630" in alarms(run)) is is_stopped
 
 
 @pytest.mark.trio
