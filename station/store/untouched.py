@@ -4,7 +4,6 @@ A view that was replaced answers differently without a row being changed, and a 
 is gone is no longer insert-only.
 """
 
-import math
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -65,15 +64,14 @@ def other_text(connection: sa.Connection) -> list[tuple[str, str]]:
 
 
 def tables_as_made(connection: sa.Connection) -> list[str]:
-    """Those that are as the station makes them: first those without an index, among which are the
-    longest, then by how many they have, so that whoever shares them ends at the same time. None
-    of a server's, which looks after its own."""
+    """Those that are as the station makes them, the one with the most indexes first: it takes the
+    longest, as long as all others together. None of a server's, which looks after its own."""
     if connection.dialect.name != "sqlite":
         return []
     made = [name.partition(" ") for name in _as_made(connection)]
     indexes = {str(name): int(count) for name, count in connection.exec_driver_sql(_INDEXES)}
     tables = sorted(name for kind, _, name in made if kind == "table")
-    return sorted(tables, key=lambda name: -indexes.get(name, math.inf))
+    return sorted(tables, key=lambda name: -indexes.get(name, 0))
 
 
 def misplaced_rows(connection: sa.Connection, tables: Iterable[str]) -> Iterator[tuple[str, str]]:
