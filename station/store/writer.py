@@ -4,8 +4,8 @@ verdicts that wait at the same time share one (`station.store.together`).
 Frozen model objects go in, nothing of SQLAlchemy comes out. A call that has begun is never cut
 by cancellation: trio waits for the thread, so a commit happens wholly or not at all; a call
 cancelled before it began has written nothing. `close_attempt` runs even in a cancelled scope.
-Whatever goes wrong in the database or on its disk is a `DatabaseError`. Questions go by threads of
-their own and never wait for a commit.
+Whatever goes wrong in the database or on its disk is a `DatabaseError`, also that its file is not
+in its place any more. Questions go by threads of their own and never wait for a commit.
 """
 
 import time
@@ -62,6 +62,7 @@ from station.store.batch import Batch, batch_of
 from station.store.boots import Boot, insert_boot
 from station.store.database import database_errors, writer_engine
 from station.store.examine import newest_key, newest_utc_us, require_whole
+from station.store.in_place import InPlace
 from station.store.inserts import (
     insert_attempt,
     insert_names,
@@ -102,6 +103,7 @@ async def open_store(
     UTC. `pending`: where results wait that cannot be committed; beside a SQLite file if not given.
     """
     limiter = trio.CapacityLimiter(1)
+    in_place = await trio.to_thread.run_sync(InPlace, url, limiter=limiter)
     await trio.to_thread.run_sync(check, url, limiter=limiter)
     await trio.to_thread.run_sync(require_whole, url, WHOLE_S, limiter=limiter)
     ids.after(await trio.to_thread.run_sync(newest_key, url, limiter=limiter))
@@ -110,10 +112,17 @@ async def open_store(
     await trio.to_thread.run_sync(waiting.prepare, limiter=limiter)
     engine = writer_engine(url)
     try:
-        yield Store(url, engine, limiter, clock, waiting)
+        await trio.to_thread.run_sync(_connect, url, engine, in_place, limiter=limiter)
+        yield Store(url, engine, limiter, clock, waiting, in_place)
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(engine.dispose, limiter=limiter)
+
+
+def _connect(url: str, engine: sa.Engine, in_place: InPlace) -> None:
+    """For good: there is one connection, and it is to the file that was looked at."""
+    with database_errors(url), engine.connect():
+        in_place.require()
 
 
 class Store:
@@ -126,6 +135,7 @@ class Store:
         limiter: trio.CapacityLimiter,
         clock: Callable[[], int],
         waiting: Waiting,
+        in_place: InPlace,
     ) -> None:
         self.waiting = waiting
         self.damaged: str | None = None
@@ -137,8 +147,9 @@ class Store:
         self._engine = engine
         self._limiter = limiter
         self._clock = clock
+        self._in_place = in_place
         self._readers = trio.CapacityLimiter(_READERS)
-        self._together = Together(self._commit_blocking)
+        self._together = Together(self._commit_to_stay)
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -302,8 +313,13 @@ class Store:
         """Return once the writer has held the write lock, having written nothing."""
 
         def lock_blocking() -> None:
-            with self._noting_trouble(), self._engine.connect() as connection:
-                connection.begin().rollback()
+            with (
+                self._noting_trouble(),
+                self._engine.connect() as connection,
+                connection.begin() as begun,
+            ):
+                self._in_place.require()
+                begun.rollback()
 
         await trio.to_thread.run_sync(lock_blocking, limiter=self._limiter)
 
@@ -324,8 +340,7 @@ class Store:
         """Raises DatabaseError; ResultSetAside for what this database will never take."""
         ids.after(result.attempt_id)
         try:
-            with self._writing() as batch:
-                insert_missing(batch, result)
+            self._commit_to_stay(lambda batch: insert_missing(batch, result))
         except DatabaseError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise ResultSetAside(error.cause) from error
@@ -421,6 +436,13 @@ class Store:
         with self._writing() as batch:
             return work(batch)
 
+    def _commit_to_stay(self, work: Callable[[Batch], None]) -> None:
+        """A verdict: it is shown, and its file removed. So the database is looked for once more
+        behind the commit, which takes longer than the look before it."""
+        self._commit_blocking(work)
+        with self._noting_trouble():
+            self._in_place.require()
+
     @contextmanager
     def _writing(self) -> Iterator[Batch]:
         """A transaction; none in a record that is damaged. Raises DatabaseError."""
@@ -428,6 +450,7 @@ class Store:
             raise RecordDamaged(self.damaged)
         with self._noting_trouble(), batch_of(self._engine) as batch:
             yield batch
+            self._in_place.require()
 
     @contextmanager
     def _noting_trouble(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
@@ -328,3 +330,81 @@ async def test_damage_that_no_question_meets_is_found_at_the_start(
     with pytest.raises(RecordDamaged):
         async with running(bench):
             pass
+
+
+@contextmanager
+def replaced(bench: Line) -> Iterator[None]:
+    """By a copy from before, as somebody does who knows of no `station db restore`."""
+    path = sqlite_path(bench.settings().database)
+    assert path is not None
+    files = [path, *path.parent.glob(f"{path.name}-*")]
+    for file in files:
+        file.rename(path.parent / f"old-{file.name}")
+    shutil.copy(path.parent / "copy", path)
+    yield
+    for file in files:
+        (path.parent / f"old-{file.name}").replace(file)
+
+
+def copy(bench: Line) -> None:
+    path = sqlite_path(bench.settings().database)
+    assert path is not None
+    with (
+        stranger(bench.settings().database) as somebody,
+        closing(sqlite3.connect(path.parent / "copy")) as to,
+    ):
+        somebody.backup(to)
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("step", ["program", "confirm"])
+async def test_a_database_that_is_replaced_gets_no_results_until_the_old_one_is_back(
+    tmp_path: Path, tray_clock: object, step: str
+) -> None:
+    bench = make_line(tmp_path, slots=2)
+    async with running(bench) as run:
+        copy(bench)
+        await run.arm()
+        run.plug("A1")
+        await run.until_step("A1", step)
+        with replaced(bench):
+            assert_no_verdict(await run.see("A1", S.DONE))
+            run.plug("A2")
+            await run.until(lambda: "S501" in codes(run))
+            await run.see("A2", S.WAITING)
+            await time_passes(300)
+            assert run["A2"].state is S.WAITING
+            assert bench.tray.modules["A2"].out_log.entries == []
+            assert_no_verdict(run["A1"])
+            assert bench.recorded() == []
+            (cause,) = {alarm.cause for alarm in run.line.feed.line.alarms if alarm.code == "S501"}
+            assert "another file was put in its place" in cause
+            assert "put back what was there, or restart the engine" in cause
+        assert (await run.see("A2", S.DONE)).outcome is Outcome.PASS
+        assert run["A1"].outcome is Outcome.PASS
+        await run.until(lambda: codes(run) == [])
+    assert [code_of(record) for record in bench.recorded()] == [None, None]
+
+
+@pytest.mark.trio
+async def test_a_restart_goes_on_with_the_database_that_is_there(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """It does not even know of the attempt, nor of the start under which it was begun."""
+    bench = make_line(tmp_path)
+    with ExitStack() as until_it_is_over:
+        async with running(bench) as run:
+            copy(bench)
+            await run.arm()
+            run.plug("A1")
+            await run.until_step("A1", "program")
+            until_it_is_over.enter_context(replaced(bench))
+            assert_no_verdict(await run.see("A1", S.DONE))
+        assert bench.recorded() == []
+        async with running(bench) as run:
+            assert (await run.see("A1", S.DONE)).outcome is Outcome.PASS
+            assert codes(run) == []
+            await run.line.world.store.ping()
+        (record,) = bench.recorded()
+        assert code_of(record) is None
+        assert [path.name for path in folder(bench).iterdir()] == ["reserve"]

@@ -334,7 +334,7 @@ def test_a_database_that_vanished_is_not_made_anew(url: str, tmp_path: Path) -> 
         vanish()
         await store.open_attempt(attempt())
 
-    with pytest.raises(DatabaseError, match="it cannot be opened"):
+    with pytest.raises(DatabaseError, match="its file was moved away or deleted"):
         written(url, work)
     assert not (tmp_path / "station.db").exists()
 
