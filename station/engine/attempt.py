@@ -343,7 +343,7 @@ class Attempt:
         """Switched to EDL and not written: it must not stay there. A module that arrived in EDL
         is tried, too, once we talked to it for a flash."""
         session = self.session
-        began = session.switched or (self.journal.opened is not None and session.mode is Mode.EDL)
+        began = session.switched or (self.journal.is_open and session.mode is Mode.EDL)
         is_gone = failure.code == PulledOut.code or (
             failure.code == HubFailed.code and session.mode is Mode.ABSENT
         )

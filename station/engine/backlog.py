@@ -35,8 +35,7 @@ class Backlog:
     async def catch_up(self) -> tuple[AttemptRecord, ...]:
         """Record what waits, as far as that works now, and return it. Files that cannot be
         trusted are set aside, with an event that names them."""
-        waiting = self.world.store.waiting
-        if not waiting.count and not waiting.left_over:
+        if self.world.store.waiting.is_idle:
             return ()
         settled = await self.world.store.settle()
         for place, why in settled.aside:

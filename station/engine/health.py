@@ -89,8 +89,12 @@ class Health:
     def is_alive(self) -> bool:
         """The nursery runs, the ports are watched and the writer of the database answers, were it
         only to complain: a full disk is an alarm, not a reason to be shot in mid-flash."""
-        latest_s = min(self.looked_s, self.answered_s, self.board.watched_s)
-        return trio.current_time() - latest_s < STALE_S
+        return self.is_awake and trio.current_time() - self.answered_s < STALE_S
+
+    @property
+    def is_awake(self) -> bool:
+        """The nursery runs and the ports are watched, whatever the database does."""
+        return trio.current_time() - min(self.looked_s, self.board.watched_s) < STALE_S
 
     async def look(self) -> tuple[AttemptRecord, ...]:
         """Once; what waited and is on record now. Never raises a StationError."""

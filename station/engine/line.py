@@ -172,6 +172,12 @@ class Line:
     def is_idle(self) -> bool:
         return not any(place.state in BUSY for place in self.places.values())
 
+    @property
+    def is_alive(self) -> bool:
+        """For the watchdog. A module that is being written is finished without the database."""
+        is_writing = any(place.is_writing for place in self.places.values())
+        return self.health.is_alive or (is_writing and self.health.is_awake)
+
     def show(self) -> None:
         """Tell the screens about the line; slots tell of themselves."""
         expect = self._roll.expect

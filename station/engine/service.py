@@ -191,7 +191,7 @@ async def _cancel_on(event: trio.Event, scope: trio.CancelScope) -> None:
 async def _feed_dog(notify: Notify, line: Line) -> None:
     """systemd restarts an engine that hangs. What it is told is what was looked at, no more."""
     while True:
-        if line.health.is_alive:
+        if line.is_alive:
             notify.watchdog()
         busy = sum(place.state.is_busy for place in line.places.values())
         notify.status(f"{line.state.value}, {busy} of {len(line.places)} slots busy")

@@ -20,7 +20,8 @@ Work = Callable[[Batch], None]
 
 @dataclass(slots=True)
 class Waiting:
-    """What is to be written in a transaction; `error` is what came of it, once it is over."""
+    """What is to be written in a transaction; `error` is what came of it, once it is over. Over is
+    also what whoever waited has given up."""
 
     work: Work
     is_over: bool = False
@@ -50,7 +51,9 @@ class Together:
 
     def _taken(self) -> Iterator[Waiting]:
         while self._waiting:
-            yield self._waiting.popleft()
+            one = self._waiting.popleft()
+            if not one.is_over:
+                yield one
 
     def _commit_all(self, taken: list[Waiting]) -> None:
         def work(batch: Batch) -> None:

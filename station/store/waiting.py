@@ -1,17 +1,23 @@
 """Results that are not in the record yet: in files, or in memory while not even those work.
 
-Blocks on disk; one thread at a time.
+A result is remembered at once. What blocks on disk is one thread's at a time; while that one
+commits, which may take for ever, others may save.
 """
 
+import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from station.errors import DatabaseError, DiskTrouble, ResultSetAside
 from station.model import AttemptRecord
 from station.store.pending import Pending, Result, attempt_of
+
+T = TypeVar("T")
 
 TURN_S = 3.0
 """After so long the rest waits for the next turn: others want to commit, too."""
@@ -30,27 +36,31 @@ class Waiting:
 
     def __init__(self, pending: Pending | None) -> None:
         self._pending = pending
+        self._disk = threading.Lock()
+        self._new: deque[Result] = deque()
         self._files: dict[int, Path] = {}
         self._memory: dict[int, Result] = {}
         self._aside: tuple[Path, ...] = ()
         self._left_over: set[Path] = set()
         self._last = 0
+        self._recorded: deque[AttemptRecord] = deque()
+        self._put_away: deque[tuple[Path, str]] = deque()
         self.why = ""
 
     @property
     def count(self) -> int:
-        return len(self._files) + len(self._memory)
+        return len(self._files) + len(self.unsafe)
 
     @property
     def unsafe(self) -> tuple[Result, ...]:
         """Those that end with this process."""
-        return tuple(self._memory.values())
+        return (*self._memory.values(), *self._new)
 
     @property
     def attempts(self) -> frozenset[str]:
         """Those that have a result, whatever the record says of them."""
-        in_memory = (result.attempt_id for result in self._memory.values())
-        return frozenset((*map(attempt_of, self._files.values()), *in_memory))
+        in_memory = (result.attempt_id for result in self.unsafe)
+        return frozenset((*map(attempt_of, list(self._files.values())), *in_memory))
 
     @property
     def aside(self) -> tuple[Path, ...]:
@@ -61,6 +71,20 @@ class Waiting:
     def left_over(self) -> tuple[Path, ...]:
         """Files of results that are on record, which could not be removed."""
         return tuple(sorted(self._left_over))
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits, neither for the record nor to be told or removed."""
+        told = self._recorded or self._put_away
+        return not (self.count or self._left_over or told)
+
+    def file_of(self, attempt_id: str) -> Path | None:
+        files = list(self._files.values())
+        return next((file for file in files if attempt_of(file) == attempt_id), None)
+
+    def news(self) -> Settled:
+        """What is on record now, or was set aside; told once."""
+        return Settled(tuple(_taken(self._recorded)), tuple(_taken(self._put_away)))
 
     def prepare(self) -> None:
         """Room on disk, and what lies there already. Raises DiskTrouble where that cannot be
@@ -82,16 +106,20 @@ class Waiting:
         self._files = {number: place for number, place in files.items() if place not in recorded}
         self._left_over = {place for place in recorded if not pending.remove(place)}
 
-    def keep(self, result: Result) -> Path | None:
-        """Its file; None if it could only be remembered. Never raises."""
-        self._last += 1
-        number = self._last
-        self._memory[number] = result
-        self.save()
-        return self._files.get(number)
+    def remember(self, result: Result) -> None:
+        """Never blocks; `save` comes next."""
+        self._new.append(result)
 
     def save(self) -> None:
         """Give files to the results that have none, as far as the disk allows."""
+        with self._disk:
+            self._save()
+
+    def _save(self) -> None:
+        while self._new:
+            self._last += 1
+            self._memory[self._last] = self._new[0]
+            self._new.popleft()
         if self._pending is None:
             self.why = "the database is a server's, and no folder was named for results"
             return
@@ -103,33 +131,40 @@ class Waiting:
                 return
             del self._memory[number]
 
-    def settle(self, commit: Callable[[Result], None]) -> Settled:
+    def settle(self, commit: Callable[[Result], None]) -> None:
         """Commit what waits, in the order of writing, until the database refuses. `commit` raises
         DatabaseError, or ResultSetAside for what can never be recorded."""
-        self.why = ""
-        self._look_again()
-        recorded: list[AttemptRecord] = []
-        aside: list[tuple[Path, str]] = []
+        with self._disk:
+            self.why = ""
+            self._look_again()
+            numbers = sorted((*self._files, *self._memory))
         until_s = time.monotonic() + TURN_S
-        for number in sorted((*self._files, *self._memory)):
-            if time.monotonic() > until_s:
+        for number in numbers:
+            if time.monotonic() > until_s or not self._settle_one(number, commit):
                 break
-            try:
+        with self._disk:
+            self._save()
+            self._look_again()
+
+    def _settle_one(self, number: int, commit: Callable[[Result], None]) -> bool:
+        """False: the database refuses, and would refuse the next one, too."""
+        try:
+            with self._disk:
                 result = self._result(number)
-                commit(result)
-            except ResultSetAside as error:
-                aside += self._put_aside(number, error.cause)
-            except DatabaseError as error:
-                self.why = error.cause
-                break
-            except OSError as error:
-                self.why = f"{self._files[number]}: {error.strerror}"
-            else:
+            commit(result)
+        except ResultSetAside as error:
+            with self._disk:
+                self._put_aside(number, error.cause)
+        except DatabaseError as error:
+            self.why = error.cause
+            return False
+        except OSError as error:
+            self.why = f"{self._files[number]}: {error.strerror}"
+        else:
+            with self._disk:
                 self._forget(number)
-                recorded.append(result.record)
-        self.save()
-        self._look_again()
-        return Settled(tuple(recorded), tuple(aside))
+            self._recorded.append(result.record)
+        return True
 
     def _look_again(self) -> None:
         """As far as the disk allows; the reserve may have been given up."""
@@ -152,16 +187,21 @@ class Waiting:
         if not self._pending.remove(place):
             self._left_over.add(place)
 
-    def _put_aside(self, number: int, why: str) -> list[tuple[Path, str]]:
+    def _put_aside(self, number: int, why: str) -> None:
         """A result without a file stays in memory until it has one."""
         place = self._files.get(number)
         if place is None or self._pending is None:
             self.why = why
-            return []
+            return
         try:
             moved = self._pending.set_aside(place, "damaged")
         except OSError as error:
             self.why = f"{place}: {error.strerror}; {why}"
-            return []
+            return
         del self._files[number]
-        return [(moved, why)]
+        self._put_away.append((moved, why))
+
+
+def _taken(told: deque[T]) -> Iterator[T]:
+    while told:
+        yield told.popleft()

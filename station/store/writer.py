@@ -4,6 +4,9 @@ verdicts that wait at the same time share one (`station.store.together`).
 Frozen model objects go in, nothing of SQLAlchemy comes out. A call that has begun is never cut
 by cancellation: trio waits for the thread, so a commit happens wholly or not at all; a call
 cancelled before it began has written nothing. `close_attempt` runs even in a cancelled scope.
+
+A database may hang and not fail. Who does not get the writer in time has written nothing. An
+attempt waits no longer for its own commit, either, which may then still come about, wholly.
 Whatever goes wrong in the database or on its disk is a `DatabaseError`, also that its file is not
 in its place any more. Questions go by threads of their own and never wait for a commit.
 """
@@ -13,7 +16,6 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Collection,
-    Iterable,
     Iterator,
     Mapping,
     Sequence,
@@ -34,8 +36,6 @@ from station.model import (
     AttemptOpened,
     AttemptRecord,
     EvidenceRef,
-    Identifier,
-    ImageSent,
     Lot,
     Operator,
     Outcome,
@@ -60,12 +60,12 @@ from station.store import (
 )
 from station.store.batch import Batch, batch_of
 from station.store.boots import Boot, insert_boot
-from station.store.database import database_errors, writer_engine
+from station.store.database import BUSY_TIMEOUT_S, database_errors, shown, writer_engine
 from station.store.examine import newest_key, newest_utc_us, require_whole
+from station.store.facts import Facts
 from station.store.in_place import InPlace
 from station.store.inserts import (
     insert_attempt,
-    insert_names,
     insert_verdict,
     interrupted_row,
     open_attempts,
@@ -73,17 +73,28 @@ from station.store.inserts import (
 from station.store.pending import Pending, Result, beside
 from station.store.reading import reading
 from station.store.revision import check
-from station.store.rows import event_row, evidence_row, image_row, reading_rows, step_row
+from station.store.rows import event_row, evidence_row, reading_rows, step_row
 from station.store.settle import insert_missing
 from station.store.slot_states import SlotChange, insert_slot_changes
 from station.store.together import Together
 from station.store.unit_events import Judgement, UnitEvent, judge
-from station.store.waiting import Settled, Waiting
+from station.store.waiting import TURN_S, Settled, Waiting
 
 T = TypeVar("T")
 
 WHOLE_S = 5.0
 """A start looks for damage so long; a large record is looked through by `station doctor`."""
+
+SAVE_S = BUSY_TIMEOUT_S + 1.0
+"""A module that is being written waits so long for a fact to be committed; by then a lock that
+another program holds was told in its own words."""
+
+COMMIT_S = 15.0
+"""For what must be on record before anything goes on, and for the writer that somebody else has."""
+
+SETTLE_S = TURN_S + SAVE_S
+KEEP_S = 5.0
+"""A disk gets so long to take a result."""
 
 _READERS = 4
 """Questions asked at once; each is one short-lived connection."""
@@ -115,8 +126,8 @@ async def open_store(
         await trio.to_thread.run_sync(_connect, url, engine, in_place, limiter=limiter)
         yield Store(url, engine, limiter, clock, waiting, in_place)
     finally:
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(engine.dispose, limiter=limiter)
+        with trio.move_on_after(SAVE_S, shield=True):  # one that hangs is left to the process
+            await trio.to_thread.run_sync(engine.dispose, limiter=limiter, abandon_on_cancel=True)
 
 
 def _connect(url: str, engine: sa.Engine, in_place: InPlace) -> None:
@@ -149,6 +160,7 @@ class Store:
         self._clock = clock
         self._in_place = in_place
         self._readers = trio.CapacityLimiter(_READERS)
+        self._keeper = trio.CapacityLimiter(1)
         self._together = Together(self._commit_to_stay)
 
     # --- writing ------------------------------------------------------------------------------
@@ -160,34 +172,37 @@ class Store:
             insert_attempt(batch, opened)
             batch.insert(schema.step, [step_row(opened.attempt_id, step) for step in steps])
 
-        await self._commit(work)
+        await self._in_time(COMMIT_S, self._commit_blocking, work)
 
-    async def add_step(self, attempt_id: str, step: StepRecord) -> None:
-        await self._commit(lambda batch: batch.insert(schema.step, [step_row(attempt_id, step)]))
-
-    async def add_image(self, attempt_id: str, ordinal: int, image: ImageSent) -> None:
-        row = image_row(attempt_id, ordinal, image)
-        await self._commit(lambda batch: batch.insert(schema.image_sent, [row]))
-
-    async def add_identifiers(self, attempt_id: str, identifiers: Iterable[Identifier]) -> None:
-        """Commit names read during the attempt. They belong to its unit; an attempt opened
+    async def save(self, facts: Facts, *, patience_s: float = SAVE_S) -> None:
+        """Commit what is not on record yet. Names belong to the attempt's unit; an attempt opened
         without one finds or makes a unit by them."""
-        names, seen_us = tuple(identifiers), self._clock()
-        await self._commit(lambda b: insert_names(b, attempt_id, names, seen_utc_us=seen_us))
+        seen_us = self._clock()
 
-    async def close_attempt(self, closed: AttemptClosed, steps: Sequence[StepRecord] = ()) -> None:
-        """Commit the verdict and the steps not yet added; only then may it be shown. Those that
+        def save_blocking() -> None:
+            with self._writing() as batch:
+                saved = facts.insert(batch, seen_utc_us=seen_us)
+            facts.saved = saved
+
+        if facts.saved != facts.count:
+            await self._in_time(patience_s, save_blocking)
+
+    async def close_attempt(self, closed: AttemptClosed, facts: Facts | None = None) -> None:
+        """Commit the verdict and the facts not yet saved; only then may it be shown. Those that
         end at the same time are committed together."""
+        seen_us = self._clock()
 
         def work(batch: Batch) -> None:
-            batch.insert(schema.step, [step_row(closed.attempt_id, step) for step in steps])
+            if facts is not None:
+                facts.insert(batch, seen_utc_us=seen_us)
             insert_verdict(batch, closed)
 
         own = self._together.add(work)
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(
-                self._together.commit_blocking, own, limiter=self._limiter
-            )
+            try:
+                await self._in_time(COMMIT_S, self._together.commit_blocking, own)
+            finally:
+                own.is_over = True  # given up, nobody takes it along any more
 
     async def left_open(
         self, *, station: str | None = None, slots: Collection[str] | None = None
@@ -310,7 +325,8 @@ class Store:
         return await self._ask(lambda: signing.unsigned_links(self._url, station))
 
     async def ping(self) -> None:
-        """Return once the writer has held the write lock, having written nothing."""
+        """Return once the writer has held the write lock, having written nothing. Whoever is
+        cancelled leaves it behind."""
 
         def lock_blocking() -> None:
             with (
@@ -321,20 +337,31 @@ class Store:
                 self._in_place.require()
                 begun.rollback()
 
-        await trio.to_thread.run_sync(lock_blocking, limiter=self._limiter)
+        await trio.to_thread.run_sync(lock_blocking, limiter=self._limiter, abandon_on_cancel=True)
 
     # --- results that wait --------------------------------------------------------------------
 
     async def keep(self, result: Result) -> Path | None:
         """Keep a result that could not be committed: its file, or None if it is in memory only.
         To be shielded by the caller."""
-        return await trio.to_thread.run_sync(self.waiting.keep, result, limiter=self._limiter)
+        self.waiting.remember(result)
+        with trio.move_on_after(KEEP_S):
+            await trio.to_thread.run_sync(
+                self.waiting.save, limiter=self._keeper, abandon_on_cancel=True
+            )
+        return self.waiting.file_of(result.attempt_id)
 
     async def settle(self) -> Settled:
-        """Commit what waits, as far as the database takes it. Raises nothing of the store's."""
-        return await trio.to_thread.run_sync(
-            self.waiting.settle, self._record_blocking, limiter=self._limiter
-        )
+        """Commit what waits, as far as the database takes it, and tell what came of it. Raises
+        nothing of the store's. What is given up is told the next time."""
+        with trio.move_on_after(SETTLE_S):
+            await trio.to_thread.run_sync(
+                self.waiting.settle,
+                self._record_blocking,
+                limiter=self._limiter,
+                abandon_on_cancel=True,
+            )
+        return self.waiting.news()
 
     def _record_blocking(self, result: Result) -> None:
         """Raises DatabaseError; ResultSetAside for what this database will never take."""
@@ -424,13 +451,37 @@ class Store:
 
     async def _ask(self, question: Callable[[], T]) -> T:
         try:
-            return await trio.to_thread.run_sync(question, limiter=self._readers)
+            return await trio.to_thread.run_sync(
+                question, limiter=self._readers, abandon_on_cancel=True
+            )
         except RecordDamaged as error:
             self.damaged = error.cause
             raise
 
     async def _commit(self, work: Callable[[Batch], T]) -> T:
-        return await trio.to_thread.run_sync(self._commit_blocking, work, limiter=self._limiter)
+        """Waits for the writer no longer than COMMIT_S, for the commit itself however long."""
+        with trio.move_on_after(COMMIT_S):
+            return await trio.to_thread.run_sync(self._commit_blocking, work, limiter=self._limiter)
+        raise self._overdue(COMMIT_S)
+
+    async def _in_time(
+        self, patience_s: float, blocking: Callable[..., None], *arguments: object
+    ) -> None:
+        """In the writer's thread; not cut by a cancellation, and waited for no longer than this.
+        Raises DatabaseError: then it goes on alone if it had begun."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        with trio.move_on_after(patience_s, shield=True) as patience:
+            await trio.to_thread.run_sync(
+                blocking, *arguments, limiter=self._limiter, abandon_on_cancel=True
+            )
+        if patience.cancelled_caught:
+            raise self._overdue(patience_s)
+
+    def _overdue(self, patience_s: float) -> DatabaseError:
+        self.is_writable = False
+        return DatabaseError(
+            f"database {shown(self._url)}: it did not answer within {patience_s:g} s"
+        )
 
     def _commit_blocking(self, work: Callable[[Batch], T]) -> T:
         with self._writing() as batch:

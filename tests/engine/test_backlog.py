@@ -22,10 +22,11 @@ from station.store import database
 from station.store.database import sqlite_path
 from station.store.events import find_events
 from station.store.pending import beside
-from station.store.writer import Store
+from station.store.writer import COMMIT_S, KEEP_S, SAVE_S, Store
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, code_of, make_line
 from tests.fakes.disk import dead_disk
+from tests.fakes.hung_writer import HungWriter
 from tests.mock_time import time_passes
 from tests.store.samples import stranger
 
@@ -122,20 +123,14 @@ async def test_a_flash_does_not_wait_for_the_lock_with_every_fact(
 ) -> None:
     """Nor is it silent any longer than the trouble lasts."""
     bench, tries = make_line(tmp_path), 0
-    add_step, add_image = Store.add_step, Store.add_image
+    save = Store.save
 
-    async def counted_step(*told: Any) -> None:  # noqa: ANN401 - handed through
+    async def counted(*told: Any, **how: Any) -> None:  # noqa: ANN401 - handed through
         nonlocal tries
         tries += 1
-        await add_step(*told)
+        await save(*told, **how)
 
-    async def counted_image(*told: Any) -> None:  # noqa: ANN401 - handed through
-        nonlocal tries
-        tries += 1
-        await add_image(*told)
-
-    monkeypatch.setattr(Store, "add_step", counted_step)
-    monkeypatch.setattr(Store, "add_image", counted_image)
+    monkeypatch.setattr(Store, "save", counted)
     async with running(bench) as run:
         await run.arm()
         run.plug("A1")
@@ -408,3 +403,120 @@ async def test_a_restart_goes_on_with_the_database_that_is_there(
         (record,) = bench.recorded()
         assert code_of(record) is None
         assert [path.name for path in folder(bench).iterdir()] == ["reserve"]
+
+
+async def watch_dog(run: Running, dead: list[float]) -> None:
+    """When it would not have been fed while the module was being written."""
+    while True:
+        if run.line.places["A1"].is_writing and not run.line.is_alive:
+            dead.append(trio.current_time())
+        await time_passes(1)
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize("step", ["program", "confirm"])
+async def test_a_database_that_hangs_costs_no_module_and_records_it_once(
+    tmp_path: Path,
+    tray_clock: object,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    is_lost: bool,
+) -> None:
+    """Nor does it keep anybody waiting; whether the commit that hung comes about is the disk's."""
+    bench = make_line(tmp_path, slots=2)
+    hung, dead = HungWriter(monkeypatch), list[float]()
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        await run.until_step("A1", step)
+        hung.begin(lambda: run["A1"].state.is_busy)
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch_dog, run, dead)
+            view = await run.see("A1", S.DONE)
+            nursery.cancel_scope.cancel()
+        assert_no_verdict(view)
+        assert "did not answer within" in str(view.failure)
+        assert dead == []
+        assert trio.current_time() - began < 120
+        run.plug("A2")
+        await run.until(lambda: "S501" in codes(run))
+        await run.see("A2", S.WAITING)
+        await time_passes(300)
+        assert run["A2"].state is S.WAITING
+        assert_no_verdict(run["A1"])
+        assert not run.line.is_alive, "there is nothing left to be finished"
+        hung.end(is_lost=is_lost)
+        assert (await run.see("A2", S.DONE)).outcome is Outcome.PASS
+        assert run["A1"].outcome is Outcome.PASS
+        await run.until(lambda: codes(run) == [])
+        await run.until(lambda: run.line.feed.line.counts.good == 2)
+    (record,) = bench.recorded(slot="A1")
+    assert [s.name for s in record.steps][-1] == "confirm"
+    assert len(record.images) > 5
+    assert [path.name for path in folder(bench).iterdir()] == ["reserve"]
+
+
+@pytest.mark.trio
+async def test_facts_that_a_database_hung_over_are_saved_when_it_is_back(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that was under way is not written again, and no result has to wait."""
+    bench = make_line(tmp_path)
+    hung = HungWriter(monkeypatch)
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        await run.until_step("A1", "program")
+        hung.begin(lambda: run["A1"].state.is_busy)
+        await run.until_step("A1", "verify")
+        hung.end()
+        await run.until_step("A1", "confirm")
+        (begun,) = bench.recorded()
+        assert (begun.closed, [s.name for s in begun.steps][-1]) == (None, "reset")
+        assert len(begun.images) > 5
+        assert (await run.see("A1", S.DONE)).outcome is Outcome.PASS
+
+
+@pytest.mark.trio
+async def test_an_abort_now_is_obeyed_while_the_database_hangs(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_line(tmp_path)
+    hung = HungWriter(monkeypatch)
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        await run.until_step("A1", "program")
+        hung.begin(lambda: run["A1"].state.is_busy)
+        await hung.since.wait()
+        run.line.places["A1"].abort(now=True, reason="by hand")
+        assert_no_verdict(await run.see("A1", S.DONE, timeout_s=SAVE_S + COMMIT_S + KEEP_S))
+        hung.end()
+        await run.until(lambda: run["A1"].outcome is Outcome.ABORTED)
+    (record,) = bench.recorded()
+    assert record.closed is not None
+    assert record.closed.outcome is Outcome.ABORTED
+
+
+@pytest.mark.trio
+async def test_an_attempt_whose_opening_hangs_is_recorded_as_it_was_opened(
+    tmp_path: Path, tray_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was sent to the module, and what is opened late agrees with what was kept."""
+    bench = make_line(tmp_path)
+    before = bench.fingerprint("A1")
+    hung = HungWriter(monkeypatch)
+    async with running(bench) as run:
+        await run.arm()
+        run.plug("A1")
+        await run.until_step("A1", "preflight")
+        hung.begin(lambda: run["A1"].state.is_busy)
+        assert_no_verdict(await run.see("A1", S.DONE))
+        hung.end()
+        await run.until(lambda: run["A1"].outcome is Outcome.ERROR)
+        assert codes(run) == []
+    (record,) = bench.recorded()
+    assert code_of(record) == "S501"
+    assert bench.fingerprint("A1") == before

@@ -224,9 +224,10 @@ async def test_a_start_does_not_wait_for_a_folder_that_hangs(
         for opened in left:
             await store.open_attempt(opened)
             cabinet.spool(opened.attempt_id, b"{}\n")
-        monkeypatch.setattr(trio.to_thread, "run_sync", run)
         began_s = trio.current_time()
-        await evidence.close_interrupted(store, settings)
+        with monkeypatch.context() as patched:
+            patched.setattr(trio.to_thread, "run_sync", run)
+            await evidence.close_interrupted(store, settings)
     assert trio.current_time() - began_s == pytest.approx(evidence.PATIENCE_S)
     assert len(hung) == 1
     assert "adopt" in hung[0]

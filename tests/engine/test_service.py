@@ -13,13 +13,14 @@ import trio
 from station import __version__
 from station.config import Settings, load_families, load_settings
 from station.engine.notify import Notify
-from station.engine.service import FEED_DOG_S, run_engine
+from station.engine.service import END_S, FEED_DOG_S, run_engine
 from station.engine.stop import Stop
 from station.store.events import find_events
 from station.wire import Hello, Snapshot, Status, Watch
 from station.wire import Stop as StopCommand
 from tests.engine import tray
 from tests.engine.screens import Screen
+from tests.fakes.hung_writer import HungWriter
 from tests.mock_time import time_passes
 from tests.new_record import new_record
 
@@ -142,3 +143,17 @@ async def test_the_socket_of_a_dead_engine_is_replaced(
             answer = await screen.ask(Status())
             assert answer.data["line"]["state"] == "disarmed"
         stop.gently.set()
+
+
+@pytest.mark.trio
+async def test_an_engine_whose_database_hangs_ends_all_the_same(
+    tmp_path: Path, tray_clock: object, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing waits for its last words, nor for the file to be closed."""
+    hung = HungWriter(monkeypatch)
+    async with served(tray.make_line(tmp_path / "line"), systemd) as (_, stop):
+        hung.begin()
+        await hung.since.wait()
+        began = trio.current_time()
+        stop.gently.set()
+    assert trio.current_time() - began < END_S

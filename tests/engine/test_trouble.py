@@ -1,6 +1,6 @@
 """People who stop things, databases that fail, modules that are pulled."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from station.model import (
     Mode,
     Outcome,
     SlotFailed,
-    StepRecord,
     StepStarted,
 )
 from station.sim.backend import SimPipe
+from station.store.facts import Facts
 from station.store.writer import Store
 from tests.engine.tray import Line, by_slot, code_of, make_line, no_breaches, step_named
 from tests.mock_time import time_passes
@@ -191,18 +191,18 @@ async def test_a_stop_during_the_commit_before_the_first_erase_takes_effect_ther
     """A commit is not cut off by a stop, so the next step begins with the stop pending."""
     line = make_line(tmp_path)
     before = line.fingerprint("A1")
-    add_step = Store.add_step
+    save = Store.save
 
-    async def stop_inside(self: Store, attempt_id: str, step: StepRecord) -> None:
-        if step.name == "partition_table":
+    async def stop_inside(self: Store, facts: Facts, **how: float) -> None:
+        if facts.steps[-1].name == "partition_table":
             line.stop.gently.set()
             with trio.CancelScope(shield=True):
                 await time_passes(1)  # the mock clock's second: the stop is noticed meanwhile
-                await add_step(self, attempt_id, step)
+                await save(self, facts, **how)
         else:
-            await add_step(self, attempt_id, step)
+            await save(self, facts, **how)
 
-    monkeypatch.setattr(Store, "add_step", stop_inside)
+    monkeypatch.setattr(Store, "save", stop_inside)
     record = by_slot(await line.flash())["A1"]
     assert code_of(record) == "X902"
     assert record.closed is not None
@@ -266,13 +266,13 @@ async def test_a_verdict_that_was_refused_once_is_recorded_a_moment_later(
     line = make_line(tmp_path, slots=2)
     told: list[object] = []
     line.tell = told.append
-    close: Callable[[Store, AttemptClosed], Awaitable[None]] = Store.close_attempt
+    close = Store.close_attempt
 
-    async def refuse_first(self: Store, closed: AttemptClosed) -> None:
+    async def refuse_first(self: Store, closed: AttemptClosed, facts: Facts) -> None:
         if not refused:
             refused.append(closed)
             raise DatabaseError("the disk is full")
-        await close(self, closed)
+        await close(self, closed, facts)
 
     refused: list[AttemptClosed] = []
     monkeypatch.setattr(Store, "close_attempt", refuse_first)
@@ -322,21 +322,15 @@ async def test_a_database_that_fails_in_mid_write_costs_no_module(
 ) -> None:
     """Steps that could not be saved while the module was half written come with the verdict."""
     line = make_line(tmp_path)
-    add_step, add_image = Store.add_step, Store.add_image
+    save_ = Store.save
     failing = trio.Event()
 
-    async def step(self: Store, *arguments: object) -> None:
+    async def save(self: Store, facts: Facts, **how: float) -> None:
         if failing.is_set():
             raise DatabaseError("locked")
-        await add_step(self, *arguments)  # type: ignore[arg-type]  # passed on as it came
+        await save_(self, facts, **how)
 
-    async def image(self: Store, *arguments: object) -> None:
-        if failing.is_set():
-            raise DatabaseError("locked")
-        await add_image(self, *arguments)  # type: ignore[arg-type]  # passed on as it came
-
-    monkeypatch.setattr(Store, "add_step", step)
-    monkeypatch.setattr(Store, "add_image", image)
+    monkeypatch.setattr(Store, "save", save)
 
     def watch(event: object) -> None:
         nonlocal failing

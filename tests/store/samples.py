@@ -36,6 +36,7 @@ from station.seal.keys import PrivateKey
 from station.store import schema
 from station.store.batch import batch_of
 from station.store.database import sqlite_path, writer_engine
+from station.store.facts import Facts
 from station.store.ids import new_id
 from station.store.writer import Store, open_store
 
@@ -162,10 +163,9 @@ def flashed(url: str, opened: AttemptOpened, closed: AttemptClosed | None = None
 
     async def work(store: Store) -> None:
         await store.open_attempt(opened, [IDENTIFY])
-        await store.add_identifiers(opened.attempt_id, [READ_BY_SAHARA])
-        await store.add_step(opened.attempt_id, PROGRAM)
-        await store.add_image(opened.attempt_id, 1, BOOT)
-        await store.close_attempt(closed or verdict(opened))
+        await store.save(Facts(opened.attempt_id, names=[READ_BY_SAHARA]))
+        facts = Facts(opened.attempt_id, [PROGRAM], [BOOT])
+        await store.close_attempt(closed or verdict(opened), facts)
 
     written(url, work)
 

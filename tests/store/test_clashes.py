@@ -18,6 +18,7 @@ from station.model import (
 )
 from station.store import schema
 from station.store.clashes import find_clashes, known_against
+from station.store.facts import Facts
 from station.store.pending import Result
 from station.store.queries import find_attempts
 from station.store.unit_events import (
@@ -60,7 +61,7 @@ def copy_arrives(url: str) -> str:
     async def work(store: Store) -> None:
         await store.open_attempt(opened)
         chip = Identifier(IdKind.CHIP, OTHER_CHIP, "sahara")
-        await store.add_identifiers(opened.attempt_id, [chip])
+        await store.save(Facts(opened.attempt_id, names=[chip]))
         against = await store.known_against(COPY, opened.attempt_id)
         closed = verdict(
             opened,
@@ -146,7 +147,7 @@ def test_a_unit_held_by_its_chip_alone_stays_held_once_its_imei_is_read(url: str
     async def arrives(store: Store) -> None:
         await store.open_attempt(by_at)
         assert (await store.known_against(by_at.unit, by_at.attempt_id)).quarantine is None
-        await store.add_identifiers(by_at.attempt_id, [READ_BY_SAHARA])
+        await store.save(Facts(by_at.attempt_id, names=[READ_BY_SAHARA]))
 
     written(url, arrives)
     for seen in (KNOWN, Unit(imei=IMEI, chip_serial=CHIP), Unit(chip_serial=CHIP)):

@@ -8,6 +8,7 @@ import pytest
 from station.errors import DatabaseError
 from station.model import Outcome
 from station.store import schema
+from station.store.facts import Facts
 from tests.store.samples import (
     IDENTIFY,
     a_key,
@@ -104,7 +105,7 @@ def test_nothing_is_recorded_of_an_attempt_that_was_never_opened(url: str) -> No
     opened = attempt()
     for work in (
         lambda store: store.close_attempt(verdict(opened)),
-        lambda store: store.add_step(opened.attempt_id, IDENTIFY),
+        lambda store: store.save(Facts(opened.attempt_id, [IDENTIFY])),
     ):
         with pytest.raises(DatabaseError, match="it refuses the row"):
             written(url, work)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from station.model import AttemptOpened, Identifier, IdKind, Outcome, Unit
+from station.store.facts import Facts
 from station.store.queries import last_verdict
 from station.store.writer import Store
 from tests.store.samples import (
@@ -93,7 +94,7 @@ def test_a_chip_named_in_an_attempt_that_died(url: str) -> None:
     async def work(store: Store) -> None:
         await store.open_attempt(opened)
         chip = Identifier(IdKind.CHIP, CHIP, "sahara")
-        await store.add_identifiers(opened.attempt_id, [chip])
+        await store.save(Facts(opened.attempt_id, names=[chip]))
         await store.close_interrupted()
         record = await store.last_verdict(Unit(chip_serial=CHIP))
         assert record is not None

@@ -10,6 +10,7 @@ from station.errors import DatabaseError
 from station.model import Identifier, IdKind, Outcome, Unit
 from station.store import queries, records
 from station.store.database import reader_engine
+from station.store.facts import Facts
 from station.store.queries import find_attempts, unit_by_chip
 from station.store.writer import Store, open_store
 from tests.store.samples import (
@@ -154,7 +155,7 @@ def test_a_chip_committed_before_a_crash_is_known(url: str) -> None:
     async def work(store: Store) -> None:
         await store.open_attempt(opened)
         chip = Identifier(IdKind.CHIP, CHIP, "sahara")
-        await store.add_identifiers(opened.attempt_id, [chip])
+        await store.save(Facts(opened.attempt_id, names=[chip]))
 
     written(url, work)
     assert unit_by_chip(url, CHIP) == replace(UNIT, chip_serial=CHIP)
@@ -167,7 +168,7 @@ def test_a_chip_without_unit_is_found(url: str) -> None:
     async def work(store: Store) -> None:
         await store.open_attempt(opened)
         chip = Identifier(IdKind.CHIP, CHIP, "sahara")
-        await store.add_identifiers(opened.attempt_id, [chip])
+        await store.save(Facts(opened.attempt_id, names=[chip]))
 
     written(url, work)
     assert len(find_attempts(url, chip=CHIP)) == 1

@@ -50,6 +50,17 @@ def test_who_gets_the_writer_takes_along_all_that_wait() -> None:
     assert len(transactions) == 2
 
 
+def test_what_was_given_up_is_not_taken_along() -> None:
+    """Its result waits elsewhere by now."""
+    written: list[str] = []
+    together = Together(lambda work: work(None))  # type: ignore[arg-type]  # no work here asks it
+    lost = together.add(lambda _: written.append("lost"))
+    own = together.add(lambda _: written.append("own"))
+    lost.is_over = True
+    together.commit_blocking(own)
+    assert written == ["own"]
+
+
 def test_trouble_of_the_database_is_told_to_each_and_waited_for_once() -> None:
     together, asked = never_called(locked)
     waiting = [together.add(nothing) for _ in range(TRAY)]

@@ -15,6 +15,7 @@ from station.model import (
     StepRecord,
     Unit,
 )
+from station.store.facts import Facts
 from station.store.ids import new_id
 from station.store.unfinished import (
     layout_agreed,
@@ -49,7 +50,7 @@ def cut_off(url: str, *steps: StepRecord, chip: bool = True, **changes: object) 
 
     async def die(store: Store) -> None:
         if chip:
-            await store.add_identifiers(opened.attempt_id, [READ_BY_SAHARA])
+            await store.save(Facts(opened.attempt_id, names=[READ_BY_SAHARA]))
         await store.close_interrupted(station=opened.station)
 
     written(url, die)
@@ -158,7 +159,7 @@ def test_another_attempt_in_the_slot_since_then_ends_it(url: str) -> None:
 def test_a_table_that_agreed_is_remembered_for_this_package(url: str) -> None:
     opened = attempt()
     begun(url, opened, AGREED)
-    written(url, lambda store: store.add_identifiers(opened.attempt_id, [READ_BY_SAHARA]))
+    written(url, lambda store: store.save(Facts(opened.attempt_id, names=[READ_BY_SAHARA])))
     ended(url, verdict(opened, outcome=Outcome.PASS))
     assert layout_agreed(url, CHIP, PACKAGE.sha256)
     assert not layout_agreed(url, CHIP, "ab" * 32)
@@ -177,7 +178,7 @@ def test_a_table_that_agreed_is_remembered_for_this_package(url: str) -> None:
 def test_nothing_less_proves_it(url: str, step: StepRecord) -> None:
     opened = attempt(attempt_id=new_id())
     begun(url, opened, step)
-    written(url, lambda store: store.add_identifiers(opened.attempt_id, [READ_BY_SAHARA]))
+    written(url, lambda store: store.save(Facts(opened.attempt_id, names=[READ_BY_SAHARA])))
     assert not layout_agreed(url, CHIP, PACKAGE.sha256)
 
 

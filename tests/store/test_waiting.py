@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,11 @@ import uuid_utils
 from station.errors import DiskTrouble
 from station.model import AttemptRecord, Outcome, RecipeRef
 from station.store import database
+from station.store.facts import Facts
 from station.store.ids import new_id
 from station.store.pending import Pending, Result, beside
 from station.store.queries import find_attempts
-from station.store.waiting import Settled
+from station.store.waiting import Settled, Waiting
 from station.store.writer import Store
 from tests.store.samples import (
     BOOT,
@@ -92,7 +94,7 @@ def test_what_is_missing_is_added_and_what_is_there_stays(url: str, committed: s
         begun(url, opened, IDENTIFY)
     if committed == "steps":
         begun(url, opened, IDENTIFY, PROGRAM)
-        written(url, lambda store: store.add_image(opened.attempt_id, 1, BOOT))
+        written(url, lambda store: store.save(Facts(opened.attempt_id, images=[BOOT])))
     if committed == "all":
         flashed(url, opened, waits.record.closed)
     kept(url, waits)
@@ -319,3 +321,45 @@ def test_what_comes_after_a_result_that_waited_has_a_later_key(url: str) -> None
 
 def test_a_server_has_a_folder_only_if_one_is_named() -> None:
     assert beside("postgresql://station@db/record") is None
+
+
+def test_a_result_gets_its_file_while_another_one_is_committed(tmp_path: Path) -> None:
+    """The commit may hang for ever; what comes of it is told to whoever asks next."""
+    waiting = Waiting(Pending(tmp_path / "pending"))
+    first, second = result(), result()
+    waiting.prepare()
+    keep(waiting, first)
+    asked, back = threading.Event(), threading.Event()
+
+    def hang(_: Result) -> None:
+        asked.set()
+        assert back.wait(60)
+
+    settling = threading.Thread(target=waiting.settle, args=(hang,))
+    settling.start()
+    try:
+        assert asked.wait(60)
+        keep(waiting, second)
+        assert waiting.file_of(second.attempt_id) is not None
+        assert (waiting.count, waiting.unsafe) == (2, ())
+        assert waiting.news() == Settled()
+    finally:
+        back.set()
+        settling.join(60)
+    assert waiting.attempts == {second.attempt_id}
+    assert not waiting.is_idle
+    assert waiting.news().recorded == (first.record,)
+    assert waiting.news() == Settled()
+
+
+def keep(waiting: Waiting, result: Result) -> None:
+    waiting.remember(result)
+    waiting.save()
+
+
+def test_a_result_is_remembered_though_the_disk_hangs(tmp_path: Path) -> None:
+    waiting, lost = Waiting(Pending(tmp_path / "pending")), result()
+    waiting.remember(lost)
+    assert (waiting.count, waiting.unsafe) == (1, (lost,))
+    assert waiting.attempts == {lost.attempt_id}
+    assert waiting.file_of(lost.attempt_id) is None

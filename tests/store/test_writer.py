@@ -25,6 +25,7 @@ from station.model import (
 )
 from station.store import database
 from station.store.database import sqlite_url
+from station.store.facts import Facts
 from station.store.ids import new_id
 from station.store.queries import find_attempts
 from station.store.writer import Store, open_store
@@ -79,7 +80,7 @@ def test_steps_may_come_with_the_closing(url: str) -> None:
 
     async def work(store: Store) -> None:
         await store.open_attempt(opened)
-        await store.close_attempt(verdict(opened), [IDENTIFY, PROGRAM])
+        await store.close_attempt(verdict(opened), Facts(opened.attempt_id, [IDENTIFY, PROGRAM]))
 
     written(url, work)
     assert find_attempts(url)[0].steps == (IDENTIFY, PROGRAM)
@@ -142,7 +143,7 @@ def test_a_chip_first_seen_alone_gets_its_imei_later(url: str) -> None:
 
     async def work(store: Store) -> None:
         await store.open_attempt(in_edl)
-        await store.add_identifiers(in_edl.attempt_id, [READ_BY_SAHARA])
+        await store.save(Facts(in_edl.attempt_id, names=[READ_BY_SAHARA]))
         await store.close_attempt(verdict(in_edl, unit=Unit(imei=IMEI, chip_serial="1f0a2b3c")))
         await store.open_attempt(attempt())
 
@@ -185,13 +186,14 @@ def test_another_module_answering_at_the_end_is_another_unit(url: str) -> None:
 
 DIES = """
 import os, signal, sys, trio
+from station.store.facts import Facts
 from station.store.writer import open_store
 from tests.store.samples import IDENTIFY, PROGRAM, attempt
 async def main():
     async with open_store(sys.argv[1]) as store:
         opened = attempt()
         await store.open_attempt(opened, [IDENTIFY])
-        await store.add_step(opened.attempt_id, PROGRAM)
+        await store.save(Facts(opened.attempt_id, [PROGRAM]))
         os.kill(os.getpid(), signal.SIGKILL)
 trio.run(main)
 """
@@ -271,9 +273,11 @@ def test_slots_may_write_at_once(url: str) -> None:
             unit = replace(UNIT, imei=f"86426605000{number:04}", serial=f"S{number}")
             opened = attempt(slot=f"A{number}", unit=unit, identifiers=())
             await store.open_attempt(opened)
+            facts = Facts(opened.attempt_id)
             for ordinal in range(5):
-                await store.add_step(opened.attempt_id, replace(PROGRAM, ordinal=ordinal))
-            await store.close_attempt(verdict(opened))
+                facts.steps.append(replace(PROGRAM, ordinal=ordinal))
+                await store.save(facts)
+            await store.close_attempt(verdict(opened), facts)
 
         async with open_store(url) as store, trio.open_nursery() as nursery:
             for number in range(16):
@@ -346,4 +350,4 @@ def test_a_number_too_large_is_refused_in_words(url: str) -> None:
     written(url, lambda store: store.open_attempt(opened))
     image = ImageSent("boot", "dd" * 32, 2**70)
     with pytest.raises(DatabaseError):
-        written(url, lambda store: store.add_image(opened.attempt_id, 1, image))
+        written(url, lambda store: store.save(Facts(opened.attempt_id, images=[image])))

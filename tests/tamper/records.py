@@ -12,6 +12,7 @@ from station.model import AttemptOpened, Identifier, IdKind, StepOutcome, StepRe
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
 from station.store.database import sqlite_url
+from station.store.facts import Facts
 from station.store.ids import new_id
 from station.store.writer import Store
 from tests.new_record import empty_record
@@ -77,18 +78,20 @@ async def _attempt(store: Store, chance: random.Random, number: int) -> None:
     """One of a module that is new or was here before; rarely it is left open."""
     opened = _opened(chance, number)
     await store.open_attempt(opened, [IDENTIFY])
+    facts = Facts(opened.attempt_id)
     if chance.random() < 0.7:
-        await store.add_identifiers(
-            opened.attempt_id, [replace(READ_BY_SAHARA, value=f"{number:08x}")]
-        )
+        facts.names.append(replace(READ_BY_SAHARA, value=f"{number:08x}"))
+        await store.save(facts)
     for ordinal in range(2, chance.randint(3, 7)):
-        await store.add_step(opened.attempt_id, replace(PROGRAM, ordinal=ordinal))
-    for ordinal in range(1, chance.randint(1, 4)):
-        await store.add_image(opened.attempt_id, ordinal, BOOT)
+        facts.steps.append(replace(PROGRAM, ordinal=ordinal))
+        await store.save(facts)
+    for _ in range(1, chance.randint(1, 4)):
+        facts.images.append(BOOT)
+        await store.save(facts)
     if chance.random() < 0.9:
         closed = verdict(opened) if chance.random() < 0.7 else failed(opened)
-        last = StepRecord(9, "close", StepOutcome.OK, 10)
-        await store.close_attempt(replace(closed, evidence=(EVIDENCE,)), [last])
+        facts.steps.append(StepRecord(9, "close", StepOutcome.OK, 10))
+        await store.close_attempt(replace(closed, evidence=(EVIDENCE,)), facts)
 
 
 def _opened(chance: random.Random, number: int) -> AttemptOpened:
