@@ -137,7 +137,7 @@ def _furthest(published: Sequence[Checkpoint], station: str) -> Checkpoint | Non
 
 def _publish(signed: Checkpoint, to: Path) -> None:
     try:
-        publish(signed, to)
+        publish(signed, to, must_exist=True)
     except NotPublished as error:
         complain(error)
 

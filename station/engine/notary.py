@@ -33,7 +33,10 @@ T = TypeVar("T")
 @dataclass(slots=True)
 class Notary:
     """Made by `notary`. `trouble`: what keeps checkpoints from where they are published.
-    `changed`: why the record is not signed any more. `known`: the last that was published."""
+    `changed`: why the record is not signed any more. `known`: the last that was published.
+
+    Nothing is signed before the file could be read once: an older copy of the record cannot be told
+    from the record without it."""
 
     store: Store
     station: str
@@ -43,6 +46,11 @@ class Notary:
     trouble: str | None = None
     changed: str | None = None
     known: Checkpoint | None = None
+    _has_read: bool = False
+    _is_begun: bool = False
+    """The file must be there: one that is missing lies on a share that is not mounted."""
+    _owed: str | None = None
+    """Why to sign as soon as the file could be read."""
     _rung: trio.Event = field(default_factory=trio.Event)
     _due: list[Checkpoint] = field(default_factory=list)
     _disk: Disk = field(default_factory=Disk)
@@ -52,6 +60,10 @@ class Notary:
         store."""
         if self.key is None:
             return
+        self._owed = reason
+        if not await self._read():
+            return
+        self._owed = None
         try:
             made = await self.store.sign(self.station, self.key, reason, self.known)
         except RecordChanged as error:
@@ -64,8 +76,12 @@ class Notary:
         await self._publish()
 
     async def sign_if_grown(self) -> None:
-        """Once `every_links` were added since it was signed last."""
+        """Once `every_links` were added since it was signed last, or what could not be signed when
+        it was asked for."""
         if self.key is None:
+            return
+        if self._owed is not None:
+            await self.sign(self._owed)
             return
         try:
             grown = await self.store.unsigned_links(self.station)
@@ -99,35 +115,46 @@ class Notary:
             else:
                 await self.sign_if_grown()
 
-    async def catch_up(self) -> None:
-        """What an engine before this one signed and could not publish is due."""
-        if self.key is None or self.publish_to is None:
-            return
-        self.known = await self._at_the_disk(partial(last_published, self.publish_to, self.station))
+    async def _read(self) -> bool:
+        """What is published, once; whether that worked. What an engine before this one signed and
+        could not publish is due. Only for a record that was never signed a file is begun."""
+        if self._has_read or self.publish_to is None:
+            return True
         try:
             newest = await self.store.newest_checkpoint(self.station)
         except DatabaseError:
-            return
+            return False
+        self._is_begun = newest is not None
+        self.known = await self._at_the_disk(
+            partial(last_published, self.publish_to, self.station, must_exist=self._is_begun)
+        )
+        if self.trouble is not None:
+            return False
         if newest is not None and (self.known is None or self.known.seq < newest.seq):
             self._due.append(newest)
+        self._has_read = True
+        return True
 
     async def _publish(self) -> None:
         while self._due and self.publish_to is not None:
-            await self._at_the_disk(partial(publish, self._due[0], self.publish_to))
+            await self._at_the_disk(
+                partial(publish, self._due[0], self.publish_to, must_exist=self._is_begun)
+            )
             if self.trouble is not None:
                 return
-            self.known = self._due.pop(0)
+            self.known, self._is_begun = self._due.pop(0), True
 
     async def _at_the_disk(self, work: Callable[[], T]) -> T | None:
         """In a thread, and no longer than PUBLISH_S; None and `trouble` if it does not work."""
-        self.trouble = None
+        trouble, done = None, None
         try:
-            return await self._disk.ask(work, PUBLISH_S)
+            done = await self._disk.ask(work, PUBLISH_S)
         except (NotPublished, NoCheckpoint) as error:
-            self.trouble = error.cause
+            trouble = error.cause
         except trio.TooSlowError:
-            self.trouble = f"{self.publish_to} did not answer within {PUBLISH_S:g} s"
-        return None
+            trouble = f"{self.publish_to} did not answer within {PUBLISH_S:g} s"
+        self.trouble = trouble  # not before: an alarm stays until it works again
+        return done
 
 
 async def notary(store: Store, settings: Settings) -> Notary:
@@ -135,9 +162,7 @@ async def notary(store: Store, settings: Settings) -> Notary:
     that cannot be used."""
     load = partial(_key_of, settings)
     key = await trio.to_thread.run_sync(load)
-    made = Notary(store, settings.station.name, key, settings.publish, settings.audit.every_links)
-    await made.catch_up()
-    return made
+    return Notary(store, settings.station.name, key, settings.publish, settings.audit.every_links)
 
 
 def _key_of(settings: Settings) -> PrivateKey | None:

@@ -17,7 +17,7 @@ from station.engine.evidence import close_interrupted
 from station.engine.feed import Feed
 from station.engine.health import Health
 from station.engine.line import Line
-from station.engine.notary import notary
+from station.engine.notary import Notary, notary
 from station.engine.notify import Notify
 from station.engine.people import people_of
 from station.engine.ports import PortBoard
@@ -79,22 +79,23 @@ async def run_engine(
                 tell=lambda _: None,
                 power=backend.power(),
             )
+            signer = await notary(store, settings)
             backlog = Backlog(world)
             await backlog.start()
             await close_interrupted(store, settings)
             try:
                 started = await boot.recorded(world)
-                await _serve(started, stop, notify, hands, linger_s, ready)
+                await _serve(started, signer, stop, notify, hands, linger_s, ready)
             finally:
                 await backlog.last_try()
                 with trio.move_on_after(END_S, shield=True), suppress(StationError):
-                    await (await notary(store, settings)).sign("stop")
+                    await signer.sign("stop")
                 backlog.require_empty()
     finally:
         shelf.close()
 
 
-async def make_line(world: World, stop: Stop) -> Line:
+async def make_line(world: World, signer: Notary, stop: Stop) -> Line:
     """The line with everything looked at once: ports, database, disk. Raises StationError."""
     settings = world.settings
     board = PortBoard(world.backend, settings.slots, hub_losses=settings.line.hub_losses)
@@ -102,7 +103,6 @@ async def make_line(world: World, stop: Stop) -> Line:
     slots = [fresh(s.name, SlotState.EMPTY, None, world.clock()) for s in settings.slots]
     feed = Feed(slots, LineView(LineState.DISARMED), world.clock)
     clock = WallClock(world.clock)
-    signer = await notary(world.store, settings)
     folders = _folders(settings)
     backlog = Backlog(world)
     health = Health(world.store, board, folders, backlog, clock, signer, settings.evidence)
@@ -128,6 +128,7 @@ async def make_line(world: World, stop: Stop) -> Line:
 
 async def _serve(
     world: World,
+    signer: Notary,
     stop: Stop,
     notify: Notify,
     hands: Hands | None,
@@ -135,8 +136,7 @@ async def _serve(
     ready: Callable[[], Awaitable[None]] | None,
 ) -> None:
     settings = world.settings
-    line = await make_line(world, stop)
-    signer = line.health.signer
+    line = await make_line(world, signer, stop)
     await signer.sign("start")
     engine_id = world.boot_id or new_id()
     started = {"software": __version__, "engine": engine_id}

@@ -181,7 +181,10 @@ class NotPublished(StoreError):
 
     code = "S543"
     headline = "NOT PUBLISHED"
-    remedy = "Check `audit: publish` in the settings; no module waits for it."
+    remedy = (
+        "Mount what `audit: publish` names; only to begin a new file there, `touch` it. No module "
+        "waits for it."
+    )
 
 
 # --- S55x: copies of the record ---------------------------------------------------------------

@@ -19,11 +19,12 @@ class Published:
     strange: tuple[str, ...] = ()
 
 
-def publish(checkpoint: Checkpoint, path: Path) -> None:
-    """Add it to the file, and see it on the disk. Blocks. Raises NotPublished."""
+def publish(checkpoint: Checkpoint, path: Path, *, must_exist: bool = False) -> None:
+    """Add it to the file, and see it on the disk. `must_exist`: no file is begun, because one that
+    is gone may lie on a share that is not mounted. Blocks. Raises NotPublished."""
     line = f"{checkpoint.line()}\n".encode("ascii")
     try:
-        with path.open("ab+", buffering=0) as file:
+        with open(path, "ab+", buffering=0, opener=_existing if must_exist else None) as file:
             end = file.seek(0, os.SEEK_END)
             if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
                 line = b"\n" + line  # what was cut off stays a line of its own
@@ -32,6 +33,10 @@ def publish(checkpoint: Checkpoint, path: Path) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise NotPublished(f"{path}: {error.strerror}") from error
+
+
+def _existing(name: str, flags: int) -> int:
+    return os.open(name, flags & ~os.O_CREAT)
 
 
 def read_published(path: Path) -> Published:
@@ -52,10 +57,18 @@ def read_published(path: Path) -> Published:
     return Published(tuple(found), tuple(strange))
 
 
-def last_published(path: Path, station: str) -> Checkpoint | None:
-    """The station's own that reaches furthest; None if there is no such file or none in it.
-    Raises NoCheckpoint."""
-    if not path.is_file():
+def last_published(path: Path, station: str, *, must_exist: bool = False) -> Checkpoint | None:
+    """The station's own that reaches furthest; None if none is in the file, or there is no file in
+    its folder yet. `must_exist`: as for `publish`. Raises NoCheckpoint."""
+    if not must_exist and _is_new(path):
         return None
     mine = [c for c in read_published(path).checkpoints if c.station == station and c.is_genuine()]
     return max(mine, key=lambda checkpoint: checkpoint.seq, default=None)
+
+
+def _is_new(path: Path) -> bool:
+    try:
+        path.parent.stat()  # without its folder nobody can tell
+        return not path.exists()
+    except OSError as error:
+        raise NoCheckpoint(f"{path}: {error.strerror}") from error

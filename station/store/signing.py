@@ -91,6 +91,12 @@ def unsigned_links(url: str, station: str) -> int:
     return 0 if last is None else last[0] - (0 if newest is None else newest.seq)
 
 
+def was_signed(url: str, station: str) -> bool:
+    """Whether the record has a checkpoint of this station."""
+    with reading(url) as connection:
+        return newest_checkpoint(connection, station) is not None
+
+
 def checkpoints(connection: sa.Connection) -> Iterator[Checkpoint]:
     """Those in the record."""
     yield from map(checkpoint_of, connection.execute(sa.select(_table)).mappings())

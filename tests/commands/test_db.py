@@ -248,6 +248,18 @@ def test_checkpoints_that_cannot_be_read_stop_no_restore(
     assert "S543" in capsys.readouterr().err
 
 
+def test_a_restore_begins_no_file_of_checkpoints(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its share is not mounted."""
+    db.back_up(settings, tmp_path / "kept.bak", chain=True)
+    assert settings.publish is not None
+    settings.publish.unlink(missing_ok=True)
+    assert "restored" in db.put_back(settings, tmp_path / "kept.bak").text
+    assert "S543" in capsys.readouterr().err
+    assert not settings.publish.exists()
+
+
 def test_the_whole_way_by_hand(settings: Settings, tmp_path: Path) -> None:
     def call(*arguments: str) -> tuple[int, str]:
         done = station("db", *arguments, "--config", settings.path, cwd=tmp_path)

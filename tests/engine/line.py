@@ -12,6 +12,7 @@ from station.engine.backlog import Backlog
 from station.engine.desk import Desk
 from station.engine.evidence import close_interrupted
 from station.engine.line import Line
+from station.engine.notary import notary
 from station.engine.server import Peer
 from station.engine.service import make_line
 from station.engine.shelf import Shelf
@@ -97,7 +98,7 @@ async def running(
             )
             await Backlog(world).start()
             await close_interrupted(store, settings)
-            line = await make_line(world, Stop())
+            line = await make_line(world, await notary(store, settings), Stop())
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(line.run)
                 await trio.testing.wait_all_tasks_blocked()

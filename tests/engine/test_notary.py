@@ -12,9 +12,10 @@ from station.engine.notary import LOOK_S, Notary, notary
 from station.errors import NoSigningKey
 from station.seal.keys import make_key
 from station.seal.published import read_published
+from station.store.backup import backup
 from station.store.database import sqlite_url
 from station.store.verify import verify
-from station.store.writer import open_store
+from station.store.writer import Store, open_store
 from station.wire import Disarm
 from tests.engine.line import running
 from tests.engine.tray import make_line
@@ -55,22 +56,120 @@ async def test_what_was_signed_is_published_and_holds(url: str, tmp_path: Path) 
     assert found.signed == {"line-1": 1}
 
 
-async def test_a_place_that_cannot_be_written_is_told_and_caught_up(
+async def signed_once(store: Store, seen: Path) -> None:
+    """By an engine before; `seen` is begun by it."""
+    await store.add_event(event())
+    await signer_of(store, seen).sign("stop")
+
+
+def told(signer: Notary) -> list[str]:
+    return [trouble.code for trouble in signer.troubles()]
+
+
+async def test_a_share_that_goes_away_is_told_and_caught_up(url: str, tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    seen = share / "checkpoints.jsonl"
+    async with open_store(url) as store:
+        signer = signer_of(store, seen)
+        await store.add_event(event())
+        await signer.sign("start")
+        share.rename(tmp_path / "away")
+        for _ in range(2):
+            await store.add_event(event())
+            await signer.sign("rows")
+            assert told(signer) == ["S543"]
+        share.mkdir()  # its mount point
+        await signer.sign_if_grown()
+        assert told(signer) == ["S543"]
+        assert list(share.iterdir()) == []
+        share.rmdir()
+        (tmp_path / "away").rename(share)
+        await signer.sign_if_grown()
+        assert signer.troubles() == []
+    assert [checkpoint.seq for checkpoint in read_published(seen).checkpoints] == [1, 3, 5]
+
+
+@pytest.mark.parametrize("is_mount_point_there", [True, False])
+async def test_nothing_is_signed_before_the_share_is_there(
+    url: str, tmp_path: Path, is_mount_point_there: bool
+) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    seen = share / "checkpoints.jsonl"
+    async with open_store(url) as store:
+        await signed_once(store, seen)
+        share.rename(tmp_path / "away")
+        if is_mount_point_there:
+            share.mkdir()
+        signer = signer_of(store, seen)
+        await store.add_event(event())
+        await signer.sign("start")
+        await signer.sign_if_grown()
+        assert told(signer) == ["S543"]
+        assert not seen.exists()
+        newest = await store.newest_checkpoint("line-1")
+        assert newest is not None
+        assert newest.reason == "stop"
+        if is_mount_point_there:
+            share.rmdir()
+        (tmp_path / "away").rename(share)
+        await signer.sign_if_grown()
+        assert signer.troubles() == []
+    assert [c.reason for c in read_published(seen).checkpoints] == ["stop", "start"]
+
+
+async def test_a_new_record_waits_for_the_folder_to_begin_its_file_in(
     url: str, tmp_path: Path
 ) -> None:
     seen = tmp_path / "elsewhere" / "checkpoints.jsonl"
     async with open_store(url) as store:
         signer = signer_of(store, seen)
-        for _ in range(2):
-            await store.add_event(event())
-            await signer.sign("rows")
-            assert signer.trouble is not None
-            assert "No such file" in signer.trouble
-            assert [trouble.code for trouble in signer.troubles()] == ["S543"]
+        await store.add_event(event())
+        await signer.sign("start")
+        assert "No such file" in str(signer.trouble)
         seen.parent.mkdir()
         await signer.sign_if_grown()
         assert signer.troubles() == []
-    assert [checkpoint.seq for checkpoint in read_published(seen).checkpoints] == [1, 3]
+    assert [c.reason for c in read_published(seen).checkpoints] == ["start"]
+
+
+async def test_a_new_file_is_begun_by_hand(url: str, tmp_path: Path) -> None:
+    async with open_store(url) as store:
+        await signed_once(store, tmp_path / "old.jsonl")
+        new = tmp_path / "new.jsonl"
+        signer = signer_of(store, new)
+        await signer.sign("start")
+        assert told(signer) == ["S543"]
+        assert not new.exists()
+        new.touch()
+        await signer.sign_if_grown()
+        assert signer.troubles() == []
+    assert [c.reason for c in read_published(new).checkpoints] == ["stop"]
+
+
+async def test_an_older_copy_is_not_signed_while_the_share_is_away(
+    url: str, tmp_path: Path
+) -> None:
+    share, away = tmp_path / "share", tmp_path / "away"
+    share.mkdir()
+    seen = share / "checkpoints.jsonl"
+    older = sqlite_url(tmp_path / "older.sqlite")
+    async with open_store(url) as store:
+        await signed_once(store, seen)
+        backup(url, tmp_path / "older.sqlite")
+        await signed_once(store, seen)
+    share.rename(away)
+    async with open_store(older) as store:
+        signer = signer_of(store, seen)
+        for _ in range(3):
+            await store.add_event(event())
+        await signer.sign("start")
+        assert told(signer) == ["S543"]
+        away.rename(share)
+        await signer.sign_if_grown()
+        assert told(signer) == ["S540"]
+    assert [c.reason for c in read_published(seen).checkpoints] == ["stop", "stop"]
 
 
 async def test_it_is_signed_when_it_has_grown(url: str, tmp_path: Path, tray_clock: object) -> None:
@@ -89,16 +188,17 @@ async def test_it_is_signed_when_it_has_grown(url: str, tmp_path: Path, tray_clo
 
 
 async def test_what_an_engine_before_could_not_publish_is_due(url: str, tmp_path: Path) -> None:
-    seen = tmp_path / "elsewhere" / "checkpoints.jsonl"
+    seen, away = tmp_path / "checkpoints.jsonl", tmp_path / "away.jsonl"
     async with open_store(url) as store:
         signer = signer_of(store, seen)
         await store.add_event(event())
+        await signer.sign("start")
+        seen.rename(away)
+        await store.add_event(event())
         await signer.sign("stop")
-        seen.parent.mkdir()
-        after = signer_of(store, seen)
-        await after.catch_up()
-        await after.sign("start")  # nothing new to sign
-    assert [c.reason for c in read_published(seen).checkpoints] == ["stop"]
+        away.rename(seen)
+        await signer_of(store, seen).sign("start")  # nothing new to sign
+    assert [c.reason for c in read_published(seen).checkpoints] == ["start", "stop"]
 
 
 async def test_a_second_history_gets_no_signature(url: str, tmp_path: Path) -> None:
@@ -110,7 +210,6 @@ async def test_a_second_history_gets_no_signature(url: str, tmp_path: Path) -> N
     for place in (url, other):
         async with open_store(place) as store:
             signer = signer_of(store, seen)
-            await signer.catch_up()
             for _ in range(3):
                 await store.add_event(event())
             await signer.sign("stop")

@@ -104,6 +104,21 @@ def test_files_that_cannot_be(tmp_path: Path) -> None:
         publish(MADE, tmp_path)
     with pytest.raises(NoCheckpoint, match="No such file"):
         read_published(tmp_path / "none")
+    with pytest.raises(NoCheckpoint, match="No such file"):
+        last_published(tmp_path / "none" / "checkpoints.jsonl", "line-1")
+
+
+def test_one_that_must_be_there_is_not_begun(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoints.jsonl"
+    with pytest.raises(NotPublished, match="No such file"):
+        publish(MADE, path, must_exist=True)
+    with pytest.raises(NoCheckpoint, match="No such file"):
+        last_published(path, "line-1", must_exist=True)
+    assert not path.exists()
+    path.touch()
+    assert last_published(path, "line-1", must_exist=True) is None
+    publish(MADE, path, must_exist=True)
+    assert last_published(path, "line-1", must_exist=True) == MADE
 
 
 def test_a_key_is_made_once_and_for_its_user_alone(tmp_path: Path) -> None:
