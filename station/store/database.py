@@ -49,13 +49,15 @@ def sqlite_url(path: Path) -> str:
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file behind the URL; None for a database server. Raises DatabaseError."""
+    """The file behind the URL, of all links' own; None for a database server. Whatever lies beside
+    it (SQLite's log, the engine's lease, results that wait) is one, by however many names the file
+    goes. Raises DatabaseError."""
     parsed = _parse(url)
     if parsed.get_backend_name() != "sqlite":
         return None
     if parsed.database in (None, "", ":memory:") or parsed.query:
         raise DatabaseError(f"{url}: the record needs a plain file, e.g. sqlite:///station.db")
-    return Path(str(parsed.database))
+    return Path(os.path.realpath(str(parsed.database)))
 
 
 def shown(url: str) -> str:
