@@ -248,7 +248,7 @@ def _story(url: str, condition: sa.ColumnElement[bool]) -> CampaignStory | None:
 
 
 def _units_of(campaign_id: str) -> sa.Select[Any]:
-    unit_id = sa.func.coalesce(_opened.c.unit_id, _closed.c.unit_id)
+    unit_id = sa.func.coalesce(_closed.c.unit_id, _opened.c.unit_id)
     return (
         sa.select(sa.func.count(unit_id.distinct()))
         .join_from(_opened, _closed, _closed.c.attempt_id == _opened.c.id, isouter=True)

@@ -17,7 +17,7 @@ from station.store import schema
 from station.store.queries import of_unit_ids
 from station.store.reading import reading
 from station.store.unit_events import RELEASED, UnitEvent, last_event, names, quarantine_of
-from station.store.units import is_surely, known_units, rivals
+from station.store.units import is_part_of, is_surely, known_units, rivals
 
 _clash = schema.clash
 _opened = schema.attempt_opened
@@ -72,7 +72,7 @@ def known_against(url: str, unit: Unit, *, but_attempt: str | None = None) -> Ag
 def _quarantine(connection: sa.Connection, own: Sequence[str], unit: Unit) -> UnitEvent | None:
     """One module may have two units on record: first seen by its chip alone, then by its IMEI."""
     held = {i: event for i in own if (event := quarantine_of(connection, i)) is not None}
-    if len(held) < len(own):
+    if not all(i in held or is_part_of(connection, i, held) for i in own):
         held = {i: event for i, event in held.items() if is_surely(connection, i, unit)}
     return next(iter(held.values()), None)
 

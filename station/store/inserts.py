@@ -27,7 +27,7 @@ from station.store.rows import (
     reading_rows,
     unit_of,
 )
-from station.store.units import may_be, names_of, record_names, resolve
+from station.store.units import may_be, names_of, record_names, resolve, seen_before
 
 _UNIT_OF = sa.select(schema.attempt_opened.c.unit_id).where(
     schema.attempt_opened.c.id == sa.bindparam("attempt_id")
@@ -85,6 +85,8 @@ def insert_verdict(batch: Batch, closed: AttemptClosed) -> None:
     unit_id = unit_of_attempt(batch.connection, closed.attempt_id)
     if unit_id is None:
         unit_id = resolve(batch, names, station)
+    elif known := _seen_before(batch.connection, unit_id, closed.attempt_id, names):
+        unit_id = known
     elif not may_be(batch.connection, unit_id, names):
         told_last = tuple(name for name in names if name.kind is not IdKind.CHIP)
         if not may_be(batch.connection, unit_id, told_last):
@@ -110,16 +112,32 @@ def insert_names(
     seen_utc_us: int,
 ) -> None:
     """They belong to the attempt's unit; an attempt without one finds or makes a unit by them. So
-    does one whose unit has another chip serial: two modules have its IMEI."""
+    does one whose unit has another chip serial: two modules have its IMEI; and one that was begun
+    under a chip serial that nobody had."""
     station = batch.station_of(attempt_id)
     unit_id = unit_of_attempt(batch.connection, attempt_id)
     if unit_id is None:
         unit_id = resolve(batch, names, station)
+    elif known := _seen_before(batch.connection, unit_id, attempt_id, names):
+        names = (*names, *_names_before(batch.connection, attempt_id))
+        unit_id = known
     elif not may_be(batch.connection, unit_id, names):
         names = (*names, *_names_before(batch.connection, attempt_id))
         unit_id = resolve(batch, names, station)
     if unit_id is not None:
         record_names(batch, unit_id, names, attempt_id, seen_utc_us=seen_utc_us)
+
+
+def _seen_before(
+    connection: sa.Connection, unit_id: str, attempt_id: str, names: Collection[Identifier]
+) -> str | None:
+    """Whom the attempt's unit turns out to be, if this attempt made it. One that has attempts of
+    its own keeps them, and this one with them: it would be one module less there, too."""
+    known = seen_before(connection, unit_id, names)
+    table = schema.unit_identifier
+    seen_in = sa.select(table.c.attempt_id).where(table.c.unit_id == unit_id).distinct()
+    is_new = known is not None and connection.scalars(seen_in).all() == [attempt_id]
+    return known if is_new else None
 
 
 def _names_before(connection: sa.Connection, attempt_id: str) -> tuple[Identifier, ...]:

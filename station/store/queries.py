@@ -132,7 +132,8 @@ def unit_by_chip(url: str, chip_serial: str) -> Unit | None:
         if not newest:
             return None
         unit_id = next(
-            (half["unit_id"] for half in newest[0] if half["unit_id"] in unit_ids), unit_ids[0]
+            (half["unit_id"] for half in reversed(newest[0]) if half["unit_id"] in unit_ids),
+            unit_ids[0],
         )
         history = halves(connection, of_unit_ids([unit_id]), _UNIT_HISTORY)
     known = Unit()

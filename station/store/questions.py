@@ -46,14 +46,13 @@ def pareto_question(scope: Scope) -> sa.Select[Any]:
     asked = scope.conditions()
     # The same by a constraint; of a part of the record not by the index of all failures ever.
     failed = _closed.c.outcome.not_in(GOOD) if asked else _closed.c.failure_code.is_not(None)
-    unit_id = sa.func.coalesce(_opened.c.unit_id, _closed.c.unit_id)
     return (
         sa.select(
             _closed.c.failure_code.label("code"),
             sa.func.max(_closed.c.failure_headline).label("headline"),
             _closed.c.outcome,
             attempts.label("attempts"),
-            sa.func.count(unit_id.distinct()).label("units"),
+            sa.func.count(_closed.c.unit_id.distinct()).label("units"),
             sa.func.sum(attempts).over().label("of_attempts"),
         )
         .join_from(_opened, _closed, _closed.c.attempt_id == _opened.c.id)

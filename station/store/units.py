@@ -2,9 +2,10 @@
 
 Two sets of names are the same unit when the strongest kind that both have agrees, and their chip
 serials do not say otherwise: one IMEI in two chips is two units, and a clash. So a module first
-seen in EDL (chip serial only) and later by AT (IMEI too) stays one unit, and a serial that a
-factory gave to many modules never merges two IMEIs. Labels name a variant or a bag, not a unit;
-all-zero values are what unprogrammed modules report.
+seen in EDL (chip serial only) and later by AT (IMEI too) stays one unit; one first seen by AT is
+the same when it comes in EDL and tells its IMEI in the end; and a serial that a factory gave to
+many modules never merges two IMEIs. Labels name a variant or a bag, not a unit; all-zero values
+are what unprogrammed modules report.
 """
 
 from collections.abc import Iterable
@@ -74,7 +75,7 @@ def _named_so(connection: sa.Connection, names: Names) -> list[str]:
 
 def known_units(connection: sa.Connection, unit: Unit) -> list[str]:
     """The ids of this unit: usually one; none if never seen. A module seen by its chip alone and
-    another time by its IMEI alone has two until both are read together."""
+    another time by its IMEI alone has two, which both are this module's."""
     names = _identifying((name.kind, name.value) for name in names_of(unit))
     found = (i for kind, values in names.items() for i in _units_named(connection, kind, values))
     return [i for i in dict.fromkeys(found) if _agree(_known_names(connection, i), names)]
@@ -84,6 +85,30 @@ def may_be(connection: sa.Connection, unit_id: str, identifiers: Iterable[Identi
     """Whether nothing in these names says that it is another unit."""
     names = _identifying((name.kind, name.value) for name in identifiers)
     return _agree(_known_names(connection, unit_id), names) is not False
+
+
+def seen_before(
+    connection: sa.Connection, unit_id: str, identifiers: Iterable[Identifier]
+) -> str | None:
+    """Whom this unit, known by its chip serial alone, turns out to be now that these names were
+    read: the only one that was ever seen under the IMEI, if it was in no other chip. None: nobody,
+    or nobody knows which."""
+    imeis = _identifying((name.kind, name.value) for name in identifiers).get(IdKind.IMEI, set())
+    own = _known_names(connection, unit_id)
+    if not imeis or own.keys() != {IdKind.CHIP}:
+        return None
+    found = _units_named(connection, IdKind.IMEI, imeis)
+    if len(found) != 1 or _other_chip(_known_names(connection, found[0]), own):
+        return None
+    return found[0]
+
+
+def is_part_of(connection: sa.Connection, unit_id: str, others: Iterable[str]) -> bool:
+    """Whether all that is known of it is its chip serial, and one of the others has that."""
+    own = _known_names(connection, unit_id)
+    return own.keys() == {IdKind.CHIP} and any(
+        _share(own, _known_names(connection, other), IdKind.CHIP) for other in others
+    )
 
 
 def is_surely(connection: sa.Connection, unit_id: str, unit: Unit) -> bool:

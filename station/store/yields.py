@@ -1,6 +1,7 @@
 """Yield and loss, defined once: whatever shows such a number counts it here.
 
-What counts is a production attempt (`purpose` empty: a golden unit is none) of a unit with a name.
+What counts is a production attempt (`purpose` empty: a golden unit is none) of a unit with a name:
+of the one that it ended with, when all names were read.
 
 * It *judges* if it ended PASS or FAIL. Refused (BLOCKED), stopped by a person (ABORTED) or already
   as wanted (NO_CHANGE) says nothing of the work; ERROR and INTERRUPTED are the station's loss.
@@ -189,7 +190,8 @@ def per_unit(
     """A row for each unit (in each group): how many of its attempts are what, and the ids of the
     last one that is good, of the last that is FAIL and of the last that ended at all."""
     counts = _opened.c.purpose.is_(None)
-    unit_id = sa.func.coalesce(_opened.c.unit_id, _closed.c.unit_id)
+    # By a plain column SQLite would group in the order of its index: the whole record.
+    unit_id = sa.func.coalesce(_closed.c.unit_id, _opened.c.unit_id)
     named = sa.and_(counts, unit_id.is_not(None))
     judged = sa.and_(named, _closed.c.outcome.in_(JUDGED))
     before = _judged_before(unit_id)
@@ -232,31 +234,20 @@ def how_many(condition: Condition) -> sa.ColumnElement[int]:
 
 
 def _judged_before(unit_id: sa.ColumnElement[Any]) -> Condition:
-    """Whether an attempt before this one judged this unit at this package.
-
-    A unit is looked for in both halves of an attempt, one index each; nearly all have no attempt
-    before, which the index says alone.
-    """
+    """Whether an attempt before this one judged this unit at this package. Nearly all have no
+    attempt before, which the index says alone."""
     opened, closed = _opened.alias("earlier_opened"), _closed.alias("earlier_closed")
     packages = (opened.c.package_sha256, _opened.c.package_sha256)
     same_package = sa.or_(packages[0] == packages[1], *(one.is_(None) for one in packages))
-    is_nobody = sa.func.coalesce(opened.c.unit_id, "") == ""  # no index: all of them are many
-
-    def by(*unit: Condition, key: sa.ColumnElement[str]) -> Condition:
-        return (
-            sa.exists()
-            .where(
-                *unit,
-                key < _opened.c.id,
-                closed.c.attempt_id == opened.c.id,
-                closed.c.outcome.in_(JUDGED),
-                opened.c.purpose.is_(None),
-                same_package,
-            )
-            .correlate(_opened, _closed)
+    return (
+        sa.exists()
+        .where(
+            closed.c.unit_id == unit_id,
+            closed.c.attempt_id < _opened.c.id,
+            closed.c.outcome.in_(JUDGED),
+            opened.c.id == closed.c.attempt_id,
+            opened.c.purpose.is_(None),
+            same_package,
         )
-
-    return sa.or_(
-        by(opened.c.unit_id == unit_id, key=opened.c.id),
-        by(closed.c.unit_id == unit_id, is_nobody, key=closed.c.attempt_id),
+        .correlate(_opened, _closed)
     )
