@@ -10,6 +10,7 @@ from station.config import LoadedRecipe, load_recipes
 from station.engine import staff
 from station.engine.attempt import BY_HAND
 from station.engine.campaigns import Campaigns
+from station.engine.desk_log import DeskLog
 from station.engine.life import Input
 from station.engine.lift import lift_line, lift_slot
 from station.engine.line import Armed, Line
@@ -29,7 +30,7 @@ from station.errors import (
     UsageError,
 )
 from station.live import LineState
-from station.model import EVIDENCE_PRUNED, Lot, Person, Role, StationEvent, Unit
+from station.model import EVIDENCE_PRUNED, Lot, Person, Role, Unit
 from station.selection import check_label, sku_of
 from station.store.ids import new_id
 from station.wire import (
@@ -75,11 +76,13 @@ class Desk:
     line: Line
     hands: Hands | None = None
     campaigns: Campaigns = field(init=False)
+    log: DeskLog = field(init=False)
     _arming: trio.Lock = field(default_factory=trio.Lock)
     _reading: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
 
     def __post_init__(self) -> None:
         self.campaigns = Campaigns(self.line)
+        self.log = DeskLog(self.line)
 
     async def carry_out(self, command: Command, peer: Peer) -> dict[str, Any]:
         """Do it and answer with its data. Raises StationError: refused, nothing was changed.
@@ -97,7 +100,7 @@ class Desk:
                 await self._retry(command, peer)
             case Abort(slot=slot, now=now):
                 self._place(slot).abort(now=now, reason=BY_HAND)
-                await self._note(command, peer, slot=slot, detail={"now": int(now)})
+                await self.log.note(command, peer, slot=slot, detail={"now": int(now)})
             case Hold(slot=slot, reason=reason):
                 await self._hold(command, peer, self._place(slot), reason)
             case Release():
@@ -108,7 +111,7 @@ class Desk:
                 await self._judge(command, peer)
             case Clear(slot=slot):
                 self._place(slot).give(Input.CLEAR)
-                await self._note(command, peer, slot=slot)
+                await self.log.note(command, peer, slot=slot)
             case Stop(now=now):
                 await self._stop(command, peer, now=now)
             case Recipes():
@@ -121,7 +124,7 @@ class Desk:
                 await staff.change_people(self.line, command, peer)
             case Prune():
                 self.line.people.engineer(command.by, command.reason)
-                await self._record(command, peer, kind=EVIDENCE_PRUNED, detail=command.facts())
+                await self.log.record(command, peer, kind=EVIDENCE_PRUNED, detail=command.facts())
             case HandsCommand():
                 await self._use_hands(command)
             case CampaignPlan():
@@ -132,7 +135,7 @@ class Desk:
             case CampaignAbort():
                 person = staff.who_ends(self.line, command)
                 await self.campaigns.abort(person, command.reason, peer)
-                await self._note(command, peer, detail={"reason": command.reason})
+                await self.log.note(command, peer, detail={"reason": command.reason})
             case Watch() | Follow():
                 pass  # about the connection, which is the server's
             case _:
@@ -168,7 +171,7 @@ class Desk:
         line, detail = self.line, _run(command)
         detail["counted_since_utc_us"] = armed.since_utc_us
         detail["label"] = command.label or ""
-        event = self._event(peer, "armed", person, detail=detail)
+        event = self.log.event(peer, "armed", person, detail=detail)
         lot = None
         if armed.lot is not None:
             lot = Lot(new_id(), event.station, event.utc_us, armed.lot, person.name)
@@ -177,7 +180,7 @@ class Desk:
             await line.world.store.arm(event, shift, lot)
             if shift is not None:
                 line.shifts.begun(shift)
-        self._tell(command, event)
+        self.log.tell(command, event)
 
     def _go_unless_stopping(self, state: LineState) -> None:
         if self.line.state is not LineState.STOPPING:
@@ -227,7 +230,7 @@ class Desk:
             raise NotNow("the line is being armed; wait until it is")
         self.campaigns.check_free()
         self.line.go(LineState.DISARMED)
-        await self._note(command, peer, kind="disarmed")
+        await self.log.note(command, peer, kind="disarmed")
         self.line.health.signer.shift_ended()
 
     async def _change_shift(self, command: ShiftStart | ShiftEnd, peer: Peer) -> None:
@@ -237,9 +240,9 @@ class Desk:
         if isinstance(command, ShiftStart):
             await staff.start_shift(self.line, command, peer)
             return
-        asked = self._event(peer, command.do, self._person(command.by))
+        asked = self.log.event(peer, command.do, self.log.person(command.by))
         if await staff.end_shift(self.line, command, peer, asked):
-            await self._note(command, peer, kind="disarmed", detail={"because": "shift_end"})
+            await self.log.note(command, peer, kind="disarmed", detail={"because": "shift_end"})
 
     def _refuse_if_stopping(self) -> None:
         if self.line.state is LineState.STOPPING:
@@ -266,7 +269,7 @@ class Desk:
         if now:
             self.line.stop.now.set()
         with trio.move_on_after(NOTE_S, shield=True):
-            await self._note(command, peer, detail={"now": int(now)})
+            await self.log.note(command, peer, detail={"now": int(now)})
 
     # --- slots -------------------------------------------------------------------------------
 
@@ -283,14 +286,14 @@ class Desk:
         label = command.label or self.line.floor.label
         place.retry(Order("retry", label, command.recipe, names_slot=True))
         asked: dict[str, str | int] = {"recipe": command.recipe or "", "label": command.label or ""}
-        await self._note(command, peer, slot=command.slot, detail=asked)
+        await self.log.note(command, peer, slot=command.slot, detail=asked)
 
     async def _hold(self, command: Hold, peer: Peer, place: Place, reason: str) -> None:
         """A hold that is not on record would be forgotten by the next engine."""
-        by = self._person(command.by)
+        by = self.log.person(command.by)
         place.hold(reason, by_engineer=by is not None and by.role is Role.ENGINEER)
         try:
-            await self._record(command, peer, slot=command.slot, detail={"reason": reason})
+            await self.log.record(command, peer, slot=command.slot, detail={"reason": reason})
         except StoreError:
             place.release()
             raise
@@ -300,14 +303,14 @@ class Desk:
         staff.check_release(self.line, command, place)
         place.release()
         told: dict[str, str | int] = {} if command.reason is None else {"reason": command.reason}
-        await self._note(command, peer, slot=command.slot, detail=told)
+        await self.log.note(command, peer, slot=command.slot, detail=told)
 
     async def _lift(self, command: Lift, peer: Peer) -> None:
         self.line.people.engineer(command.by, command.reason)
 
         async def record(kind: str) -> None:
             detail: dict[str, str | int] = {"reason": command.reason}
-            await self._record(command, peer, kind=kind, slot=command.slot, detail=detail)
+            await self.log.record(command, peer, kind=kind, slot=command.slot, detail=detail)
 
         if command.slot is None:
             await lift_line(self.line, command, record)
@@ -342,80 +345,6 @@ class Desk:
         if command.slot is not None:
             self._place(command.slot)
         await self.hands(command.action, command.slot, command.fault)
-
-    # --- record ------------------------------------------------------------------------------
-
-    async def _note(
-        self,
-        command: Command,
-        peer: Peer,
-        *,
-        kind: str | None = None,
-        slot: str | None = None,
-        detail: dict[str, str | int] | None = None,
-    ) -> None:
-        """Record what is done already; if that fails, it is done all the same."""
-        try:
-            await self._record(command, peer, kind=kind, slot=slot, detail=detail)
-        except StoreError as error:
-            what = f"{kind or command.do} is done, but not recorded: {error.cause}"
-            self.line.feed.log(what, slot=slot, good=False)
-
-    async def _record(
-        self,
-        command: Command,
-        peer: Peer,
-        *,
-        kind: str | None = None,
-        slot: str | None = None,
-        detail: dict[str, str | int] | None = None,
-    ) -> None:
-        """Who asked for it. Raises StoreError."""
-        actor = command.operator if isinstance(command, Arm) else command.by
-        event = self._event(peer, kind or command.do, self._person(actor), slot=slot, detail=detail)
-        await self.line.world.store.add_event(event)
-        self._tell(command, event)
-
-    def _person(self, said: str | None) -> Person | None:
-        return None if said is None else self.line.people.named(said)
-
-    def _event(
-        self,
-        peer: Peer,
-        kind: str,
-        person: Person | None,
-        *,
-        slot: str | None = None,
-        detail: dict[str, str | int] | None = None,
-    ) -> StationEvent:
-        role = None if person is None or person.role is None else person.role.value
-        return StationEvent(
-            event_id=new_id(),
-            station=self.line.world.settings.station.name,
-            utc_us=self.line.world.clock(),
-            kind=kind,
-            actor=None if person is None else person.name,
-            peer_uid=peer.uid,
-            peer_user=peer.user,
-            slot=slot,
-            detail=detail or {},
-            role=role,
-        )
-
-    def _tell(self, command: Command, event: StationEvent) -> None:
-        who = event.actor or event.peer_user
-        self.line.feed.log(f"{event.kind} by {who}{_told(command)}", slot=event.slot)
-
-
-def _told(command: Command) -> str:
-    """What else the event log says of a command."""
-    match command:
-        case Arm(recipes=recipes):
-            return ": " + ", ".join(f"{choice.name} {choice.sha256[:8]}" for choice in recipes)
-        case Hold(reason=reason) | Lift(reason=reason) | CampaignAbort(reason=reason):
-            return f": {reason}"
-        case _:
-            return ""
 
 
 def _run(command: Arm) -> dict[str, str | int]:
