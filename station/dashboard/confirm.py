@@ -10,6 +10,7 @@ from textual.widgets import Button, Input, Label
 from station.dashboard.base import StationDialog
 from station.dashboard.look import look
 from station.dashboard.scanner import cleaned
+from station.wire import is_readable
 
 _MAX_REASON = 200
 _MAX_NAME = 64
@@ -124,7 +125,7 @@ class ReasonScreen(StationDialog[str | None]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         reason = cleaned(event.value)
-        if reason:
+        if is_readable(reason):
             self.dismiss(reason)
         else:
             self.query_one(".keys", Label).update("A reason is needed.   Esc back")
@@ -162,7 +163,7 @@ class LiftScreen(StationDialog[tuple[str, str] | None]):
     def on_input_submitted(self) -> None:
         fields = [self.query_one(f"#{name}", Input) for name in ("by", "reason")]
         by, reason = (cleaned(field.value) for field in fields)
-        if by and reason:
+        if by and is_readable(reason):
             self.dismiss((by, reason))
             return
         fields[1 if by else 0].focus()

@@ -14,7 +14,7 @@ from station.model import Operator, Person, Role
 from station.store.ids import new_id
 from station.store.unit_events import QUARANTINED, RELEASED, Judgement
 from station.store.writer import Store
-from station.wire import OperatorAdd, OperatorRetire, Quarantine, ReleaseUnit
+from station.wire import OperatorAdd, OperatorRetire, Quarantine, ReleaseUnit, is_readable
 
 WORKERS = (Role.OPERATOR, Role.ENGINEER)
 
@@ -78,7 +78,7 @@ class People:
                 raise NotAllowed("this wants an engineer, and nobody is named")
             return None
         person = self._with_role(self.named(said), (Role.ENGINEER,))
-        if self.is_checked and not (reason or "").strip():
+        if self.is_checked and not is_readable(reason or ""):
             raise UsageError("this wants a reason: it goes on record with the engineer's name")
         return person
 

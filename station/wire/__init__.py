@@ -37,6 +37,7 @@ from station.wire.commands import (
     Stop,
     Watch,
     command_line,
+    is_readable,
     parse_command,
 )
 from station.wire.messages import (
@@ -100,6 +101,7 @@ __all__ = [
     "attempt_row",
     "cell",
     "command_line",
+    "is_readable",
     "message_line",
     "parse_command",
     "parse_message",

@@ -9,7 +9,16 @@ every complaint names its place.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 
 from station.errors import UsageError
 
@@ -26,6 +35,21 @@ _NOT_LIKE = {
     _SHA256: "must have 64 digits 0-9 a-f",
 }
 
+_FILLERS = "\u115f\u1160\u3164\uffa0"
+"""Letters of Hangul that are drawn as nothing."""
+
+
+def is_readable(reason: str) -> bool:
+    """It has a letter or a digit: blanks, dots and what is not drawn tell nobody why."""
+    return any(char.isalnum() and char not in _FILLERS for char in reason)
+
+
+def _readable(reason: str) -> str:
+    if not is_readable(reason):
+        raise PydanticCustomError("unreadable", "has neither a letter nor a digit")
+    return reason
+
+
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=_PRINTABLE),
@@ -34,6 +58,7 @@ SlotName = Annotated[str, StringConstraints(min_length=1, max_length=16)]
 Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_PRINTABLE),
+    AfterValidator(_readable),
 ]
 
 

@@ -64,6 +64,7 @@ def test_a_reason_is_given_in_words(answer: Answers) -> None:
 
 def test_a_reason_that_is_empty_is_asked_again(answer: Answers) -> None:
     assert answer(ReasonScreen("Why?"), "space", "enter") == []
+    assert answer(ReasonScreen("Why?"), ".", ".", "enter") == []
     assert answer(ReasonScreen("Why?"), "enter", *"dirt", "enter") == ["dirt"]
 
 
@@ -79,6 +80,7 @@ def test_no_reason_is_no_answer(answer: Answers) -> None:
         (["tab", *"new hub", "enter"], []),
         (["tab", *"new hub", "enter", *"eva", "enter"], [("eva", "new hub")]),
         ([*"eva", "enter", "space", "enter"], []),
+        ([*"eva", "enter", ".", "enter"], []),
         (["enter"], []),
         ([*"eva", "escape"], [None]),
     ],

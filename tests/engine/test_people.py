@@ -74,8 +74,9 @@ async def test_names_are_checked_from_the_first_engineer_on(tmp_path: Path) -> N
                 known.engineer("maria", WHY)
             with pytest.raises(NotAllowed, match="nobody is named"):
                 known.engineer(None, WHY)
-            with pytest.raises(UsageError, match="reason"):
-                known.engineer("eva", " ")
+            for nothing in (" ", "...", "\u200b\u3164"):
+                with pytest.raises(UsageError, match="reason"):
+                    known.engineer("eva", nothing)
             with pytest.raises(NotRegistered):
                 known.with_badge("W-2")
         (row,) = [one for one in await store.operators("line-1") if one.name == "maria"]

@@ -150,6 +150,12 @@ def test_a_person_may_write_it_by_hand() -> None:
     assert parse_command(line) == Retry(slot="A3", by="maria")
 
 
+@pytest.mark.parametrize("reason", ["x", "7", "Läuft nicht", "接触不良", "٣", "a\u200b"])
+def test_a_reason_has_a_letter_or_a_digit_of_any_script(reason: str) -> None:
+    line = json.dumps({"do": "hold", "slot": "A3", "reason": reason}).encode()
+    assert parse_command(line) == Hold(slot="A3", reason=reason)
+
+
 def arm(**changes: Any) -> bytes:  # noqa: ANN401 - whatever a peer may send
     good = {"do": "arm", "recipes": [{"name": "r1", "sha256": SHA}], "operator": "ann"}
     return json.dumps(good | changes).encode()
@@ -183,6 +189,13 @@ def arm(**changes: Any) -> bytes:  # noqa: ANN401 - whatever a peer may send
         (b'{"do":"abort","slot":"A3","now":"yes"}', "command: abort.now: Input should be"),
         (b'{"do":"hold","slot":"A3"}', "command: hold.reason: Field required"),
         (b'{"do":"hold","slot":"A3","reason":" "}', "command: hold.reason: String should have"),
+        *(
+            (
+                f'{{"do":"hold","slot":"A3","reason":"{unreadable}"}}'.encode(),
+                "command: hold.reason: has neither a letter nor a digit",
+            )
+            for unreadable in (".", "\u200b\u200b", "\u3164", "\u115f\uffa0", "\u2800", "\u034f")
+        ),
         (b'{"do":"status","by":"a\\u001b[2Jb"}', "command: status.by: has characters"),
         (b'{"do":"status","by":"\\ud800"}', "command: the line: Invalid JSON"),
         (b'{"do":"status","id":"' + b"x" * 65 + b'"}', "command: status.id: String should have"),
