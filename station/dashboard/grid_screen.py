@@ -35,7 +35,7 @@ _DETAIL_KEYS = (("Enter", "detail"),)
 _LINE_KEYS = (("x", "abort"), ("d", "disarm"))
 _LOG_KEYS = (("l", "log"),)
 _SLOT_KEYS = (("o", "hold"), ("c", "clear"))
-_OF_A_FREE_LINE = ("a", "d")
+_OF_A_FREE_LINE = ("a", "d", "r")
 _HANDS_KEYS = (("u", "plug"), ("t", "tray"))
 _ABSENT = (SlotState.EMPTY, SlotState.NO_USB, SlotState.AWAY, SlotState.PULLED)
 

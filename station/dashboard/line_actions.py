@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # the app shows the screens that use this
 
 
 def is_free(station: StationApp) -> bool:
-    """The line is for people to arm and disarm; False: said why it is not."""
+    """People say what the line starts; False: said why they do not."""
     if not station.has_engine():
         return False
     line = station.picture.line

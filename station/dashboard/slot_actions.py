@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from station.dashboard.confirm import ConfirmScreen, LiftScreen, ReasonScreen
 from station.dashboard.face import shown, verdict
+from station.dashboard.line_actions import is_free
 from station.dashboard.words import outcome_word
 from station.errors import HeldByEngineer, SlotOut
 from station.live import SlotState, SlotView
@@ -25,6 +26,8 @@ _UNTOUCHED = "Nothing is written yet: it ends at once, and the module stays what
 
 async def retry(station: StationApp, slot: str) -> None:
     """Another attempt; a unit that is good is not flashed again by a slip of the hand."""
+    if not is_free(station):
+        return
     view = station.picture.slots.get(slot)
     outcome = verdict(shown(view)) if view else None
     if outcome is not None and outcome.is_good:

@@ -14,15 +14,15 @@ from tests.dashboard.test_keys import NO_ENGINE, engine, on
 from tests.dashboard.tray import LINE, S
 
 
-@pytest.mark.parametrize("key", ["a", "d"])
+@pytest.mark.parametrize("key", ["a", "d", "r"])
 def test_during_a_campaign_the_line_is_its_own(tmp_path: Path, key: str) -> None:
     served = engine()
     served.line = replace(LINE, campaign="nightly")
 
     async def test(show: Show) -> None:
         offered = plain_text(show.app).splitlines()[-1].split()
-        assert "retry" in offered
-        assert not {"arm", "disarm"} & set(offered)
+        assert "abort" in offered
+        assert not {"arm", "disarm", "retry"} & set(offered)
         await show.press(key)
         assert isinstance(show.app.screen, NoticeScreen)
         shown = " ".join(plain_text(show.app).split())

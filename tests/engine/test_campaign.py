@@ -28,6 +28,7 @@ from station.sim.layouts import EC25
 from station.sim.mishap import Cure, Mishap, What
 from station.store.campaigns import newest_story
 from station.store.events import find_events
+from station.store.queries import find_attempts
 from station.store.verify import verify
 from station.store.writer import Store
 from station.wire import (
@@ -39,6 +40,7 @@ from station.wire import (
     Hold,
     Lift,
     OperatorAdd,
+    Retry,
     ShiftEnd,
     ShiftStart,
 )
@@ -343,6 +345,26 @@ async def test_neither_disarming_the_line_nor_the_end_of_a_shift_ends_it(
     events = [event.kind for event in find_events(bench.settings().database)]
     assert events.count("disarmed") == 1, "after it"
     assert events.count("shift_end") == 1
+
+
+async def test_nobody_has_a_module_flashed_that_it_leaves_alone(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_rack(tmp_path, 3)
+    await tell_of_returns(bench, but=("A3",))
+    plug_all(bench)
+    write_policy(tmp_path, units={"known": True}, limits={"at_once": 1})
+    async with engine(bench) as run:
+        async with run.desk.campaigns.looking:
+            with pytest.raises(CampaignRuns, match="got ready"):
+                await run.ask(Retry(slot="A3", by="maria"))
+        await run.ask(RUN)
+        await run.until_step("A1", "program")
+        with pytest.raises(CampaignRuns, match="nightly works through the rack"):
+            await run.ask(Retry(slot="A3", by="maria"))
+        sheet = await until_over(run, bench)
+    assert words(sheet)["A3"] == "UNKNOWN"
+    assert find_attempts(bench.settings().database, slot="A3") == []
 
 
 async def test_a_line_that_is_not_armed_any_more_ends_it(
