@@ -15,6 +15,14 @@ Slot = Annotated[str, typer.Argument(metavar="SLOT", help="A slot, such as A3.")
 By = Annotated[
     str | None, typer.Option("--by", help="Who asks. Default: the user of the operating system.")
 ]
+Worker = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        help="Which operator or engineer asks, by name or badge. "
+        "Default: the user of the operating system.",
+    ),
+]
 
 
 @app.command("arm")
@@ -66,7 +74,7 @@ def _retry(
     slot: Slot,
     recipe: Annotated[str | None, typer.Option(help="One of the armed recipes.")] = None,
     label: Annotated[str | None, typer.Option(help="Label of the unit.")] = None,
-    by: By = None,
+    by: Worker = None,
     config: Config = None,
 ) -> None:
     """Give the module in a slot another attempt."""
@@ -102,7 +110,7 @@ def _hold(
 def _release(
     slot: Slot,
     reason: Annotated[str | None, typer.Option(help="Why; needed if an engineer holds it.")] = None,
-    by: By = None,
+    by: Worker = None,
     config: Config = None,
 ) -> None:
     """Take a slot that was held back into the line."""

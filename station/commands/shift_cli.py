@@ -28,7 +28,11 @@ def _start(
 def _end(
     by: Annotated[
         str | None,
-        typer.Option("--by", help="Who asks. Default: the user of the operating system."),
+        typer.Option(
+            "--by",
+            help="Which operator or engineer asks, by name or badge. "
+            "Default: the user of the operating system.",
+        ),
     ] = None,
     config: Config = None,
 ) -> None:

@@ -102,6 +102,12 @@ class Picture:
                 self.ahead_us = message.utc_us - now_utc_us
                 return Change()
 
+    @property
+    def on_shift(self) -> str | None:
+        """Who works at the line: in whose name a screen asks for what not everybody may."""
+        shift = None if self.line is None else self.line.shift
+        return None if shift is None else shift.operator
+
     def is_stale(self) -> bool:
         """True when what is shown may not be so any more."""
         if self.trouble or self.heard_utc_us is None:

@@ -25,7 +25,8 @@ _UNTOUCHED = "Nothing is written yet: it ends at once, and the module stays what
 
 
 async def retry(station: StationApp, slot: str) -> None:
-    """Another attempt; a unit that is good is not flashed again by a slip of the hand."""
+    """Another attempt, asked for by whose shift it is; a unit that is good is not flashed again by
+    a slip of the hand."""
     if not is_free(station):
         return
     view = station.picture.slots.get(slot)
@@ -39,7 +40,7 @@ async def retry(station: StationApp, slot: str) -> None:
         )
         if not await station.push_screen_wait(question):
             return
-    await station.command(Retry(slot=slot))
+    await station.command(Retry(by=station.picture.on_shift, slot=slot))
 
 
 async def abort(station: StationApp, slot: str) -> None:
@@ -63,7 +64,7 @@ def _is_written(view: SlotView) -> bool:
 
 async def hold_or_release(station: StationApp, slot: str) -> None:
     """Keep the slot out of the line, with a reason; or let it in again: what the station took out
-    or an engineer holds, with a name and a reason."""
+    or an engineer holds, with a name and a reason, anything else for whose shift it is."""
     view = station.picture.slots.get(slot)
     why = None if view is None or view.failure is None else view.failure.code
     if why in (SlotOut.code, HeldByEngineer.code):
@@ -73,7 +74,7 @@ async def hold_or_release(station: StationApp, slot: str) -> None:
             await station.command(let_in(by=told[0], reason=told[1], slot=slot))
         return
     if view is not None and view.state is SlotState.HELD:
-        await station.command(Release(slot=slot))
+        await station.command(Release(by=station.picture.on_shift, slot=slot))
         return
     reason = await station.push_screen_wait(ReasonScreen(f"Hold slot {slot} out of the line: why?"))
     if reason is not None:

@@ -276,6 +276,7 @@ class Desk:
     async def _retry(self, command: Retry, peer: Peer) -> None:
         place = self._place(command.slot)
         self._refuse_if_stopping()
+        self.line.people.check_worker(command.by)
         self.campaigns.check_free()
         if self.line.state is not LineState.ARMED:
             raise NotArmed("nothing is flashed while the line is not armed")

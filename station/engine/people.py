@@ -70,25 +70,31 @@ class People:
         """An operator or engineer, to work at the line. Raises NotRegistered, NotAllowed."""
         return self._with_role(self.named(said), WORKERS)
 
+    def check_worker(self, said: str | None) -> None:
+        """The same of a command that may name nobody, while nobody has to be."""
+        self._of_role(said, WORKERS)
+
     def engineer(self, said: str | None, reason: str | None) -> Person | None:
         """Who does what only an engineer may, with a reason. None: nobody was named, and nobody has
         to be. Raises NotRegistered, NotAllowed, UsageError."""
-        if said is None:
-            if self.is_checked:
-                raise NotAllowed("this wants an engineer, and nobody is named")
-            return None
-        person = self._with_role(self.named(said), (Role.ENGINEER,))
+        person = self._of_role(said, (Role.ENGINEER,))
         if self.is_checked and not is_readable(reason or ""):
             raise UsageError("this wants a reason: it goes on record with the engineer's name")
         return person
+
+    def _of_role(self, said: str | None, wanted: tuple[Role, ...]) -> Person | None:
+        if said is not None:
+            return self._with_role(self.named(said), wanted)
+        if self.is_checked:
+            raise NotAllowed(f"this wants {_either(wanted)}, and nobody is named")
+        return None
 
     def _with_role(self, person: Person, wanted: tuple[Role, ...]) -> Person:
         if not self.is_checked or person.role in wanted:
             return person
         if person.role is None:
             raise NotRegistered(f"nobody who works at this station is called {person.name}")
-        words = " or ".join(f"an {role.value}" for role in wanted)
-        raise NotAllowed(f"{person.name} is an {person.role.value}; this wants {words}")
+        raise NotAllowed(f"{person.name} is an {person.role.value}; this wants {_either(wanted)}")
 
     def _with_badge(self, badge: str) -> Operator | None:
         digest = badge_sha256(self.station, badge)
@@ -165,6 +171,10 @@ def judgement(
         peer_uid=asker.uid,
         peer_user=asker.user,
     )
+
+
+def _either(roles: tuple[Role, ...]) -> str:
+    return " or ".join(f"an {role.value}" for role in roles)
 
 
 def _key(name: str) -> str:

@@ -30,8 +30,9 @@ async def start_shift(line: Line, command: ShiftStart, peer: Peer) -> None:
 async def end_shift(line: Line, command: ShiftEnd, peer: Peer, asked: StationEvent) -> bool:
     """On record before it counts, by `asked`, and signed soon. Whether the line was disarmed by it:
     nothing is flashed in nobody's shift. A campaign is in no shift, and goes on. Raises NoShift,
-    StoreError.
+    NotRegistered, NotAllowed, StoreError.
     """
+    line.people.check_worker(command.by)
     await line.shifts.end(asked)
     line.health.signer.shift_ended()
     is_disarmed = line.state is LineState.ARMED and line.floor.campaign is None
@@ -85,6 +86,9 @@ def who_ends(line: Line, command: CampaignAbort) -> Person:
 
 
 def check_release(line: Line, command: Release, place: Place) -> None:
-    """What an engineer holds, an engineer releases, with a reason. Raises as `People.engineer`."""
+    """What an engineer holds, an engineer releases, with a reason; anything else whoever works
+    here. Raises as `People.engineer`."""
     if place.is_held_by_engineer:
         line.people.engineer(command.by, command.reason)
+    else:
+        line.people.check_worker(command.by)

@@ -15,7 +15,10 @@ class NotRegistered(LineError):
 class NotAllowed(LineError):
     code = "L641"
     headline = "OTHER ROLE"
-    remedy = "Ask somebody with the role that the cause names: `station operator list`."
+    remedy = (
+        "Ask somebody with the role that the cause names: `station operator list`. The screen asks "
+        "in the name of whose shift it is; a command takes `--by NAME`."
+    )
 
 
 class NameTaken(LineError):

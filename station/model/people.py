@@ -6,7 +6,7 @@ from enum import Enum
 
 class Role(Enum):
     """What a person may do: operators and engineers work at the line, engineers also undo what it
-    stopped and say who works here; auditors only look."""
+    stopped and say who works here; auditors only look. Anybody may stop something."""
 
     OPERATOR = "operator"
     ENGINEER = "engineer"

@@ -97,8 +97,11 @@ def test_with_an_engine(config: Path) -> None:
         code, said = run(config, "line", "status")
         assert f"ARMED by jan: {RECIPE}" in said
         assert "lot PO-77" in said
+        for words in (("line", "retry", "A1"), ("line", "release", "A1"), ("shift", "end")):
+            code, said = run(config, *words)
+            assert (code, "L640 UNKNOWN PERSON" in said) == (1, True), "the user is no operator"
         assert run(config, "shift", "end", "--by", "jan")[0] == 0
-        code, said = run(config, "shift", "end")
+        code, said = run(config, "shift", "end", "--by", "jan")
         assert (code, "L644 NO SHIFT" in said) == (1, True)
         night = ("campaign", "run", "nightly")
         code, said = run(config, *night, "--by", "jan", "--reason", "returns")

@@ -18,7 +18,7 @@ from station.dashboard.log_screen import LogScreen
 from station.dashboard.notice import NoticeScreen
 from station.dashboard.slot_screen import SlotScreen
 from station.errors import HeldByEngineer, LineStopped, NoEngine, SlotOut
-from station.live import Alarm
+from station.live import Alarm, ShiftView
 from station.model import Failure
 from station.wire import (
     Abort,
@@ -177,6 +177,33 @@ def test_commands(tmp_path: Path, slot: str, keys: list[str], command: Command) 
         await show.until(lambda: bool(served.told()))
         assert served.told() == [command]
         await show.until(lambda: isinstance(show.app.screen, GridScreen))
+
+    on(tmp_path, test, served)
+
+
+@pytest.mark.parametrize(
+    ("slot", "keys", "command"),
+    [
+        ("B6", ["r"], Retry(by="maria", slot="B6")),
+        ("B3", ["r", "y"], Retry(by="maria", slot="B3")),
+        ("C7", ["o"], Release(by="maria", slot="C7")),
+        ("A1", ["o", *"dirt", "enter"], Hold(slot="A1", reason="dirt")),
+        ("B1", ["x", "y"], Abort(slot="B1")),
+        ("A1", ["d", "y"], Disarm()),
+    ],
+    ids=["retry", "retry good", "release", "hold", "abort", "disarm"],
+)
+def test_what_not_everybody_may_is_asked_in_the_name_of_whose_shift_it_is(
+    tmp_path: Path, slot: str, keys: list[str], command: Command
+) -> None:
+    served = ScriptedEngine(rows(8, STATES), replace(LINE, shift=ShiftView("maria", 1)), STATES)
+
+    async def test(show: Show) -> None:
+        await select(show, slot)
+        for key in keys:
+            await show.press(key)
+        await show.until(lambda: bool(served.told()))
+        assert served.told() == [command]
 
     on(tmp_path, test, served)
 

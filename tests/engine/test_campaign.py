@@ -336,7 +336,7 @@ async def test_neither_disarming_the_line_nor_the_end_of_a_shift_ends_it(
             await run.ask(CampaignAbort(by="mallory", reason="enough"))
         with pytest.raises(CampaignRuns, match="nightly works through the rack"):
             await run.ask(Disarm(by="mallory"))
-        await run.ask(ShiftEnd(by="mallory"))
+        await run.ask(ShiftEnd(by="eva"))
         assert run.line.shifts.now is None
         assert run.line.state is LineState.ARMED
         sheet = await until_over(run, bench)

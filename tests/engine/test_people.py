@@ -14,11 +14,13 @@ from station.errors import (
     StationError,
     UsageError,
 )
+from station.live import SlotState
 from station.model import EVIDENCE_PRUNED, Operator, Person, Role
 from station.store.database import sqlite_url
 from station.store.events import find_events
 from station.store.writer import Store, open_store
 from station.wire import (
+    Abort,
     Disarm,
     Hold,
     Lift,
@@ -28,6 +30,9 @@ from station.wire import (
     Quarantine,
     Release,
     ReleaseUnit,
+    Retry,
+    ShiftEnd,
+    Stop,
 )
 from tests.engine.line import Running, running
 from tests.engine.tray import make_line
@@ -149,7 +154,7 @@ async def test_on_the_line_each_does_what_their_role_may(
             await run.ask(Release(slot="A1"))
         with pytest.raises(UsageError, match="reason"):
             await run.ask(Release(slot="A1", by="eva"))
-        await run.ask(Release(slot="A2"))
+        await run.ask(Release(slot="A2", by="maria"))
         await run.ask(Release(slot="A1", by="eva", reason="straightened"))
         await run.ask(Hold(slot="A1", reason="bent again", by="eva"))
         with pytest.raises(NotAllowed):
@@ -167,6 +172,78 @@ async def test_on_the_line_each_does_what_their_role_may(
         assert run["A1"].failure.code == HeldByEngineer.code
         with pytest.raises(NotAllowed):
             await run.ask(Release(slot="A1", by="maria", reason="it is well"))
+
+
+STRANGERS: dict[str | None, type[StationError]] = {
+    "otto": NotAllowed,
+    "B-otto": NotAllowed,
+    "left": NotRegistered,
+    "B-left": NotRegistered,
+    "nobody-at-all": NotRegistered,
+    None: NotAllowed,
+}
+
+
+async def register_and_retire(run: Running) -> None:
+    await register(run)
+    await run.ask(OperatorAdd(name="left", role="operator", badge="B-left", reason=WHY, by="eva"))
+    await run.ask(OperatorRetire(name="left", reason="moved", by="eva"))
+
+
+@pytest.mark.trio
+async def test_what_starts_something_wants_somebody_who_works_here(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    bench = make_line(tmp_path, slots=2)
+    url = bench.settings().database
+    async with running(bench) as run:
+        await register_and_retire(run)
+        await run.arm(operator="maria")
+        run.plug("A1")
+        await run.see("A1", SlotState.DONE)
+        await run.ask(Hold(slot="A2", reason="dust"))
+        before = find_events(url)
+        for who, error in STRANGERS.items():
+            for asked in (Retry(slot="A1", by=who), Release(slot="A2", by=who), ShiftEnd(by=who)):
+                with pytest.raises(error):
+                    await run.ask(asked)
+        assert find_events(url) == before
+        assert (run["A1"].state, run["A2"].state) == (SlotState.DONE, SlotState.HELD)
+        await run.ask(Retry(slot="A1", by="B-maria"))
+        await run.see("A1", SlotState.DONE)
+        await run.ask(Release(slot="A2", by="maria"))
+        await run.ask(ShiftEnd(by="eva"))
+    told = [(event.kind, event.actor, event.role) for event in find_events(url)[len(before) :]]
+    assert told == [
+        ("retry", "maria", "operator"),
+        ("release", "maria", "operator"),
+        ("shift_end", "eva", "engineer"),
+        ("disarmed", "eva", "engineer"),
+    ]
+
+
+@pytest.mark.trio
+async def test_what_only_stops_is_open_to_anybody(tmp_path: Path, tray_clock: object) -> None:
+    bench = make_line(tmp_path)
+    url = bench.settings().database
+    async with running(bench) as run:
+        await register_and_retire(run)
+        for who in ("otto", "B-otto", None):
+            await run.arm(operator="eva")
+            run.plug("A1")
+            await run.see("A1", SlotState.IDENTIFYING)
+            await run.ask(Abort(slot="A1", by=who))
+            await run.see("A1", SlotState.DONE)
+            await run.ask(Hold(slot="A1", reason="smoke", by=who))
+            await run.ask(Disarm(by=who))
+            await run.ask(Release(slot="A1", by="eva", reason="aired"))
+            run.unplug("A1")
+            await run.see("A1", SlotState.EMPTY)
+        await run.ask(Stop(by="otto"))
+    people = [("otto", "auditor"), ("otto", "auditor"), (None, None)]
+    for kind in ("abort", "hold", "disarmed"):
+        assert [(one.actor, one.role) for one in find_events(url, kind=kind)] == people
+    assert [one.actor for one in find_events(url, kind="stop")] == ["otto"]
 
 
 @pytest.mark.trio
