@@ -240,7 +240,7 @@ class Desk:
         if isinstance(command, ShiftStart):
             await staff.start_shift(self.line, command, peer)
             return
-        asked = self.log.event(peer, command.do, self.log.person(command.by))
+        asked = self.log.event(peer, command.do, self.log.person(command.by, peer))
         if await staff.end_shift(self.line, command, peer, asked):
             await self.log.note(command, peer, kind="disarmed", detail={"because": "shift_end"})
 
@@ -292,7 +292,7 @@ class Desk:
 
     async def _hold(self, command: Hold, peer: Peer, place: Place, reason: str) -> None:
         """A hold that is not on record would be forgotten by the next engine."""
-        by = self.log.person(command.by)
+        by = self.log.person(command.by, peer)
         place.hold(reason, by_engineer=by is not None and by.role is Role.ENGINEER)
         try:
             await self.log.record(command, peer, slot=command.slot, detail={"reason": reason})

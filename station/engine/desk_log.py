@@ -43,12 +43,13 @@ class DeskLog:
     ) -> None:
         """Who asked for it. Raises StoreError."""
         actor = command.operator if isinstance(command, Arm) else command.by
-        event = self.event(peer, kind or command.do, self.person(actor), slot=slot, detail=detail)
+        who = self.person(actor, peer)
+        event = self.event(peer, kind or command.do, who, slot=slot, detail=detail)
         await self.line.world.store.add_event(event)
         self.tell(command, event)
 
-    def person(self, said: str | None) -> Person | None:
-        return None if said is None else self.line.people.named(said)
+    def person(self, said: str | None, peer: Peer) -> Person | None:
+        return None if said is None else self.line.people.on_record(said, peer.user)
 
     def event(
         self,

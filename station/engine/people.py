@@ -18,6 +18,9 @@ from station.wire import OperatorAdd, OperatorRetire, Quarantine, ReleaseUnit, i
 
 WORKERS = (Role.OPERATOR, Role.ENGINEER)
 
+SHOWN_DIGITS = 12
+"""Of a digest, to tell one unknown word from another, or which badge of the register it was."""
+
 
 def badge_sha256(station: str, badge: str) -> str:
     """What is kept of a badge: on another station the same badge is another number."""
@@ -34,10 +37,13 @@ class Asker:
 
 @dataclass(slots=True)
 class People:
-    """Those who are registered, by name; changed by `note` when it is on record."""
+    """Those who are registered, by name, and those who were; changed by `note` when it is on
+    record."""
 
     station: str
     _active: dict[str, Operator] = field(default_factory=dict)
+    _left: dict[str, Operator] = field(default_factory=dict)
+    _badges: dict[str, Operator] = field(default_factory=dict)  # by digest: whose it was last
     _changing: trio.Lock = field(default_factory=trio.Lock)
 
     @property
@@ -47,17 +53,33 @@ class People:
 
     def note(self, operator: Operator) -> None:
         """This is on record now."""
+        key = _key(operator.name)
         if operator.is_active:
-            self._active[_key(operator.name)] = operator
+            self._active[key] = operator
         else:
-            self._active.pop(_key(operator.name), None)
+            self._active.pop(key, None)
+            self._left[key] = operator
+        if operator.badge_sha256 is not None:
+            self._badges[operator.badge_sha256] = operator
 
     # --- who ---------------------------------------------------------------------------------
 
     def named(self, said: str) -> Person:
-        """Who that is, by badge or name; somebody unknown is who they say."""
-        found = self._with_badge(said) or self._active.get(_key(said))
-        return Person(said) if found is None else Person(found.name, found.role)
+        """Who that is, by badge or name; somebody unknown is who they say. Whoever left has no role
+        any more, and their badge still says their name."""
+        found = self._found(said)
+        if found is None:
+            return Person(said)
+        return Person(found.name, found.role if found.is_active else None)
+
+    def on_record(self, said: str, user: str) -> Person:
+        """The same, for what anybody may ask for. Where people are checked, a word that nobody goes
+        by may be a badge that was never read right, or was given back long ago: not the word is
+        written down, but the beginning of its digest. `user`, as the kernel says it, is no badge.
+        """
+        if said == user or not self.is_checked or self._found(said) is not None:
+            return self.named(said)
+        return Person(f"unknown {self._digest(said)[:SHOWN_DIGITS]}")
 
     def with_badge(self, badge: str) -> Person:
         """Raises NotRegistered for a badge that nobody has."""
@@ -96,9 +118,17 @@ class People:
             raise NotRegistered(f"nobody who works at this station is called {person.name}")
         raise NotAllowed(f"{person.name} is an {person.role.value}; this wants {_either(wanted)}")
 
+    def _found(self, said: str) -> Operator | None:
+        """Whoever works here comes before those who left."""
+        here = self._with_badge(said) or self._active.get(_key(said))
+        return here or self._badges.get(self._digest(said)) or self._left.get(_key(said))
+
     def _with_badge(self, badge: str) -> Operator | None:
-        digest = badge_sha256(self.station, badge)
-        return next((one for one in self._active.values() if one.badge_sha256 == digest), None)
+        had = self._badges.get(self._digest(badge))
+        return had if had is not None and had.is_active else None
+
+    def _digest(self, badge: str) -> str:
+        return badge_sha256(self.station, badge)
 
     # --- who comes and goes ------------------------------------------------------------------
 
@@ -139,7 +169,7 @@ class People:
             return name, Role(command.role), None
         if self._with_badge(badge) is not None or _key(badge) in {*self._active, _key(name)}:
             raise NameTaken("somebody at this station has that badge, or goes by it, already")
-        return name, Role(command.role), badge_sha256(self.station, badge)
+        return name, Role(command.role), self._digest(badge)
 
     def _leaving(self, name: str) -> tuple[str, Role, str | None]:
         found = self._active.get(_key(name))

@@ -67,8 +67,8 @@ async def change_people(line: Line, command: OperatorAdd | OperatorRetire, peer:
 
 
 def _who(line: Line, command: Command, peer: Peer) -> str:
-    """Not the badge of somebody who works here: what is logged is read by many."""
-    return peer.user if command.by is None else line.people.named(command.by).name
+    """Not anybody's badge: what is logged is read by many."""
+    return peer.user if command.by is None else line.people.on_record(command.by, peer.user).name
 
 
 def who_begins(line: Line, command: CampaignRun, peer: Peer) -> Person | None:

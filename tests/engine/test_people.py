@@ -34,7 +34,7 @@ from station.wire import (
     ShiftEnd,
     Stop,
 )
-from tests.engine.line import Running, running
+from tests.engine.line import PEER, Running, running
 from tests.engine.tray import make_line
 from tests.new_record import new_record
 
@@ -223,12 +223,14 @@ async def test_what_starts_something_wants_somebody_who_works_here(
 
 
 @pytest.mark.trio
-async def test_what_only_stops_is_open_to_anybody(tmp_path: Path, tray_clock: object) -> None:
+async def test_what_only_stops_is_open_to_anybody_and_no_badge_is_written_down(
+    tmp_path: Path, tray_clock: object
+) -> None:
     bench = make_line(tmp_path)
     url = bench.settings().database
     async with running(bench) as run:
         await register_and_retire(run)
-        for who in ("otto", "B-otto", None):
+        for who in (*STRANGERS, PEER.user):
             await run.arm(operator="eva")
             run.plug("A1")
             await run.see("A1", SlotState.IDENTIFYING)
@@ -239,11 +241,54 @@ async def test_what_only_stops_is_open_to_anybody(tmp_path: Path, tray_clock: ob
             await run.ask(Release(slot="A1", by="eva", reason="aired"))
             run.unplug("A1")
             await run.see("A1", SlotState.EMPTY)
-        await run.ask(Stop(by="otto"))
-    people = [("otto", "auditor"), ("otto", "auditor"), (None, None)]
+        await run.ask(Stop(by="B-left"))
+        logged = [line.text for line in run.line.feed._log.lines]
+        unknown = f"unknown {badge_sha256(run.line.people.station, 'nobody-at-all')[:12]}"
+    people = [
+        ("otto", "auditor"),
+        ("otto", "auditor"),
+        ("left", None),
+        ("left", None),
+        (unknown, None),
+        (None, None),
+        ("maria", "operator"),
+    ]
     for kind in ("abort", "hold", "disarmed"):
         assert [(one.actor, one.role) for one in find_events(url, kind=kind)] == people
-    assert [one.actor for one in find_events(url, kind="stop")] == ["otto"]
+    assert [one.actor for one in find_events(url, kind="stop")] == ["left"]
+    for word in ("B-left", "B-otto", "nobody-at-all"):
+        assert word not in str(find_events(url))
+        assert word not in str(logged)
+
+
+@pytest.mark.trio
+async def test_the_badge_of_somebody_who_left_says_their_name_until_it_is_given_again(
+    tmp_path: Path,
+) -> None:
+    url = sqlite_url(tmp_path / "station.db")
+    new_record(url)
+    async with open_store(url) as store:
+        people = await people_of(store, "line-1")
+        await add(people, store, "eva", "engineer", badge="E-1")
+        await add(people, store, "maria", badge="W-1", by="eva")
+        await people.change(OperatorRetire(name="maria", reason="left", by="eva"), store, ASKER, 2)
+        for known in (people, await people_of(store, "line-1")):
+            assert known.named("W-1") == known.on_record("Maria", "line") == Person("maria")
+            with pytest.raises(NotRegistered, match="called maria"):
+                known.worker("W-1")
+            with pytest.raises(NotRegistered):
+                known.with_badge("W-1")
+        await add(people, store, "jan", badge="W-1", by="eva")
+        for known in (people, await people_of(store, "line-1")):
+            assert known.worker("W-1") == Person("jan", Role.OPERATOR)
+            assert known.on_record("line", "line") == Person("line")
+            assert known.on_record("W-2", "line") == Person(
+                f"unknown {badge_sha256('line-1', 'W-2')[:12]}"
+            )
+
+
+def test_while_nobody_is_checked_a_word_is_a_name() -> None:
+    assert People("line-1").on_record("the night watch", "line") == Person("the night watch")
 
 
 @pytest.mark.trio
