@@ -7,6 +7,7 @@ import pytest
 
 from station.model import AttemptClosed, AttemptOpened, ClashKind, Identifier, IdKind, Outcome, Unit
 from station.store.clashes import find_clashes, known_against
+from station.store.facts import Facts
 from station.store.queries import find_attempts, unit_by_chip
 from station.store.recall import recall
 from station.store.scope import Scope
@@ -63,7 +64,7 @@ def flashed_in_edl(url: str, *, learns: bool = True, chip: str = CHIP) -> Attemp
         if learns:
             read = ((IdKind.IMEI, IMEI), (IdKind.SERIAL, SERIAL))
             names = [Identifier(kind, value, "at") for kind, value in read]
-            await store.add_identifiers(opened.attempt_id, names)
+            await store.save(Facts(opened.attempt_id, names=names))
         against = await store.known_against(after, opened.attempt_id)
         closed = verdict(opened, unit=after, firmware_after="R06", clashes=against.clashes)
         await store.close_attempt(closed)
