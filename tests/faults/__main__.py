@@ -89,6 +89,7 @@ def run(play: Play, rounds: Iterable[int], attempts: int) -> int:
             say(f"{totals.attempts} attempts, {time.monotonic() - began_s:.0f} s, up to {wave[-1]}")
     say(f"{totals.attempts} attempts in {totals.rounds} trays, {totals.deaths} deaths of the")
     say(f"station, {time.monotonic() - began_s:.0f} s: all held")
+    say(f"judged: {totals.judged} of {totals.attempts} attempts")
     say("outcomes: " + ", ".join(f"{k} {v}" for k, v in totals.outcomes.most_common()))
     say("codes: " + ", ".join(f"{k} {v}" for k, v in totals.codes.most_common()))
     say(f"held against the table: {totals.compared.total()} of {totals.attempts} attempts ("

@@ -4,7 +4,7 @@ real database file for all of them; the modules' own flash memory is the judge."
 import functools
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from station.engine.shelf import Shelf
 from station.engine.stop import Stop
 from station.engine.world import Order, World
 from station.firmware.package_store import PackageStore
+from station.model import AttemptRecord
 from station.sim.backend import SimBackend
 from station.sim.factory import Factory
 from station.sim.faults import Traits
@@ -29,7 +30,10 @@ from station.sim.mishap import NONE, STEPS, Mishap
 from station.sim.module import SimModule
 from station.sim.port import SimPort
 from station.sim.tray import port_of
+from station.store import schema
 from station.store.database import sqlite_path
+from station.store.reading import reading
+from station.store.records import Condition, records
 from station.store.writer import Store, open_store
 from station.transport.base import Backend
 from tests.demo_line import demo_line
@@ -163,6 +167,24 @@ class Bench:
         return path
 
     # --- the judge ----------------------------------------------------------------------------
+
+    def newest(self) -> str:
+        """The attempt that was begun last; "" in an empty record."""
+        with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as connection:
+            [newest] = connection.execute("SELECT max(id) FROM attempt_opened").fetchone()
+        return newest or ""
+
+    def recorded_since(self, newest: str) -> list[AttemptRecord]:
+        """The attempts that were begun after that one, as an auditor reads them, oldest first."""
+        return self._recorded(schema.attempt_opened.c.id > newest)
+
+    def records(self, attempts: Collection[str]) -> list[AttemptRecord]:
+        """These, if they are there."""
+        return self._recorded(schema.attempt_opened.c.id.in_(attempts)) if attempts else []
+
+    def _recorded(self, condition: Condition) -> list[AttemptRecord]:
+        with reading(self.settings.database) as connection:
+            return records(connection, [condition], None)
 
     def rows(self) -> Rows:
         with sqlite3.connect(f"file:{self.database}?mode=ro", uri=True) as connection:

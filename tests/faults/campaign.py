@@ -2,9 +2,11 @@
 hold after each, whatever happened.
 
 Each attempt has one outcome and its rows; PASS and NO_CHANGE only with the right bytes in the flash
-and the right version; no slot is stuck; a module without a mishap comes to a good end; one that was
-switched and not written is given back; and what came of a mishap is what the table promises, as far
-as it says anything (`tests.faults.promise`), which is counted.
+as it was then, and the right version; what the station's death cut off is INTERRUPTED at the next
+start; no slot is stuck; a module without a mishap comes to a good end; one that was switched and
+not written is given back; and what came of a mishap is what the table promises, as far as it says
+anything (`tests.faults.promise`). How many attempts were judged is counted, and how many were held
+against the table.
 """
 
 import random
@@ -15,10 +17,11 @@ import trio
 
 from station.engine.once import Tally
 from station.engine.world import Order
-from station.model import AttemptRecord, Outcome
+from station.model import AttemptRecord
 from station.sim.faults import FAULTS, Traits
 from station.sim.mishap import NONE, Cure, Mishap, What
 from station.sim.module import SimModule
+from station.store.writer import Store
 from tests.faults import given_back, promise, restart
 from tests.faults.bench import (
     ANYBODY,
@@ -27,10 +30,11 @@ from tests.faults.bench import (
     Bench,
     Rows,
     in_mock_time,
-    is_calibrated,
 )
 from tests.faults.cut import Cut, Dead, MortalBackend
+from tests.faults.judge import Chains, Run, check_chain, check_interrupted, check_told
 from tests.faults.table import row_of
+from tests.faults.witness import Witness
 from tests.holding import Broken, hold
 
 ATTEMPTS = 2
@@ -48,13 +52,6 @@ ODD = tuple(
     if not (fault.traits.bad_blocks or fault.traits.other_geometry or fault.traits.efs_moved)
 )
 """Faults of the module itself; in its place are those whose flash differs from the others'."""
-
-
-Chains = dict[str, list[AttemptRecord]]
-"""The attempts of each slot, one after the other."""
-
-SWALLOWING = (What.HANGS, What.MUTE, What.GARBAGE, What.CONTACT)
-"""A module that missed a transfer cannot say whether the next one is in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +78,7 @@ class Round:
 @dataclass(slots=True)
 class Totals:
     attempts: int = 0
+    judged: int = 0
     rounds: int = 0
     deaths: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -90,6 +88,7 @@ class Totals:
 
     def add(self, other: "Totals") -> None:
         self.attempts += other.attempts
+        self.judged += other.judged
         self.rounds += other.rounds
         self.deaths += other.deaths
         self.outcomes += other.outcomes
@@ -135,6 +134,7 @@ def play(bench: Bench, round_: Round, totals: Totals) -> None:
         raise
     except BaseException as error:
         raise Broken(f"it came out: {error!r}") from error
+    hold(totals.judged == totals.attempts, f"{totals.judged} of {totals.attempts} were judged")
     totals.rounds += 1
 
 
@@ -147,75 +147,128 @@ class _Tray:
             slot: bench.module(case.mishap, case.traits) for slot, case in round_.cases.items()
         }
         self._ports = bench.plug(self._modules)
+        self._cut: dict[str, str] = {}
 
     async def work(self) -> None:
         """Once, with the station dying in it or not; then what is left, by a person's order."""
-        died = False
-        if self._round.dies_s is not None:
-            died = await self._flash_and_die(self._round.dies_s)
-        known = self._known() if died else {}
-        chains = await self._flash("first", *self._modules)
-        for slot, chain in chains.items():
-            given_back.check(slot, self._modules[slot], chain)
-            if not died and self._is_well(slot):
-                self._hold_good(slot, chain)
-            if self._round.dies_s is None:
-                self._compare(slot, chain)
+        dies_s = self._round.dies_s
+        first = await self._flash("first", *self._modules, dies_s=dies_s)
+        self._look_at_fresh(first)
+        known, chains = {}, first.chains
+        if dies_s is not None:
+            known = self._known() if first.died else {}
+            chains = (await self._flash("again", *self._modules, after_death=first.died)).chains
+            for slot, chain in chains.items():
+                given_back.check(slot, self._modules[slot], chain)
+                if not first.died and self._is_well(slot):
+                    self._hold_good(slot, chain)
         held = [slot for slot in known if self._is_held(slot, known[slot], chains[slot])]
         bad = [slot for slot, module in self._modules.items() if self._is_unfinished(module)]
         if bad or held:
-            named = await self._flash("by order", *bad, *held, order=NAMED)
+            after_death = first.died
+            named = await self._flash("by order", *bad, *held, order=NAMED, after_death=after_death)
             for slot in filter(self._is_well, held):
-                self._hold_good(f"by order {slot}", named[slot])
+                self._hold_good(f"by order {slot}", named.chains[slot])
 
-    async def _flash_and_die(self, dies_s: float) -> bool:
+    async def _flash(
+        self,
+        name: str,
+        *slots: str,
+        order: Order = ANYBODY,
+        dies_s: float | None = None,
+        after_death: bool = False,
+    ) -> Run:
+        """One start of the station, and what became of each attempt. Raises Broken."""
+        bench = self._bench
+        rows, newest = bench.rows(), bench.newest()
+        witness = Witness(bench, self._modules)
+        before = {slot: witness.look(slot) for slot in slots}
+        tally = await self._start(witness, slots, order, dies_s)
+        records = bench.recorded_since(newest)
+        chains: Chains = {slot: [] for slot in slots}
+        for record in records:
+            chains[record.opened.slot].append(record)
+        run = Run(witness, before, chains, died=tally is None, after_death=after_death)
+        run.judge(name)
+        if tally is not None:
+            check_told(tally, records)
+        self._count(run, rows)
+        return run
+
+    async def _start(
+        self, witness: Witness, slots: tuple[str, ...], order: Order, dies_s: float | None
+    ) -> Tally | None:
+        """None: the station died."""
         backend = MortalBackend(tuple(self._ports.values()))
-        backend.cut = cut = Cut(trio.current_time() + dies_s)
-        before = self._bench.rows()
-        died = False
+        began_s = trio.current_time()
+        if dies_s is not None:
+            backend.cut = Cut(began_s + dies_s)
+
+        def watched(store: Store) -> Store:
+            return witness.store(backend.cut.store(store))
+
+        tally: Tally | None = None
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(cut.strike)
-                await self._bench.flash(backend, *self._modules, wrap=cut.store)
+                nursery.start_soon(backend.cut.strike)
+                tally = await self._bench.flash(backend, *slots, order=order, wrap=watched)
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             _, others = group.split(Dead)
             if others is not None:
                 raise
-            died = True
-        rows = self._bench.rows()
-        self._totals.attempts += rows.opened - before.opened
-        self._totals.deaths += died
-        hold(died or rows.left_open == 0, "an attempt is open although the station lives")
-        return died
+            self._totals.deaths += 1
+            return None
+        took_s = trio.current_time() - began_s
+        hold(took_s < ROUND_S, f"a slot was at work for {took_s:.0f} s")
+        return tally
 
-    async def _flash(self, name: str, *slots: str, order: Order = ANYBODY) -> Chains:
-        before = self._bench.rows()
-        states = {slot: self._bench.flash_of(self._modules[slot]) for slot in slots}
-        began_s = trio.current_time()
-        tally = await self._bench.flash(
-            MortalBackend(tuple(self._ports.values())), *slots, order=order
-        )
-        self._check_rows(tally, slots, before)
-        hold(trio.current_time() - began_s < ROUND_S, f"{name}: a slot was at work for an hour")
-        chains: Chains = {slot: [] for slot in slots}
-        for record in tally.records:
-            slot = record.opened.slot
-            self._check(f"{name} {slot}", self._modules[slot], record, states[slot])
-            chains[slot].append(record)
-        return chains
+    def _count(self, run: Run, before: Rows) -> None:
+        """Everything that was begun or left open is judged, and has its row."""
+        after, most = self._bench.rows(), self._bench.attempts
+        hold(after.opened - before.opened == len(run.records), "an attempt is not on record")
+        hold(after.left_open == len(run.cut), f"{after.left_open} attempts are left open")
+        for slot, chain in run.chains.items():
+            hold(len(chain) <= most, f"{slot}: more than {most} attempts")
+            check_chain(chain)
+        self._totals.attempts += len(run.records)
+        cut, self._cut = self._cut, run.cut
+        self._tally(run.ended + check_interrupted(cut, self._bench.records(cut)))
+
+    def _tally(self, judged: list[AttemptRecord]) -> None:
+        self._totals.judged += len(judged)
+        for record in judged:
+            closed = record.closed
+            assert closed is not None
+            self._totals.outcomes[closed.outcome.value] += 1
+            if closed.failure is not None:
+                self._totals.codes[closed.failure.code] += 1
+
+    def _look_at_fresh(self, run: Run) -> None:
+        """The station has met these modules as they were made, and has its verdict on some, if not
+        on all: those are as the table has them."""
+        for slot, chain in run.chains.items():
+            if not run.is_over(slot, self._bench.attempts):
+                continue
+            given_back.check(slot, self._modules[slot], chain)
+            if self._is_well(slot):
+                self._hold_good(slot, chain)
+            self._compare(slot, run)
+
+    def _compare(self, slot: str, run: Run) -> None:
+        """With the table, which knows mishaps and no faults."""
+        case, chain = self._round.cases[slot], run.chains[slot]
+        if case.fault is not None:
+            return
+        ends = [run.witness.at_end(record.opened.attempt_id, slot) for record in chain]
+        rows = [
+            row_of(case.mishap, record, end.flash) for record, end in zip(chain, ends, strict=True)
+        ]
+        by = promise.check(slot, case.mishap, ends[-1].struck, rows)
+        self._totals.compared[by.value] += len(rows) if by is promise.By.LINE else 1
 
     def _is_unfinished(self, module: SimModule) -> bool:
         return self._bench.flash_of(module) == "partly"
-
-    def _compare(self, slot: str, chain: list[AttemptRecord]) -> None:
-        """With the table, which knows mishaps and no faults."""
-        case, module = self._round.cases[slot], self._modules[slot]
-        if case.mishap is NONE:
-            return
-        rows = [row_of(case.mishap, module, record, self._bench) for record in chain]
-        by = promise.check(slot, case.mishap, module.fate.struck, rows)
-        self._totals.compared[by.value] += len(rows) if by is promise.By.LINE else 1
 
     def _is_well(self, slot: str) -> bool:
         """Nothing is the matter with it, or nothing has come of that."""
@@ -235,52 +288,3 @@ class _Tray:
         for record in chain:
             good = record.closed is not None and record.closed.outcome.is_good
             hold(good, f"{where} is well and got {record.closed}")
-
-    def _check_rows(self, tally: Tally, slots: tuple[str, ...], before: Rows) -> None:
-        after = self._bench.rows()
-        got = Counter(record.opened.slot for record in tally.records)
-        hold(set(got) == set(slots) and not tally.lost, f"verdicts for {got}, lost {tally.lost}")
-        most = self._bench.attempts
-        hold(max(got.values()) <= most, f"more than {most} attempts: {got}")
-        _check_chain(tally.records)
-        hold(after.left_open == 0, f"{after.left_open} attempts are left open")
-        opened, closed = after.opened - before.opened, after.closed - before.closed
-        hold(opened == len(tally.records), f"{opened} attempts, {len(tally.records)} told")
-        wanted = opened + before.left_open
-        hold(closed == wanted, f"{closed} outcomes where {wanted} were due")
-        self._totals.attempts += opened
-
-    def _check(self, where: str, module: SimModule, record: AttemptRecord, before: str) -> None:
-        closed = record.closed
-        if closed is None:
-            raise Broken(f"{where}: no outcome")
-        self._totals.outcomes[closed.outcome.value] += 1
-        if closed.failure is not None:
-            self._totals.codes[closed.failure.code] += 1
-        state = self._bench.flash_of(module)
-        hold(is_calibrated(module), f"{where}: the calibration is damaged")
-        if closed.outcome.is_good:
-            verdict, told = closed.outcome.value, closed.firmware_after
-            hold(state == "new", f"{where}: {verdict}, but the flash is {state}")
-            hold(told == module.layout.newer_version, f"{where}: {verdict} with {told}")
-        if closed.outcome is Outcome.BLOCKED:
-            hold(state == before, f"{where}: BLOCKED, but the flash went from {before} to {state}")
-        hold(closed.failure is None or not closed.failure.code.startswith("X"),
-              f"{where}: {closed.failure}")  # fmt: skip
-        swallows = module.fate.struck and module.fate.mishap.what in SWALLOWING
-        orphaned = self._round.dies_s is not None  # amid a program: whoever comes next must ask
-        hold(swallows or orphaned or module.breaches == [], f"{where}: {module.breaches[:2]}")
-
-
-def _check_chain(records: list[AttemptRecord]) -> None:
-    """What is tried again has failed in a way that may pass; the next attempt names it."""
-    last: dict[str, AttemptRecord] = {}
-    for record in records:
-        before = last.get(record.opened.slot)
-        follows = None if before is None else before.opened.attempt_id
-        hold(record.follows == follows, f"{record.opened.slot}: follows {record.follows}")
-        if before is not None:
-            closed = before.closed
-            failure = closed.failure if closed and closed.outcome is Outcome.FAIL else None
-            hold(failure and failure.retryable, f"tried again after {closed}")
-        last[record.opened.slot] = record

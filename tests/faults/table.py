@@ -94,15 +94,15 @@ def need_power(step: str) -> list[Mishap]:
     return [mishap for mishap in mishaps(step) if mishap.name in named]
 
 
-def row_of(mishap: Mishap, module: SimModule, record: AttemptRecord, bench: Bench) -> Row:
+def row_of(mishap: Mishap, record: AttemptRecord, flash: str) -> Row:
+    """Of an attempt at whose end the flash is old, new or partly."""
     assert record.closed is not None
-    assert is_calibrated(module), mishap.name
     failure = record.closed.failure
     return Row(
         mishap,
         record.closed.outcome.value,
         failure.code if failure else "-",
-        bench.flash_of(module),
+        flash,
         _mode(mishap, record.closed.final_mode),
         tuple(_rungs(mishap, record)),
     )
@@ -143,7 +143,8 @@ def run_table(bench: Bench, chosen: list[Mishap]) -> list[Row]:
         some = dict(zip(names, chosen[start : start + len(names)], strict=False))
         modules = {name: _module(bench, mishap) for name, mishap in some.items()}
         records = _flash(bench, modules)
-        rows += [row_of(some[n], modules[n], records[n], bench) for n in some]
+        assert all(map(is_calibrated, modules.values())), some
+        rows += [row_of(some[n], records[n], bench.flash_of(modules[n])) for n in some]
     return rows
 
 

@@ -11,12 +11,13 @@ from station.engine.attempt import Attempt
 from station.engine.world import Order, World
 from station.errors import UnknownInEdl
 from station.flash.ladder import Ladder
-from station.model import AttemptRecord, Unit
+from station.model import AttemptRecord, Outcome, Unit
 from station.selection import Decision
 from station.sim.mishap import Cure, Mishap, What
+from station.store import writer
 from tests.faults import promise, restart
 from tests.faults.bench import Bench
-from tests.faults.campaign import ATTEMPTS, Totals, draw, play
+from tests.faults.campaign import ATTEMPTS, Case, Round, Totals, draw, play
 from tests.faults.table import FOR_EVER, Row
 from tests.holding import Broken
 
@@ -26,6 +27,11 @@ WRONG_PROGRAMMER = 42
 """... with a module that refuses its programmer, and the station lives, ..."""
 DIES_IN_EDL = 30
 """... and in which the station dies with a healthy module in EDL, its chip serial on record."""
+
+LIVES_FOR_S = 44.0
+"""A healthy module has its verdict by then, ..."""
+AMID_THE_FLASH_S = 14.0
+"""... and is half written by then."""
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -95,6 +101,46 @@ def test_a_station_that_takes_strangers_for_known_is_found(
     monkeypatch.setattr(restart, "left", lambda *_: restart.Left(committed=False, in_edl=True))
     with pytest.raises(Broken, match="a stranger in EDL got"):
         campaign(bench, [DIES_IN_EDL])
+
+
+def test_a_wrong_pass_before_the_stations_death_is_found(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next start writes what this one has not: later nobody could tell."""
+    flash = Attempt._flash
+    began: list[Attempt] = []
+
+    async def not_the_first_time(self: Attempt) -> None:
+        began.append(self)
+        if len(began) > 1:
+            await flash(self)
+
+    monkeypatch.setattr(Attempt, "_flash", not_the_first_time)
+    with pytest.raises(Broken, match="first A1: PASS, but the flash is old"):
+        play(bench, Round(1, {"A1": Case()}, LIVES_FOR_S), Totals())
+
+
+def test_a_station_that_forgets_what_its_death_cut_off_is_found(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_it_is = writer.interrupted_row
+    wrong = {"outcome": Outcome.ABORTED}
+    monkeypatch.setattr(writer, "interrupted_row", lambda *given: as_it_is(*given) | wrong)
+    with pytest.raises(Broken, match=r"cut off, and .*ABORTED"):
+        play(bench, Round(1, {"A1": Case()}, AMID_THE_FLASH_S), Totals())
+
+
+def test_a_module_that_was_written_before_anybody_knew_it_is_found(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restart, "left", lambda *_: restart.Left(committed=False, in_edl=True))
+    with pytest.raises(Broken, match="but its chip serial is not on record"):
+        play(bench, Round(1, {"A1": Case()}, AMID_THE_FLASH_S), Totals())
+
+
+def test_each_attempt_is_judged(bench: Bench) -> None:
+    totals = campaign(bench, [DIES_IN_EDL])
+    assert 0 < totals.outcomes["INTERRUPTED"] < totals.judged == totals.attempts
 
 
 def test_what_was_held_against_the_table_is_counted(bench: Bench) -> None:
