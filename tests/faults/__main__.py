@@ -22,12 +22,15 @@ from tests.faults.campaign import Totals
 from tests.faults.pool import Play, players
 from tests.faults.table import (
     NO_POWER,
+    OF_FAULTS,
     STEPS_IN_TABLE,
     TABLE,
     Row,
     backup_for,
+    by_name,
     mishaps,
     need_power,
+    run_faults,
     run_table,
     text_of,
 )
@@ -63,6 +66,7 @@ def main() -> int:
 
 
 def write_tables(folder: Path) -> None:
+    of_faults: list[Row] = []
     for table, has_power in ((TABLE, True), (NO_POWER, False)):
         rows: list[Row] = []
         for step in STEPS_IN_TABLE:
@@ -71,6 +75,9 @@ def write_tables(folder: Path) -> None:
             with closing(Bench(place, has_power=has_power, backup=backup)) as bench:
                 rows += run_table(bench, chosen)
         table.write_text(text_of(rows))
+        with closing(Bench(folder / f"faults-{has_power}", has_power=has_power)) as bench:
+            of_faults += run_faults(bench)
+    OF_FAULTS.write_text(text_of(by_name(of_faults)))
 
 
 def run(play: Play, rounds: Iterable[int], attempts: int) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
+from weakref import WeakKeyDictionary
 
 import trio
 import trio.testing
@@ -25,7 +26,7 @@ from station.firmware.package_store import PackageStore
 from station.model import AttemptRecord
 from station.sim.backend import SimBackend
 from station.sim.factory import Factory
-from station.sim.faults import Traits
+from station.sim.layouts import Part
 from station.sim.mishap import NONE, STEPS, Mishap
 from station.sim.module import SimModule
 from station.sim.port import SimPort
@@ -37,6 +38,7 @@ from station.store.records import Condition, records
 from station.store.writer import Store, open_store
 from station.transport.base import Backend
 from tests.demo_line import demo_line
+from tests.faults.odd import HEALTHY, Odd
 from tests.new_record import new_record
 
 T = TypeVar("T")
@@ -94,6 +96,9 @@ class Bench:
     settings: Settings = field(init=False)
     factory: Factory = field(init=False)
     shelf: Shelf = field(init=False)
+    _born: WeakKeyDictionary[SimModule, tuple[bytes, ...]] = field(init=False)
+    """What was in the flash of each module that was made."""
+    _new: SimModule = field(init=False)
 
     def __post_init__(self) -> None:
         names = [f"A{number}" for number in range(1, self.slots + 1)]
@@ -117,11 +122,13 @@ class Bench:
     def _begin(self) -> None:
         self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=1)
         new_record(self.settings.database)
-        self._old = _programmed(self.module())
+        self._born = WeakKeyDictionary()
         self._new = self._flashed()
 
-    def module(self, mishap: Mishap = NONE, traits: Traits = Traits()) -> SimModule:  # noqa: B008 - frozen
-        return self.factory.make(traits=traits, mishap=mishap, log_out=False)
+    def module(self, mishap: Mishap = NONE, odd: Odd = HEALTHY) -> SimModule:
+        module = odd.made_by(self.factory, mishap)
+        self._born[module] = _programmed(module)
+        return module
 
     def plug(self, modules: Mapping[str, SimModule]) -> dict[str, SimPort]:
         """A tray with these modules in their slots, now."""
@@ -198,13 +205,12 @@ class Bench:
 
     def flash_of(self, module: SimModule) -> str:
         """old, new, or partly: what the module's flash holds of what was to be written."""
-        found = _programmed(module)
-        if found == self._old:
+        if _programmed(module) == self._born[module]:
             return "old"
-        return "new" if found == self._new else "partly"
+        return "new" if _is_as(module, self._new) else "partly"
 
-    def _flashed(self) -> tuple[bytes, ...]:
-        """Of a healthy module that was flashed."""
+    def _flashed(self) -> SimModule:
+        """A healthy module that was."""
         module = self.module()
 
         async def work() -> None:
@@ -215,7 +221,7 @@ class Bench:
             assert record.closed.outcome.is_good, record.closed
 
         in_mock_time(work)
-        return _programmed(module)
+        return module
 
 
 def _with_backup(folder: Path, backup: tuple[str, ...]) -> None:
@@ -244,6 +250,22 @@ def _programmed(module: SimModule) -> tuple[bytes, ...]:
         module.nand.fingerprint(part.start_block, part.num_blocks)
         for part in module.layout.programmed
     )
+
+
+def _is_as(module: SimModule, new: SimModule) -> bool:
+    """A module with bad blocks holds the same around them."""
+    if not module.nand.bad_blocks:
+        return _programmed(module) == _programmed(new)
+    parts = new.layout.programmed
+    return all(_content(module, part) == _content(new, part) for part in parts)
+
+
+def _content(module: SimModule, part: Part) -> dict[int, bytes]:
+    """What was programmed there, by the place in the partition."""
+    nand, blocks = module.nand, range(part.start_block, part.start_block + part.num_blocks)
+    good = sum(not nand.block_is_bad(block) for block in blocks)
+    pages = nand.region(module.layout.start_sector(part), good * nand.geometry.pages_per_block)
+    return {place: nand.read(page) for place, page in enumerate(pages) if not nand.is_erased(page)}
 
 
 def is_calibrated(module: SimModule) -> bool:

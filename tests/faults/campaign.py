@@ -18,7 +18,6 @@ import trio
 from station.engine.once import Tally
 from station.engine.world import Order
 from station.model import AttemptRecord
-from station.sim.faults import FAULTS, Traits
 from station.sim.mishap import NONE, Cure, Mishap, What
 from station.sim.module import SimModule
 from station.store.writer import Store
@@ -33,7 +32,8 @@ from tests.faults.bench import (
 )
 from tests.faults.cut import Cut, Dead, MortalBackend
 from tests.faults.judge import Chains, Run, check_chain, check_interrupted, check_told
-from tests.faults.table import row_of
+from tests.faults.odd import HEALTHY, ODD, Odd
+from tests.faults.table import plain_row, row_of
 from tests.faults.witness import Witness
 from tests.holding import Broken, hold
 
@@ -46,13 +46,6 @@ ROUND_S = 3600.0
 FULL_FLASH_S = 45.0
 """A healthy module is done by then; a station that dies does so before."""
 
-ODD = tuple(
-    name
-    for name, fault in FAULTS.items()
-    if not (fault.traits.bad_blocks or fault.traits.other_geometry or fault.traits.efs_moved)
-)
-"""Faults of the module itself; in its place are those whose flash differs from the others'."""
-
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -62,8 +55,8 @@ class Case:
     fault: str | None = None
 
     @property
-    def traits(self) -> Traits:
-        return Traits() if self.fault is None else FAULTS[self.fault].traits
+    def odd(self) -> Odd:
+        return HEALTHY if self.fault is None else ODD[self.fault]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +102,7 @@ def _case(chance: random.Random) -> Case:
     if kind < 0.15:
         return Case()
     if kind < 0.3:
-        return Case(fault=chance.choice(ODD))
+        return Case(fault=chance.choice(list(ODD)))
     return Case(
         Mishap(
             chance.choice(list(What)),
@@ -144,7 +137,7 @@ class _Tray:
         self._round = round_
         self._totals = totals
         self._modules = {
-            slot: bench.module(case.mishap, case.traits) for slot, case in round_.cases.items()
+            slot: bench.module(case.mishap, case.odd) for slot, case in round_.cases.items()
         }
         self._ports = bench.plug(self._modules)
         self._cut: dict[str, str] = {}
@@ -256,16 +249,18 @@ class _Tray:
             self._compare(slot, run)
 
     def _compare(self, slot: str, run: Run) -> None:
-        """With the table, which knows mishaps and no faults."""
+        """With the table."""
         case, chain = self._round.cases[slot], run.chains[slot]
-        if case.fault is not None:
-            return
         ends = [run.witness.at_end(record.opened.attempt_id, slot) for record in chain]
-        rows = [
-            row_of(case.mishap, record, end.flash) for record, end in zip(chain, ends, strict=True)
-        ]
-        by = promise.check(slot, case.mishap, ends[-1].struck, rows)
-        self._totals.compared[by.value] += len(rows) if by is promise.By.LINE else 1
+        told = [(record, end.flash) for record, end in zip(chain, ends, strict=True)]
+        if case.fault is not None:
+            rows = [plain_row(case.fault, *one) for one in told]
+            by = promise.check_fault(slot, case.fault, rows)
+        else:
+            rows = [row_of(case.mishap, *one) for one in told]
+            by = promise.check(slot, case.mishap, ends[-1].struck, rows)
+        whole = by in (promise.By.LINE, promise.By.FAULT)
+        self._totals.compared[by.value] += len(rows) if whole else 1
 
     def _is_unfinished(self, module: SimModule) -> bool:
         return self._bench.flash_of(module) == "partly"

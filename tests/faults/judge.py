@@ -11,6 +11,7 @@ from station.model import AttemptRecord, Outcome
 from station.sim.mishap import What
 from station.sim.module import SimModule
 from tests.faults import restart
+from tests.faults.odd import LOST, GreetsTwice
 from tests.faults.witness import Seen, Witness
 from tests.holding import Broken, hold
 
@@ -18,7 +19,7 @@ Chains = dict[str, list[AttemptRecord]]
 """The attempts of each slot, one after the other."""
 
 SWALLOWING = (What.HANGS, What.MUTE, What.GARBAGE, What.CONTACT)
-"""A module that missed a transfer cannot say whether the next one is in order."""
+"""A module that it befalls misses a transfer."""
 
 
 @dataclass(slots=True)
@@ -79,8 +80,8 @@ class Run:
 
     def _judge_module(self, where: str, slot: str, seen: Seen) -> None:
         hold(seen.is_calibrated, f"{where}: the calibration is damaged")
-        swallows = seen.struck and self.witness.modules[slot].fate.mishap.what in SWALLOWING
-        hold(swallows or self.after_death or not seen.breaches, f"{where}: {seen.breaches[:2]}")
+        may = self.after_death or _talks_past(self.witness.modules[slot])
+        hold(may or not seen.breaches, f"{where}: {seen.breaches[:2]}")
 
     def is_over(self, slot: str, attempts: int) -> bool:
         """The slot has its verdict: nothing was cut off, nothing follows."""
@@ -90,6 +91,13 @@ class Run:
             return False
         failure = closed.failure if closed.outcome is Outcome.FAIL else None
         return not self.died or len(chain) == attempts or not (failure and failure.retryable)
+
+
+def _talks_past(module: SimModule) -> bool:
+    """It cannot say whether what it hears is in order: it has missed a transfer, asks twice, or has
+    told of an error on the wire, after which it is asked once more."""
+    swallows = module.fate.struck > 0 and module.fate.mishap.what in SWALLOWING
+    return swallows or isinstance(module, GreetsTwice) or module.traits.refuses_with in LOST
 
 
 def check_end(where: str, module: SimModule, record: AttemptRecord, was: str, flash: str) -> None:

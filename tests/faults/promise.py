@@ -11,10 +11,11 @@ once, later       it strikes once, amid the step: as the line of its first trans
 several times     the last attempt's outcome, code and flash are those of a line for the same kind
                   of mishap at the same step (once, until cured, for ever), or of `_OFTEN`
 never struck      it never came to pass: the module is as good as one without
+by its fault      the module has a fault of its own: each of its attempts ends as the line of
+                  `table_faults.txt`
 
 Not compared: rungs, which `test_table` does; of several strikes the mode, and the attempts before
-the last; modules with a fault of their own, of which the table knows nothing; and all in a round in
-which the station died.
+the last; whom the station's death cut off, and all that comes behind it.
 """
 
 import functools
@@ -22,6 +23,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 
 from station.errors import (
     AtSilent,
@@ -34,7 +36,7 @@ from station.errors import (
     Timeout,
 )
 from station.sim.mishap import Cure, Mishap, What
-from tests.faults.table import FOR_EVER, TABLE, Row, all_mishaps
+from tests.faults.table import FOR_EVER, OF_FAULTS, TABLE, Row, all_mishaps
 from tests.holding import Broken, hold
 
 
@@ -45,6 +47,7 @@ class By(Enum):
     LATER = "once, later"
     KIND = "several times"
     UNSTRUCK = "never struck"
+    FAULT = "by its fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,15 @@ def check(where: str, mishap: Mishap, struck: int, rows: Sequence[Row]) -> By:
     return by
 
 
+def check_fault(where: str, fault: str, rows: Sequence[Row]) -> By:
+    """Of the attempts of one module with a fault of its own. Raises Broken."""
+    line = fault_lines()[fault]
+    for row in rows:
+        told = Line(_ending(row), row.mode)
+        hold(told == line, f"{where}, {fault}: {told}, but the table says {line}")
+    return By.FAULT
+
+
 def _allowed(mishap: Mishap, struck: int) -> tuple[By, set[Ending]]:
     """How the last attempt may end where the table has no line."""
     if struck == 0:
@@ -178,11 +190,22 @@ def _half_done(step: str, endings: set[Ending]) -> set[Ending]:
 @functools.cache
 def lines() -> dict[Mishap, Line]:
     """The table as it is promised."""
-    head, *rows = (re.split(r"\s{2,}", line) for line in TABLE.read_text().splitlines())
+    named = _named(TABLE)
+    return {mishap: named[mishap.name] for mishap in all_mishaps()}
+
+
+@functools.cache
+def fault_lines() -> dict[str, Line]:
+    """By fault, where the power can be switched."""
+    return _named(OF_FAULTS)
+
+
+def _named(table: Path) -> dict[str, Line]:
+    head, *rows = (re.split(r"\s{2,}", line) for line in table.read_text().splitlines())
     named: dict[str, Line] = {}
     for row in rows:
         cells = dict(zip(head, row, strict=True))
         hold(cells["mishap"] not in named, f"two lines for {cells['mishap']}")
         ending = Ending(cells["outcome"], cells["code"], cells["flash"])
         named[cells["mishap"]] = Line(ending, cells["mode"])
-    return {mishap: named[mishap.name] for mishap in all_mishaps()}
+    return named

@@ -1,25 +1,38 @@
-"""The promise: each mishap at each step, and what comes of it; and what comes of those that take a
-cycle of the power where nobody can switch it.
+"""The promise: each mishap at each step, and what comes of it; what comes of those that take a
+cycle of the power where nobody can switch it; and what comes of a module with a fault of its own,
+where the power can be switched and where it cannot.
 
-`python -m tests.faults --table` writes both as they are; `table.txt` and `table_no_power.txt` are
-what they shall be.
+`python -m tests.faults --table` writes them as they are; `table.txt`, `table_no_power.txt` and
+`table_faults.txt` are what they shall be.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from station.engine.world import Order
 from station.flash.ladder import Rung
-from station.model import AttemptRecord, Mode, StepOutcome, StepRecord
+from station.model import AttemptRecord, StepOutcome, StepRecord
 from station.sim.backend import SimBackend
-from station.sim.faults import FAULTS, Traits
 from station.sim.mishap import Cure, Mishap, What
 from station.sim.module import SimModule
-from tests.faults.bench import STEPS_STRUCK, Bench, in_mock_time, is_calibrated
+from tests.faults.bench import (
+    ANYBODY,
+    NAMED,
+    STEPS_STRUCK,
+    Bench,
+    in_mock_time,
+    is_calibrated,
+)
+from tests.faults.odd import HEALTHY, ODD, Odd
 
 TABLE = Path(__file__).with_name("table.txt")
 NO_POWER = Path(__file__).with_name("table_no_power.txt")
+OF_FAULTS = Path(__file__).with_name("table_faults.txt")
 FOR_EVER = 1_000_000
+BY_ORDER = ", by order"
+WITHOUT = ", no power"
+"""Where nobody can switch it."""
 
 STEPS_IN_TABLE = (
     *STEPS_STRUCK[: STEPS_STRUCK.index("erase")],
@@ -30,7 +43,7 @@ STEPS_IN_TABLE = (
 """Each that an attempt can have. A dump takes too long for a campaign, and nothing is given back
 unless something else was the matter before."""
 
-NOT_WRITTEN = FAULTS["wrong-geometry"].traits
+NOT_WRITTEN = ODD["wrong-geometry"]
 """Of a module that is given back as it came."""
 
 LONG_STEPS = ("dump", "erase", "program", "verify")
@@ -47,23 +60,19 @@ _HEAD = ("mishap", "outcome", "code", "flash", "mode", "what was tried; in brack
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came of one mishap: `flash` is old, new or partly, `rungs` those that were taken, in
-    brackets if they did not help."""
+    """What came of one mishap, or of one fault: `flash` is old, new or partly, `rungs` those that
+    were taken, in brackets if they did not help."""
 
-    mishap: Mishap
+    name: str
     outcome: str
     code: str
     flash: str
     mode: str
     rungs: tuple[str, ...]
 
-    @property
-    def key(self) -> str:
-        return self.mishap.name
-
     def cells(self) -> tuple[str, ...]:
         by = ", ".join(self.rungs) or "-"
-        return (self.key, self.outcome, self.code, self.flash, self.mode, by)
+        return (self.name, self.outcome, self.code, self.flash, self.mode, by)
 
 
 def mishaps(step: str) -> Iterator[Mishap]:
@@ -96,24 +105,25 @@ def need_power(step: str) -> list[Mishap]:
 
 def row_of(mishap: Mishap, record: AttemptRecord, flash: str) -> Row:
     """Of an attempt at whose end the flash is old, new or partly."""
+    row = plain_row(mishap.name, record, flash)
+    if not _flaps(mishap):
+        return row
+    rungs = tuple(rung for rung in row.rungs if Rung.USB_RESET.value not in rung)
+    return replace(row, mode="flaps", rungs=rungs)
+
+
+def plain_row(name: str, record: AttemptRecord, flash: str) -> Row:
+    """Of one with a fault of its own."""
     assert record.closed is not None
     failure = record.closed.failure
     return Row(
-        mishap,
+        name,
         record.closed.outcome.value,
         failure.code if failure else "-",
         flash,
-        _mode(mishap, record.closed.final_mode),
-        tuple(_rungs(mishap, record)),
+        record.closed.final_mode.value,
+        tuple(_rung(step) for step in record.steps if step.name == "recover"),
     )
-
-
-def _rungs(mishap: Mishap, record: AttemptRecord) -> Iterator[str]:
-    """One that comes and goes for ever has its port reset if it is there by chance."""
-    for step in record.steps:
-        by_chance = _flaps(mishap) and step.detail.get("rung") == Rung.USB_RESET.value
-        if step.name == "recover" and not by_chance:
-            yield _rung(step)
 
 
 def _rung(step: StepRecord) -> str:
@@ -121,12 +131,8 @@ def _rung(step: StepRecord) -> str:
     return rung if step.outcome is StepOutcome.OK else f"[{rung}]"
 
 
-def _mode(mishap: Mishap, mode: Mode) -> str:
-    """One that comes and goes for ever is seen by chance."""
-    return "flaps" if _flaps(mishap) else mode.value
-
-
 def _flaps(mishap: Mishap) -> bool:
+    """It comes and goes for ever: it is seen by chance, and has its port reset if it is there."""
     return mishap.times == FOR_EVER and mishap.what in (What.DIPS, What.CONTACT)
 
 
@@ -136,29 +142,53 @@ def backup_for(step: str) -> tuple[str, ...]:
 
 
 def run_table(bench: Bench, chosen: list[Mishap]) -> list[Row]:
-    """One tray after another; every module of a tray has a mishap of its own."""
-    rows: list[Row] = []
+    """Every module of a tray has a mishap of its own."""
+    made = [bench.module(mishap, _odd(mishap)) for mishap in chosen]
+    return [row_of(mishap, *end) for mishap, end in zip(chosen, _ends(bench, made), strict=True)]
+
+
+def run_faults(bench: Bench) -> list[Row]:
+    """Every module of a tray has a fault of its own. Those in EDL once more, as a person asks who
+    knows them."""
+    in_edl = [name for name, odd in ODD.items() if odd.starts_in_edl]
+    rows = _run_faults(bench, list(ODD), ANYBODY) + _run_faults(bench, in_edl, NAMED, BY_ORDER)
+    return rows if bench.has_power else [replace(row, name=row.name + WITHOUT) for row in rows]
+
+
+def _run_faults(bench: Bench, names: list[str], order: Order, asked: str = "") -> list[Row]:
+    made = [bench.module(odd=ODD[name]) for name in names]
+    ends = _ends(bench, made, order)
+    return [plain_row(name + asked, *end) for name, end in zip(names, ends, strict=True)]
+
+
+def _odd(mishap: Mishap) -> Odd:
+    return NOT_WRITTEN if mishap.step == "give_back" else HEALTHY
+
+
+def _ends(
+    bench: Bench, modules: Sequence[SimModule], order: Order = ANYBODY
+) -> Iterator[tuple[AttemptRecord, str]]:
+    """The attempt of each, and what its flash is then; one tray after the other."""
     names = [slot.name for slot in bench.settings.slots]
-    for start in range(0, len(chosen), len(names)):
-        some = dict(zip(names, chosen[start : start + len(names)], strict=False))
-        modules = {name: _module(bench, mishap) for name, mishap in some.items()}
-        records = _flash(bench, modules)
-        assert all(map(is_calibrated, modules.values())), some
-        rows += [row_of(some[n], records[n], bench.flash_of(modules[n])) for n in some]
-    return rows
+    for start in range(0, len(modules), len(names)):
+        tray = dict(zip(names, modules[start : start + len(names)], strict=False))
+        records = _flash(bench, tray, order)
+        for name, module in tray.items():
+            assert is_calibrated(module), records[name]
+            yield records[name], bench.flash_of(module)
 
 
-def _module(bench: Bench, mishap: Mishap) -> SimModule:
-    return bench.module(mishap, NOT_WRITTEN if mishap.step == "give_back" else Traits())
-
-
-def _flash(bench: Bench, modules: dict[str, SimModule]) -> dict[str, AttemptRecord]:
+def _flash(bench: Bench, modules: dict[str, SimModule], order: Order) -> dict[str, AttemptRecord]:
     async def work() -> dict[str, AttemptRecord]:
         ports = bench.plug(modules)
-        tally = await bench.flash(SimBackend(tuple(ports.values())), *modules)
+        tally = await bench.flash(SimBackend(tuple(ports.values())), *modules, order=order)
         return {record.opened.slot: record for record in tally.records}
 
     return in_mock_time(work)
+
+
+def by_name(rows: list[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.name)
 
 
 def text_of(rows: list[Row]) -> str:

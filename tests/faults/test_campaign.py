@@ -21,7 +21,7 @@ def test_a_few_rounds_hold(tmp_path: Path) -> None:
 def test_the_judge_sees_a_wrong_pass(tmp_path: Path) -> None:
     """Of a module whose flash was changed behind the station's back."""
     bench = Bench(tmp_path, slots=1)
-    bench._new = bench._old
+    bench._new = bench.module()
     with pytest.raises(Broken, match="PASS, but the flash is"):
         play(bench, Round(1, {"A1": Case()}, None), Totals())
     bench.close()

@@ -14,7 +14,7 @@ from station.flash.ladder import Ladder
 from station.model import AttemptRecord, Outcome, Unit
 from station.selection import Decision
 from station.sim.mishap import Cure, Mishap, What
-from station.store import writer
+from station.store import inserts, writer
 from tests.faults import promise, restart
 from tests.faults.bench import Bench
 from tests.faults.campaign import ATTEMPTS, Case, Round, Totals, draw, play
@@ -123,9 +123,10 @@ def test_a_wrong_pass_before_the_stations_death_is_found(
 def test_a_station_that_forgets_what_its_death_cut_off_is_found(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    as_it_is = writer.interrupted_row
     wrong = {"outcome": Outcome.ABORTED}
-    monkeypatch.setattr(writer, "interrupted_row", lambda *given: as_it_is(*given) | wrong)
+    monkeypatch.setattr(
+        writer, "interrupted_row", lambda *given: inserts.interrupted_row(*given) | wrong
+    )
     with pytest.raises(Broken, match=r"cut off, and .*ABORTED"):
         play(bench, Round(1, {"A1": Case()}, AMID_THE_FLASH_S), Totals())
 
@@ -180,16 +181,24 @@ def test_what_the_table_does_not_know_has_no_line(drawn: Mishap) -> None:
     assert promise.own_line(drawn) is None
 
 
-GOOD = Row(Mishap(What.DIPS, "erase"), "PASS", "-", "new", "runtime", ())
+ERASED = Mishap(What.DIPS, "erase")
+GOOD = Row(ERASED.name, "PASS", "-", "new", "runtime", ())
 
 
 @pytest.mark.parametrize(
     "wrong", [{"outcome": "FAIL"}, {"code": "U102"}, {"flash": "partly"}, {"mode": "edl"}]
 )
 def test_each_cell_of_a_line_counts(wrong: dict[str, str]) -> None:
-    assert promise.check("A1", GOOD.mishap, 1, [GOOD]) is promise.By.LINE
+    assert promise.check("A1", ERASED, 1, [GOOD]) is promise.By.LINE
     with pytest.raises(Broken, match="but the table says"):
-        promise.check("A1", GOOD.mishap, 1, [replace(GOOD, **wrong)])  # type: ignore[arg-type]
+        promise.check("A1", ERASED, 1, [replace(GOOD, **wrong)])  # type: ignore[arg-type]
+
+
+def test_a_fault_of_its_own_is_held_against_its_line() -> None:
+    nak = Row("nak", "FAIL", "P112", "partly", "edl", ())
+    assert promise.check_fault("A1", "nak", [nak]) is promise.By.FAULT
+    with pytest.raises(Broken, match=r"PASS .*but the table says FAIL P112"):
+        promise.check_fault("A1", "nak", [nak, replace(nak, outcome="PASS")])
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,19 @@ from pathlib import Path
 import pytest
 
 from tests.faults.bench import Bench
+from tests.faults.odd import ODD
 from tests.faults.table import (
     NO_POWER,
+    OF_FAULTS,
     STEPS_IN_TABLE,
     TABLE,
+    WITHOUT,
     backup_for,
+    by_name,
     mishaps,
     need_power,
     promised,
+    run_faults,
     run_table,
     text_of,
 )
@@ -60,6 +65,15 @@ def test_each_ends_as_the_table_says_where_no_power_can_be_switched(
     assert found[1:] == _at(step, NO_POWER)
 
 
+@pytest.mark.parametrize("has_power", [True, False])
+def test_each_fault_ends_as_the_table_says(
+    bench_for: BenchFor, powerless_for: BenchFor, has_power: bool
+) -> None:
+    bench = (bench_for if has_power else powerless_for)("erase")
+    found = text_of(by_name(run_faults(bench))).splitlines()
+    assert found[1:] == [line for line in promised(OF_FAULTS) if (WITHOUT in line) != has_power]
+
+
 def _at(step: str, table: Path) -> list[str]:
     return [line for line in promised(table) if f" at {step}" in line]
 
@@ -67,3 +81,5 @@ def _at(step: str, table: Path) -> list[str]:
 def test_the_tables_have_a_line_for_each() -> None:
     assert len(promised()) == sum(len(list(mishaps(step))) for step in STEPS_IN_TABLE)
     assert len(promised(NO_POWER)) == sum(len(need_power(step)) for step in STEPS_IN_TABLE)
+    in_edl = [odd for odd in ODD.values() if odd.starts_in_edl]
+    assert len(promised(OF_FAULTS)) == 2 * (len(ODD) + len(in_edl))
