@@ -1,7 +1,7 @@
 """A running line over simulated modules, as tests drive it: mock clock, real database file."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 import trio
@@ -20,7 +20,7 @@ from station.engine.stop import Stop
 from station.engine.world import World
 from station.firmware.package_store import PackageStore
 from station.live import SlotState, SlotView
-from station.store.writer import now_utc_us, open_store
+from station.store.writer import Store, now_utc_us, open_store
 from station.wire import Arm, Command, RecipeChoice
 from tests.engine import tray
 from tests.new_record import new_record
@@ -76,20 +76,26 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    bench: tray.Line, *, clock: Callable[[], int] = now_utc_us
+    bench: tray.Line,
+    *,
+    clock: Callable[[], int] = now_utc_us,
+    shelf: Shelf | None = None,
+    wrap: Callable[[Store], Store] = lambda store: store,
 ) -> AsyncIterator[Running]:
-    """Start the line on this bench; nothing is plugged in by it. Cancelled at the end."""
+    """Start the line on this bench; nothing is plugged in by it. Cancelled at the end. `shelf`: it
+    stays whoever's it is."""
     settings = bench.settings()
     new_record(settings.database)
-    shelf = Shelf(PackageStore(settings.store))
-    try:
+    with ExitStack() as own:
+        if shelf is None:
+            shelf = own.enter_context(closing(Shelf(PackageStore(settings.store))))
         async with open_store(settings.database) as store:
             world = World(
                 settings=settings,
                 families=load_families(settings.families),
                 recipes=(),
                 backend=bench.backend,
-                store=store,
+                store=wrap(store),
                 shelf=shelf,
                 operator="nobody",
                 tell=lambda _: None,
@@ -104,5 +110,3 @@ async def running(
                 await trio.testing.wait_all_tasks_blocked()
                 yield Running(bench, line, Desk(line))
                 nursery.cancel_scope.cancel()
-    finally:
-        shelf.close()

@@ -47,6 +47,7 @@ STEPS_STRUCK = ("identify", "backup", *STEPS[1:])
 """Where a mishap strikes."""
 
 SIZE_MB = 1
+ON_A_HUB = 4
 FAMILY = "ec25"
 ANYBODY = Order("test")
 NAMED = Order("test", recipe="ec25-demo", names_slot=True)
@@ -161,6 +162,20 @@ class Bench:
             chosen = [slot for slot in self.settings.slots if slot.name in slots]
             orders = {slot.name: order for slot in chosen}
             return await flash_once(world, chosen, orders, wait_s=20.0, stop=Stop())
+
+    @functools.cached_property
+    def on_hubs(self) -> Settings:
+        """The same line with its slots on two hubs; it goes on whatever fails on it."""
+        path = self.settings.path.with_name("on_hubs.yaml")
+        settings = yaml.safe_load(self.settings.path.read_text())
+        settings["line"] |= {"breaker": None, "slot_failures": None}
+        settings["slots"] = {
+            slot.name: {"ports": [f"1-{hub}.{port}", f"2-{hub}.{port}"]}
+            for number, slot in enumerate(self.settings.slots)
+            for hub, port in [(1 + number // ON_A_HUB, 1 + number % ON_A_HUB)]
+        }
+        path.write_text(yaml.safe_dump(settings))
+        return load_settings(path)
 
     @functools.cached_property
     def _recipes(self) -> Any:  # noqa: ANN401 - what load_recipes gives

@@ -31,7 +31,16 @@ from tests.faults.bench import (
     in_mock_time,
 )
 from tests.faults.cut import Cut, Dead, MortalBackend
-from tests.faults.judge import Chains, Run, check_chain, check_interrupted, check_told
+from tests.faults.judge import (
+    ATTEMPT_S,
+    FULL_FLASH_S,
+    Run,
+    by_slot,
+    check_chain,
+    check_interrupted,
+    check_told,
+)
+from tests.faults.live import Hand, LiveTray, draw_hands
 from tests.faults.odd import HEALTHY, ODD, Odd
 from tests.faults.table import plain_row, row_of
 from tests.faults.witness import Witness
@@ -40,11 +49,14 @@ from tests.holding import Broken, hold
 ATTEMPTS = 2
 """A campaign's bench gives so many to a module whose failure may pass."""
 
-ROUND_S = 3600.0
-"""No slot is at work for longer, whatever befalls its module."""
+ROUND_S = ATTEMPTS * ATTEMPT_S
+"""Of a tray that is flashed once."""
 
-FULL_FLASH_S = 45.0
-"""A healthy module is done by then; a station that dies does so before."""
+REST_S = 2 * ROUND_S
+"""Of the running line, to which a module may be put back anew."""
+
+LIVE = 1 / 8
+"""The share of the rounds that the running line plays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +73,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One tray. `dies_s`: so long after the start the station does, None for never."""
+    """One tray. `dies_s`: so long after the start the station does, None for never. `hands`: what
+    they do to a tray on the running line, None for one that is flashed once."""
 
     seed: int
     cases: dict[str, Case]
     dies_s: float | None
+    hands: tuple[Hand, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -78,6 +92,15 @@ class Totals:
     codes: Counter[str] = field(default_factory=Counter)
     compared: Counter[str] = field(default_factory=Counter)
     """How many attempts were held against the table, by the way."""
+
+    def note(self, judged: list[AttemptRecord]) -> None:
+        self.judged += len(judged)
+        for record in judged:
+            closed = record.closed
+            assert closed is not None
+            self.outcomes[closed.outcome.value] += 1
+            if closed.failure is not None:
+                self.codes[closed.failure.code] += 1
 
     def add(self, other: "Totals") -> None:
         self.attempts += other.attempts
@@ -94,6 +117,8 @@ def draw(seed: int, slots: list[str]) -> Round:
     chance = random.Random(seed)
     cases = {slot: _case(chance) for slot in slots}
     dies_s = chance.uniform(0.0, FULL_FLASH_S) if chance.random() < 0.25 else None
+    if chance.random() < LIVE:
+        return Round(seed, cases, None, draw_hands(chance, slots, FULL_FLASH_S))
     return Round(seed, cases, dies_s)
 
 
@@ -119,16 +144,44 @@ def play(bench: Bench, round_: Round, totals: Totals) -> None:
 
     async def work() -> None:
         with trio.fail_after(4 * ROUND_S):
-            await _Tray(bench, round_, totals).work()
+            if round_.hands is None:
+                await _Tray(bench, round_, totals).work()
+            else:
+                await _play_live(bench, round_, round_.hands, totals)
 
     try:
         in_mock_time(work, round_.seed)
-    except Broken:
-        raise
     except BaseException as error:
+        if isinstance(first := _first_of(error), Broken):
+            raise first from None
         raise Broken(f"it came out: {error!r}") from error
     hold(totals.judged == totals.attempts, f"{totals.judged} of {totals.attempts} were judged")
     totals.rounds += 1
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """Nurseries wrap what comes out of them."""
+    return _first_of(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _modules(bench: Bench, round_: Round) -> dict[str, SimModule]:
+    return {slot: bench.module(case.mishap, case.odd) for slot, case in round_.cases.items()}
+
+
+async def _play_live(bench: Bench, round_: Round, hands: tuple[Hand, ...], totals: Totals) -> None:
+    modules = _modules(bench, round_)
+    tray = LiveTray(bench, modules, hands, REST_S)
+    drawn, anew = await tray.work()
+    for slot, chain in drawn.chains.items():
+        if slot not in tray.pulled and round_.cases[slot].fault is None:
+            hold(modules[slot].fate.struck or all(map(_is_good, chain)), f"{slot} is well")
+    for run in (drawn, anew):
+        totals.attempts += len(run.records)
+        totals.note(run.ended)
+
+
+def _is_good(record: AttemptRecord) -> bool:
+    return record.closed is not None and record.closed.outcome.is_good
 
 
 class _Tray:
@@ -136,9 +189,7 @@ class _Tray:
         self._bench = bench
         self._round = round_
         self._totals = totals
-        self._modules = {
-            slot: bench.module(case.mishap, case.odd) for slot, case in round_.cases.items()
-        }
+        self._modules = _modules(bench, round_)
         self._ports = bench.plug(self._modules)
         self._cut: dict[str, str] = {}
 
@@ -178,9 +229,7 @@ class _Tray:
         before = {slot: witness.look(slot) for slot in slots}
         tally = await self._start(witness, slots, order, dies_s)
         records = bench.recorded_since(newest)
-        chains: Chains = {slot: [] for slot in slots}
-        for record in records:
-            chains[record.opened.slot].append(record)
+        chains = by_slot(slots, records)
         run = Run(witness, before, chains, died=tally is None, after_death=after_death)
         run.judge(name)
         if tally is not None:
@@ -226,16 +275,7 @@ class _Tray:
             check_chain(chain)
         self._totals.attempts += len(run.records)
         cut, self._cut = self._cut, run.cut
-        self._tally(run.ended + check_interrupted(cut, self._bench.records(cut)))
-
-    def _tally(self, judged: list[AttemptRecord]) -> None:
-        self._totals.judged += len(judged)
-        for record in judged:
-            closed = record.closed
-            assert closed is not None
-            self._totals.outcomes[closed.outcome.value] += 1
-            if closed.failure is not None:
-                self._totals.codes[closed.failure.code] += 1
+        self._totals.note(run.ended + check_interrupted(cut, self._bench.records(cut)))
 
     def _look_at_fresh(self, run: Run) -> None:
         """The station has met these modules as they were made, and has its verdict on some, if not
@@ -281,5 +321,4 @@ class _Tray:
 
     def _hold_good(self, where: str, chain: list[AttemptRecord]) -> None:
         for record in chain:
-            good = record.closed is not None and record.closed.outcome.is_good
-            hold(good, f"{where} is well and got {record.closed}")
+            hold(_is_good(record), f"{where} is well and got {record.closed}")

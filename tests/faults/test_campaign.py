@@ -5,17 +5,37 @@ from pathlib import Path
 import pytest
 
 from tests.faults.bench import Bench
-from tests.faults.campaign import ATTEMPTS, Case, Round, Totals, draw, play
+from tests.faults.campaign import ATTEMPTS, LIVE, Case, Round, Totals, draw, play
+from tests.faults.live import Hand
 from tests.holding import Broken
+
+DIES, LIVE_LINE = 1, 6
+"""The numbers of a round in which the station dies, and of one that the running line plays."""
 
 
 def test_a_few_rounds_hold(tmp_path: Path) -> None:
     bench, totals = Bench(tmp_path, attempts=ATTEMPTS), Totals()
     slots = [slot.name for slot in bench.settings.slots]
-    for number in range(7):
+    for number in (0, DIES, 2, LIVE_LINE):
         play(bench, draw(number, slots), totals)
-    assert totals.attempts >= 7 * 8
+    assert totals.attempts >= 4 * 8
     bench.close()
+
+
+def test_a_tray_on_the_running_line_comes_to_rest(tmp_path: Path) -> None:
+    """One hub fails amid the work, a hand pulls a module of the other: both find new ones."""
+    bench, totals = Bench(tmp_path, attempts=ATTEMPTS), Totals()
+    slots = [slot.name for slot in bench.settings.slots]
+    hands = (Hand(tuple(slots[:4]), 14.0, 20.0), Hand(("A5",), 16.0, None))
+    play(bench, Round(1, {slot: Case() for slot in slots}, None, hands), totals)
+    assert (totals.codes["U130"], totals.codes["U110"]) == (4, 1)
+    assert totals.judged == totals.attempts >= 2 * 8
+    bench.close()
+
+
+def test_a_share_of_the_rounds_is_played_by_the_running_line() -> None:
+    live = sum(draw(number, ["A1", "A2"]).hands is not None for number in range(400))
+    assert live == pytest.approx(400 * LIVE, rel=0.4)
 
 
 def test_the_judge_sees_a_wrong_pass(tmp_path: Path) -> None:
@@ -38,7 +58,7 @@ def test_a_round_can_be_seen_again(tmp_path: Path) -> None:
     for folder in (tmp_path / "once", tmp_path / "again"):
         folder.mkdir()
         bench, totals = Bench(folder, attempts=ATTEMPTS), Totals()
-        for number in (3, 8, 12):
+        for number in (DIES, LIVE_LINE):
             play(bench, draw(number, [slot.name for slot in bench.settings.slots]), totals)
         played.append(totals)
         bench.close()

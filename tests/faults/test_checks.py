@@ -5,25 +5,28 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
+import trio
 
-from station.engine import select
+from station.engine import life, select
 from station.engine.attempt import Attempt
 from station.engine.world import Order, World
 from station.errors import UnknownInEdl
 from station.flash.ladder import Ladder
+from station.live import SlotState
 from station.model import AttemptRecord, Outcome, Unit
 from station.selection import Decision
 from station.sim.mishap import Cure, Mishap, What
 from station.store import inserts, writer
-from tests.faults import promise, restart
+from tests.faults import judge, promise, restart
 from tests.faults.bench import Bench
 from tests.faults.campaign import ATTEMPTS, Case, Round, Totals, draw, play
+from tests.faults.live import Hand
 from tests.faults.table import FOR_EVER, Row
 from tests.holding import Broken
 
 NEEDS_THE_LADDER = 2
 """The number of a round with a mishap that only the ladder gets over, ..."""
-WRONG_PROGRAMMER = 42
+WRONG_PROGRAMMER = 118
 """... with a module that refuses its programmer, and the station lives, ..."""
 DIES_IN_EDL = 30
 """... and in which the station dies with a healthy module in EDL, its chip serial on record."""
@@ -137,6 +140,41 @@ def test_a_module_that_was_written_before_anybody_knew_it_is_found(
     monkeypatch.setattr(restart, "left", lambda *_: restart.Left(committed=False, in_edl=True))
     with pytest.raises(Broken, match="but its chip serial is not on record"):
         play(bench, Round(1, {"A1": Case()}, AMID_THE_FLASH_S), Totals())
+
+
+PULLED_OUT = Round(1, {"A1": Case()}, None, (Hand(("A1",), AMID_THE_FLASH_S, None),))
+"""On the running line."""
+
+
+def test_a_slot_that_no_new_module_can_free_is_found(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(life.TABLE[SlotState.PULLED], life.Input.APPEARED)
+    with pytest.raises(Broken, match="a new module in A1 got no attempt"):
+        play(bench, PULLED_OUT, Totals())
+
+
+def test_a_slot_that_stays_at_work_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(_: Attempt) -> None:
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(Attempt, "run_alone", hang)
+    with pytest.raises(Broken, match="no rest: A1 identifying"):
+        play(bench, PULLED_OUT, Totals())
+
+
+def test_an_attempt_that_takes_too_long_is_found(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flash = Attempt._flash
+
+    async def at_leisure(self: Attempt) -> None:
+        await flash(self)
+        await trio.sleep(judge.ATTEMPT_S)
+
+    monkeypatch.setattr(Attempt, "_flash", at_leisure)
+    with pytest.raises(Broken, match="A1: at work for"):
+        play(bench, Round(1, {"A1": Case()}, None), Totals())
 
 
 def test_each_attempt_is_judged(bench: Bench) -> None:
