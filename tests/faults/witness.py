@@ -8,6 +8,7 @@ from typing import Any
 from station.model import AttemptClosed, AttemptOpened, StepRecord
 from station.sim.module import SimModule
 from station.sim.referee import Breach
+from station.store.facts import Facts
 from station.store.writer import Store
 from tests.faults.bench import Bench, is_calibrated
 
@@ -70,6 +71,6 @@ class _Attended:
         await self._store.open_attempt(opened, steps)
         self._witness.opened(opened)
 
-    async def close_attempt(self, closed: AttemptClosed, steps: Sequence[StepRecord] = ()) -> None:
-        await self._store.close_attempt(closed, steps)
+    async def close_attempt(self, closed: AttemptClosed, facts: Facts | None = None) -> None:
+        await self._store.close_attempt(closed, facts)
         self._witness.closed(closed)
