@@ -52,12 +52,18 @@ def sqlite_path(url: str) -> Path | None:
     """The file behind the URL, of all links' own; None for a database server. Whatever lies beside
     it (SQLite's log, the engine's lease, results that wait) is one, by however many names the file
     goes. Raises DatabaseError."""
+    name = sqlite_name(url)
+    return None if name is None else Path(os.path.realpath(name))
+
+
+def sqlite_name(url: str) -> Path | None:
+    """The same as it is named, which may be a link. Raises DatabaseError."""
     parsed = _parse(url)
     if parsed.get_backend_name() != "sqlite":
         return None
     if parsed.database in (None, "", ":memory:") or parsed.query:
         raise DatabaseError(f"{url}: the record needs a plain file, e.g. sqlite:///station.db")
-    return Path(os.path.realpath(str(parsed.database)))
+    return Path(str(parsed.database))
 
 
 def shown(url: str) -> str:

@@ -7,7 +7,7 @@ to one that was moved away is in no record that anybody opens. With a log SQLite
 from pathlib import Path
 
 from station.errors import DatabaseError
-from station.store.database import shown, sqlite_path
+from station.store.database import shown, sqlite_name
 
 _FileId = tuple[int, int]
 
@@ -17,7 +17,7 @@ class InPlace:
 
     def __init__(self, url: str) -> None:
         self._name = shown(url)
-        self._paths = _files_of(sqlite_path(url))
+        self._paths = _files_of(sqlite_name(url))
         self._opened = [_id_of(path) for path in self._paths[:1]] + [None] * len(self._paths[1:])
 
     def require(self) -> None:

@@ -5,6 +5,7 @@ takes the record's place by one rename: whenever the power goes, one of the two 
 """
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -183,16 +184,26 @@ def _tell(copy_url: str, by: By, detail: dict[str, Fact]) -> Checkpoint | None:
 
 def _set_aside(path: Path) -> Path | None:
     """A second name for the record, which stays in place until the other one takes it."""
+    aside = _free_name(path)
     if not path.exists():
-        _move_logs(path, path.with_name(f"{path.name}.replaced-{stamp()}"))
+        _move_logs(path, aside)
         return None
-    aside = path.with_name(f"{path.name}.replaced-{stamp()}")
     is_folded = _fold_log(path)
     aside.hardlink_to(path)
     if not is_folded:
         _move_logs(path, aside)
     sync_folder(path.parent)
     return aside
+
+
+def _free_name(path: Path) -> Path:
+    """For whoever restores twice in a second."""
+    name = first = path.with_name(f"{path.name}.replaced-{stamp()}")
+    number = 1
+    while os.path.lexists(name):
+        number += 1
+        name = first.with_name(f"{first.name}-{number}")
+    return name
 
 
 def _fold_log(path: Path) -> bool:

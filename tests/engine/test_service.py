@@ -152,6 +152,7 @@ async def test_an_engine_whose_database_hangs_ends_all_the_same(
     """Nothing waits for its last words, nor for the file to be closed."""
     hung = HungWriter(monkeypatch)
     async with served(tray.make_line(tmp_path / "line"), systemd) as (_, stop):
+        await time_passes(5)  # what is recorded of the start is, and next it looks after the writer
         hung.begin()
         await hung.since.wait()
         began = trio.current_time()
