@@ -83,8 +83,7 @@ def read_chip_identity(
         return ChipIdentity(), hello
     framer = Framer()
     chip = ChipIdentity()
-    enter = HelloResponse(SaharaMode.COMMAND, version=hello.version)
-    heard = yield from _exchange(framer, enter, timeout_s)
+    heard = yield from _enter(framer, hello, timeout_s)
     if isinstance(heard, CommandReady):
         chip = yield from _ask(framer, hello.version, timeout_s)
         leave = SwitchMode(SaharaMode.IMAGE_TX_PENDING)
@@ -92,6 +91,15 @@ def read_chip_identity(
     else:
         yield from notice(f"the boot ROM has no command mode{_why(heard)}: chip serial unknown")
     return chip, (yield from _to_loading(framer, heard, timeout_s))
+
+
+def _enter(framer: Framer, hello: Hello, timeout_s: float) -> Dialogue[_Heard]:
+    """What the part answers to HELLO_RESP; one that says each HELLO twice answers behind that."""
+    enter = HelloResponse(SaharaMode.COMMAND, version=hello.version)
+    heard = yield from _exchange(framer, enter, timeout_s)
+    if not isinstance(heard, Hello):
+        return heard
+    return (yield from _hear(framer, timeout_s)) or heard
 
 
 def _to_loading(framer: Framer, heard: _Heard, timeout_s: float) -> Dialogue[Greeting | None]:
@@ -116,6 +124,13 @@ def _exchange(framer: Framer, packet: Packet, timeout_s: float) -> Dialogue[_Hea
     """What the part answers; None for silence, garbage, and a packet it does not take."""
     try:
         yield from send(encode(packet), timeout_s=timeout_s)
+    except (Timeout, SaharaError):
+        return None
+    return (yield from _hear(framer, timeout_s))
+
+
+def _hear(framer: Framer, timeout_s: float) -> Dialogue[_Heard]:
+    try:
         return (yield from hear(framer, timeout_s))
     except (Timeout, SaharaError):
         return None
