@@ -30,7 +30,8 @@ from station.wire import (
 from station.wire.messages import MAX_MESSAGE_BYTES
 
 HELLO_S = 5.0
-ANSWER_S = 15.0
+ANSWER_S = 30.0
+"""The engine tells of a database that takes its time before that."""
 
 _READ_BYTES = 64 << 10
 

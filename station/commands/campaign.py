@@ -129,6 +129,17 @@ def status(settings: Settings, campaign_id: str | None, *, as_json: bool) -> Non
     show(json.dumps(status_json(made)) if as_json else sheet_text(made))
 
 
+def _state(story: CampaignStory) -> str:
+    if story.over is not None:
+        return story.over.kind
+    return "running" if story.aborted is None else "ending"
+
+
+def _why(story: CampaignStory) -> str:
+    why = story.aborted if story.over is None else story.over.detail.get("why")
+    return "" if why is None else str(why)
+
+
 def status_json(sheet: Sheet) -> dict[str, Any]:
     """The sheet for programs."""
     story, yielded = sheet.story, sheet.story.yielded
@@ -140,8 +151,8 @@ def status_json(sheet: Sheet) -> dict[str, Any]:
         "started_utc_us": story.begun.utc_us,
         "by": story.begun.actor,
         "ended_utc_us": sheet.ended_utc_us,
-        "state": "running" if story.over is None else story.over.kind,
-        "why": "" if story.over is None else str(story.over.detail.get("why", "")),
+        "state": _state(story),
+        "why": _why(story),
         "resumed": sheet.resumed,
         "totals": dict(sheet.totals),
         "first_pass": {"good": yielded.first_pass, "of": yielded.first},

@@ -26,7 +26,8 @@ MAX_SLOTS = 256
 CONNECT_TIMEOUT_S = 5.0
 SILENCE_S = 10.0
 """The engine speaks every second; silent for so long, it is asked anew on another connection."""
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 30.0
+"""The engine tells of a database that takes its time before that."""
 ARM_TIMEOUT_S = 660.0
 """Arming reads whole packages."""
 FIRST_PAUSE_S = 0.2

@@ -45,6 +45,8 @@ class Night:
     stops_s: float
     aborted: str | None = None
     """Who ended it, and why."""
+    is_over: bool = False
+    """Nothing runs any more, and its end is being recorded."""
     _running: set[str] = field(default_factory=set)
 
     @property

@@ -98,8 +98,7 @@ class Campaigns:
             loaded = await self._load(command.name)
             _check_shown(loaded, command.policy_sha256)
             recipes = await self._recipes(loaded.policy)
-            for recipe in recipes:
-                await self.line.world.shelf.prepare(recipe)
+            await self.line.world.shelf.prepare_all(recipes)
             begun = self._begun(loaded, person, peer)
             stops_s = _stops_s(loaded.policy, begun, begun.utc_us)
             by = begun.actor or peer.user
@@ -125,6 +124,8 @@ class Campaigns:
         who = person.name if person.name == peer.user else f"{person.name} ({peer.user})"
         why = f"ended by {who}: {reason}"
         if self.night is not None:
+            if self.night.is_over:
+                raise NoCampaign("it has ended already, and its sheet is being written")
             await self._abort(self.night, why)
             return
         if self.looking.locked():
@@ -298,8 +299,7 @@ class Campaigns:
         stops_s = _stops_s(policy, begun, now_us)
         recipes = await self._recipes(policy)
         _check_same(story, recipes)
-        for recipe in recipes:
-            await world.shelf.prepare(recipe)
+        await world.shelf.prepare_all(recipes)
         by = begun.actor or begun.peer_user or ""
         armed = self._armed(policy, recipes, by, begun.utc_us)
         return Night(log, policy, armed, story.slots, stops_s)
@@ -314,6 +314,7 @@ class Campaigns:
             return
         except Exception as error:  # noqa: BLE001 - a bug ends the campaign, not the engine
             why = f"X901 STATION BUG: {type(error).__name__}: {error}"
+        night.is_over = True
         night.let_go()
         try:
             await self._until_well(partial(night.log.end, why))

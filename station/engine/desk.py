@@ -200,8 +200,7 @@ class Desk:
         chosen = tuple(_chosen(recipes, choice) for choice in command.recipes)
         _check_label(chosen, command.label)
         line.world.shelf.forget_failures()
-        for recipe in chosen:
-            await line.world.shelf.prepare(recipe)
+        await line.world.shelf.prepare_all(chosen)
         return Armed(
             recipes=chosen,
             operator=person.name,

@@ -177,7 +177,7 @@ class Guard:
             return
         since = None if lifted is None else lifted.event_id
         most = self.breaker.window * self.world.settings.line.attempts
-        for record in last_of_each(await store.latest_verdicts(station, 0, most)):
+        for record in last_of_each(await store.latest_verdicts(station, most)):
             if _is_after(record, since):
                 self._judge_line(record)
 

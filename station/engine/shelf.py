@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import trio
+
 from station.config import LoadedRecipe
 from station.disk import STORE_S, Disk, from_store
 from station.errors import (
@@ -19,6 +21,7 @@ from station.firmware.manifest import Manifest
 from station.firmware.package_store import PackageStore
 from station.firmware.stored import StoredPackage
 from station.model import PackageRef
+from station.patience import LAST_WORD_S
 from station.plan import FlashPlan, plan_package
 
 T = TypeVar("T")
@@ -107,6 +110,17 @@ class Shelf:
             if whole is not None:
                 return whole
         return await opened.ask(opened.prepare, PREFLIGHT_S)
+
+    async def prepare_all(self, recipes: Iterable[LoadedRecipe]) -> None:
+        """Within the time that one of them may take: people wait for it. Raises as `prepare`."""
+        try:
+            with trio.fail_after(PREFLIGHT_S + LAST_WORD_S):
+                for recipe in recipes:
+                    await self.prepare(recipe)
+        except trio.TooSlowError:
+            raise StationOverdue(
+                f"the packages were not looked through within {PREFLIGHT_S:g} s"
+            ) from None
 
     def forget_failures(self) -> None:
         """What was missing or damaged may have been mended since."""

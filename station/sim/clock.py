@@ -15,14 +15,14 @@ class ScaledClock(trio.abc.Clock):
     def __init__(self, speed: float) -> None:
         if not (math.isfinite(speed) and speed > 0):
             raise ValueError(f"speed must be above zero, not {speed}")
-        self._speed = speed
+        self.speed = speed
         self._started_s = time.perf_counter()
 
     def start_clock(self) -> None:
         self._started_s = time.perf_counter()
 
     def current_time(self) -> float:
-        return (time.perf_counter() - self._started_s) * self._speed
+        return (time.perf_counter() - self._started_s) * self.speed
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        return max(0.0, (deadline - self.current_time()) / self._speed)
+        return max(0.0, (deadline - self.current_time()) / self.speed)

@@ -164,11 +164,10 @@ def last_verdict(
         return next(iter(records(connection, conditions, 1)), None)
 
 
-def latest_verdicts(url: str, station: str, since_utc_us: int, limit: int) -> list[AttemptRecord]:
-    """The station's newest verdicts on a unit or on itself after this time, newest last."""
+def latest_verdicts(url: str, station: str, limit: int) -> list[AttemptRecord]:
+    """The station's newest verdicts on a unit or on itself, newest last."""
     conditions = [
         _opened.c.station == station,
-        _closed.c.ended_utc_us > since_utc_us,
         _closed.c.outcome.in_((Outcome.PASS, Outcome.FAIL, Outcome.ERROR)),
     ]
     with reading(url) as connection:

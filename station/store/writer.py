@@ -44,6 +44,7 @@ from station.model import (
     StepRecord,
     Unit,
 )
+from station.patience import real_s
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
 from station.store import (
@@ -126,7 +127,8 @@ async def open_store(
         await trio.to_thread.run_sync(_connect, url, engine, in_place, limiter=limiter)
         yield Store(url, engine, limiter, clock, waiting, in_place)
     finally:
-        with trio.move_on_after(SAVE_S, shield=True):  # one that hangs is left to the process
+        # One that hangs is left to the process.
+        with trio.move_on_after(real_s(SAVE_S), shield=True):
             await trio.to_thread.run_sync(engine.dispose, limiter=limiter, abandon_on_cancel=True)
 
 
@@ -345,7 +347,7 @@ class Store:
         """Keep a result that could not be committed: its file, or None if it is in memory only.
         To be shielded by the caller."""
         self.waiting.remember(result)
-        with trio.move_on_after(KEEP_S):
+        with trio.move_on_after(real_s(KEEP_S)):
             await trio.to_thread.run_sync(
                 self.waiting.save, limiter=self._keeper, abandon_on_cancel=True
             )
@@ -354,7 +356,7 @@ class Store:
     async def settle(self) -> Settled:
         """Commit what waits, as far as the database takes it, and tell what came of it. Raises
         nothing of the store's. What is given up is told the next time."""
-        with trio.move_on_after(SETTLE_S):
+        with trio.move_on_after(real_s(SETTLE_S)):
             await trio.to_thread.run_sync(
                 self.waiting.settle,
                 self._record_blocking,
@@ -382,7 +384,7 @@ class Store:
         return await self._ask(lambda: queries.unit_by_chip(self._url, chip_serial))
 
     async def known_against(self, unit: Unit, but_attempt: str) -> clashes.Against:
-        return await self._ask(
+        return await self._ask_soon(
             lambda: clashes.known_against(self._url, unit, but_attempt=but_attempt)
         )
 
@@ -397,7 +399,7 @@ class Store:
         return await self._ask(ask)
 
     async def layout_agreed(self, chip_serial: str, package_sha256: str) -> bool:
-        return await self._ask(
+        return await self._ask_soon(
             lambda: unfinished.layout_agreed(self._url, chip_serial, package_sha256)
         )
 
@@ -405,7 +407,7 @@ class Store:
         return await self._ask(lambda: unfinished.unfinished_unit(self._url, chip_serial))
 
     async def unproven_attempt(self, unit: Unit) -> str | None:
-        return await self._ask(lambda: unfinished.unproven_attempt(self._url, unit))
+        return await self._ask_soon(lambda: unfinished.unproven_attempt(self._url, unit))
 
     async def unfinished_slot(
         self, station: str, slot: str, port_paths: Collection[str]
@@ -424,12 +426,8 @@ class Store:
     async def last_event(self, station: str, kind: str) -> StationEvent | None:
         return await self._ask(lambda: events.last_event(self._url, station, kind))
 
-    async def latest_verdicts(
-        self, station: str, since_utc_us: int, limit: int
-    ) -> list[AttemptRecord]:
-        return await self._ask(
-            lambda: queries.latest_verdicts(self._url, station, since_utc_us, limit)
-        )
+    async def latest_verdicts(self, station: str, limit: int) -> list[AttemptRecord]:
+        return await self._ask(lambda: queries.latest_verdicts(self._url, station, limit))
 
     async def ask(self, question: Callable[[str], T]) -> T:
         """Any other question of `station.store`: it is given the database's URL."""
@@ -458,9 +456,15 @@ class Store:
             self.damaged = error.cause
             raise
 
+    async def _ask_soon(self, question: Callable[[], T]) -> T:
+        """What a module waits for, whose step would blame it. Raises DatabaseError as well."""
+        with trio.move_on_after(real_s(SAVE_S)):
+            return await self._ask(question)
+        raise self._late(SAVE_S)
+
     async def _commit(self, work: Callable[[Batch], T]) -> T:
         """Waits for the writer no longer than COMMIT_S, for the commit itself however long."""
-        with trio.move_on_after(COMMIT_S):
+        with trio.move_on_after(real_s(COMMIT_S)):
             return await trio.to_thread.run_sync(self._commit_blocking, work, limiter=self._limiter)
         raise self._overdue(COMMIT_S)
 
@@ -470,7 +474,7 @@ class Store:
         """In the writer's thread; not cut by a cancellation, and waited for no longer than this.
         Raises DatabaseError: then it goes on alone if it had begun."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        with trio.move_on_after(patience_s, shield=True) as patience:
+        with trio.move_on_after(real_s(patience_s), shield=True) as patience:
             await trio.to_thread.run_sync(
                 blocking, *arguments, limiter=self._limiter, abandon_on_cancel=True
             )
@@ -479,9 +483,11 @@ class Store:
 
     def _overdue(self, patience_s: float) -> DatabaseError:
         self.is_writable = False
-        return DatabaseError(
-            f"database {shown(self._url)}: it did not answer within {patience_s:g} s"
-        )
+        return self._late(patience_s)
+
+    def _late(self, patience_s: float) -> DatabaseError:
+        words = f"it did not answer within {patience_s:g} s"
+        return DatabaseError(f"database {shown(self._url)}: {words}")
 
     def _commit_blocking(self, work: Callable[[Batch], T]) -> T:
         with self._writing() as batch:

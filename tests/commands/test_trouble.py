@@ -47,9 +47,8 @@ def alarms(picture: Picture) -> list[str]:
 
 
 def test_a_database_that_another_process_holds(tmp_path: Path) -> None:
-    """At a speed at which the engine waits longer than SQLite, whose clock is this world's."""
     config = files(tmp_path, 1)
-    with engine(config, "--speed", "2") as running:
+    with engine(config, "--speed", "10") as running:
         running.arm()
         running.until(is_written)
         began_s = time.monotonic()

@@ -24,6 +24,7 @@ from station.errors import (
 from station.live import SlotState as S
 from station.model import DeviceInfo, Outcome
 from station.sim.backend import SimBackend
+from station.store.database import BUSY_TIMEOUT_S
 from tests.engine.line import running
 from tests.engine.tray import make_line
 from tests.mock_time import time_passes
@@ -47,6 +48,9 @@ class _Store:
     async def ping(self) -> None:
         if self.mood == "hung":
             await trio.sleep_forever()
+        if self.mood == "locked":
+            await time_passes(BUSY_TIMEOUT_S + 0.1)
+            raise DatabaseError("another program kept it locked")
         if self.mood == "ill":
             raise DatabaseError("database is locked")
 
@@ -116,6 +120,10 @@ async def test_the_dog_is_fed_only_while_the_writer_answers(
     await time_passes(300)
     assert health.is_alive, "a database that complains is no reason to be shot in mid-flash"
     assert health.report[DatabaseError] == "database is locked"
+    store.mood = "locked"
+    await time_passes(300)
+    assert health.is_alive, "SQLite tells of a lock when it has waited for it"
+    assert health.report[DatabaseError] == "another program kept it locked"
     store.mood = "well"
     await time_passes(10)
     assert health.obstacle is None

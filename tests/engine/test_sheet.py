@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from station.commands.campaign import status_json
 from station.engine.sheet import Sheet, sheet_of
 from station.engine.sheet_words import LISTED, SHOWN_REMEDY, facts_of, sheet_html, sheet_text
 from station.errors import Nak, StationError, WrongVersionAfter
@@ -115,6 +116,8 @@ def test_a_campaign_that_somebody_ended_says_so_while_the_last_module_is_written
     aborted = CampaignEvent("e2", "line-1", BEGUN.utc_us + 1, "c1", "aborted", {"why": why})
     made = sheet_of(replace(story({"A1": []}), events=(aborted,)), [("A1",)])
     assert made.ending == f"it ends: {why}"
+    told = status_json(made)
+    assert (told["state"], told["why"]) == ("ending", why)
     assert [cell.word for cell in made.cells] == ["NOT BEGUN"]
 
 

@@ -3,6 +3,7 @@ import math
 import pytest
 import trio
 
+from station.patience import real_s
 from station.sim.clock import ScaledClock
 
 
@@ -25,6 +26,14 @@ def test_trio_runs_on_it() -> None:
         return trio.current_time() - started_s
 
     assert trio.run(nap, clock=ScaledClock(10_000)) >= 5
+
+
+def test_what_works_in_this_world_gets_its_time() -> None:
+    async def told() -> tuple[float, float]:
+        return real_s(5), real_s(math.inf)
+
+    assert trio.run(told, clock=ScaledClock(20)) == (100, math.inf)
+    assert trio.run(told) == (5, math.inf)
 
 
 @pytest.mark.parametrize("speed", [0, -1, math.inf, math.nan])

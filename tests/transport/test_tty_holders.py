@@ -230,4 +230,4 @@ def test_no_descriptor_is_left(tmp_path: Path) -> None:
     before = descriptors()
     for _ in range(5):
         TtyHolders(tmp_path, tmp_path, tmp_path)
-    assert descriptors() == before
+    assert descriptors() <= before, "a thread of another test may close its own meanwhile"
