@@ -44,6 +44,9 @@ from station.model import (
     Unit,
 )
 
+MOST_ASKED = 5
+"""A module that left so often while it was asked who it is, is not asked by itself any more."""
+
 SETTLE_S = 2.0
 """A device that stays for so long has been plugged in, not brushed against."""
 
@@ -62,6 +65,7 @@ class Place:
         self._verdict: Unit | None = None  # the unit that the standing verdict is about
         self._first: int | None = None  # generation of the device that was there at the start
         self._left: AttemptRecord | None = None  # a dead engine's attempt, to be repeated
+        self._asked = 0  # how often in a row who is here, without an end
         self._held: StationError = SlotHeld("")
         self._why_standing: StationError | None = None
         self._abort_wanted: str | None = None
@@ -306,6 +310,10 @@ class Place:
     async def _probe(self) -> None:
         """Whose verdict stands: the one on record when the engine starts, or the one that was
         given before the module went away. Nothing stands on a module that cannot be asked."""
+        self._asked += 1
+        if self._asked > MOST_ASKED:
+            self._stand_aside("the module in it leaves whenever it is asked who it is")
+            return
         returned = self.state is SlotState.RETURNING
         record: AttemptRecord | None = None
         left: AttemptRecord | None = None
@@ -319,6 +327,7 @@ class Place:
             self._stand_aside(f"the module in it cannot be identified: {error}")
             return
         await trio.lowlevel.checkpoint_if_cancelled()  # the slot may have moved on meanwhile
+        self._asked = 0
         if returned:
             self._recognise(unit)
         elif left is not None:
@@ -378,6 +387,7 @@ class Place:
 
     def _stand_aside(self, why: str, unit: Unit = Unit()) -> None:  # noqa: B008 - frozen
         self._tale.note(why)
+        self._asked = 0
         self._why_standing = NotFlashed(f"slot {self._name}: {why}")
         self._move(Input.UNKNOWN)
         self._tale.show(views.with_unit(self.view, unit))

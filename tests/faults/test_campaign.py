@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from station.sim.mishap import Cure, Mishap, What
 from tests.faults.bench import Bench
 from tests.faults.campaign import ATTEMPTS, LIVE, Case, Round, Totals, draw, play
 from tests.faults.live import Hand
@@ -30,6 +31,16 @@ def test_a_tray_on_the_running_line_comes_to_rest(tmp_path: Path) -> None:
     play(bench, Round(1, {slot: Case() for slot in slots}, None, hands), totals)
     assert (totals.codes["U130"], totals.codes["U110"]) == (4, 1)
     assert totals.judged == totals.attempts >= 2 * 8
+    bench.close()
+
+
+def test_a_module_that_leaves_whenever_it_is_asked_comes_to_rest(tmp_path: Path) -> None:
+    """It came back when its hub did, and was asked who it is for ever."""
+    bench, totals = Bench(tmp_path, attempts=ATTEMPTS), Totals()
+    slots = [slot.name for slot in bench.settings.slots]
+    dips = Mishap(What.DIPS, "confirm", Cure.NONE, after=5, times=1_000_000)
+    cases = {slot: Case() for slot in slots} | {"A4": Case(mishap=dips)}
+    play(bench, Round(1, cases, None, (Hand(tuple(slots[:4]), 26.4, 4.9),)), totals)
     bench.close()
 
 
