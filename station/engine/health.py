@@ -29,7 +29,8 @@ from station.errors import (
 )
 from station.model import AttemptRecord, StationEvent
 from station.patience import real_s
-from station.store.writer import SAVE_S, Store
+from station.store.database import SAVE_S
+from station.store.writer import Store
 from station.transport import descriptors
 
 LOOK_S = 2.0

@@ -21,6 +21,10 @@ from station.errors import DatabaseError, RecordDamaged
 BUSY_TIMEOUT_S = 5.0
 """How long a call waits for another process that is writing."""
 
+SAVE_S = BUSY_TIMEOUT_S + 1.0
+"""A module that is being written waits so long for a fact to be committed; by then a lock that
+another program holds was told in its own words."""
+
 _WRITERS_LOCK = 0x57A7_1014
 """Key of the PostgreSQL advisory lock under which one transaction writes at a time."""
 

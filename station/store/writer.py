@@ -30,39 +30,31 @@ import trio
 from sqlalchemy.exc import IntegrityError
 
 from station.errors import DatabaseError, RecordDamaged, ResultSetAside
-from station.live import Counts
 from station.model import (
     AttemptClosed,
     AttemptOpened,
-    AttemptRecord,
     EvidenceRef,
     Lot,
     Operator,
-    Outcome,
     Shift,
     StationEvent,
     StepRecord,
-    Unit,
 )
 from station.patience import real_s
 from station.seal.checkpoint import Checkpoint
 from station.seal.keys import PrivateKey
 from station.store import (
-    clashes,
-    counts,
-    events,
     ids,
     people,
-    queries,
     schema,
     shifts,
     signing,
-    unfinished,
 )
+from station.store.asking import Asking
 from station.store.batch import Batch, batch_of
 from station.store.boots import Boot, insert_boot
-from station.store.database import BUSY_TIMEOUT_S, database_errors, shown, writer_engine
-from station.store.examine import newest_key, newest_utc_us, require_whole
+from station.store.database import SAVE_S, database_errors, writer_engine
+from station.store.examine import newest_key, require_whole
 from station.store.facts import Facts
 from station.store.in_place import InPlace
 from station.store.inserts import (
@@ -72,7 +64,6 @@ from station.store.inserts import (
     open_attempts,
 )
 from station.store.pending import Pending, Result, beside
-from station.store.reading import reading
 from station.store.revision import check
 from station.store.rows import event_row, evidence_row, reading_rows, step_row
 from station.store.settle import insert_missing
@@ -86,19 +77,12 @@ T = TypeVar("T")
 WHOLE_S = 5.0
 """A start looks for damage so long; a large record is looked through by `station doctor`."""
 
-SAVE_S = BUSY_TIMEOUT_S + 1.0
-"""A module that is being written waits so long for a fact to be committed; by then a lock that
-another program holds was told in its own words."""
-
 COMMIT_S = 15.0
 """For what must be on record before anything goes on, and for the writer that somebody else has."""
 
 SETTLE_S = TURN_S + SAVE_S
 KEEP_S = 5.0
 """A disk gets so long to take a result."""
-
-_READERS = 4
-"""Questions asked at once; each is one short-lived connection."""
 
 
 def now_utc_us() -> int:
@@ -138,7 +122,7 @@ def _connect(url: str, engine: sa.Engine, in_place: InPlace) -> None:
         in_place.require()
 
 
-class Store:
+class Store(Asking):
     """Made by `open_store`."""
 
     def __init__(
@@ -150,18 +134,15 @@ class Store:
         waiting: Waiting,
         in_place: InPlace,
     ) -> None:
+        super().__init__(url)
         self.waiting = waiting
-        self.damaged: str | None = None
-        """Once damage was met nothing is written any more: it would be lost with the file."""
         self.is_writable = True
         """The last transaction succeeded. What may wait should, until one does: each that meets a
         lock costs BUSY_TIMEOUT_S, and all wait for it."""
-        self._url = url
         self._engine = engine
         self._limiter = limiter
         self._clock = clock
         self._in_place = in_place
-        self._readers = trio.CapacityLimiter(_READERS)
         self._keeper = trio.CapacityLimiter(1)
         self._together = Together(self._commit_to_stay)
 
@@ -313,19 +294,6 @@ class Store:
 
         return await self._commit(work)
 
-    async def newest_checkpoint(self, station: str) -> Checkpoint | None:
-        """The one in the record that reaches furthest."""
-
-        def ask() -> Checkpoint | None:
-            with reading(self._url) as connection:
-                return signing.newest_checkpoint(connection, station)
-
-        return await self._ask(ask)
-
-    async def unsigned_links(self, station: str) -> int:
-        """How many were added to the station's chain since it was signed last."""
-        return await self._ask(lambda: signing.unsigned_links(self._url, station))
-
     async def ping(self) -> None:
         """Return once the writer has held the write lock, having written nothing. Whoever is
         cancelled leaves it behind."""
@@ -377,90 +345,7 @@ class Store:
         except (LookupError, ValueError) as error:
             raise ResultSetAside(f"the record holds an unknown value ({error})") from error
 
-    # --- questions ----------------------------------------------------------------------------
-
-    async def unit_by_chip(self, chip_serial: str) -> Unit | None:
-        """`queries.unit_by_chip`, off the trio thread; so are the next ones."""
-        return await self._ask(lambda: queries.unit_by_chip(self._url, chip_serial))
-
-    async def known_against(self, unit: Unit, but_attempt: str) -> clashes.Against:
-        return await self._ask_soon(
-            lambda: clashes.known_against(self._url, unit, but_attempt=but_attempt)
-        )
-
-    async def last_verdict(
-        self, unit: Unit, *, outcome: Outcome | None = None, before_attempt: str | None = None
-    ) -> AttemptRecord | None:
-        def ask() -> AttemptRecord | None:
-            return queries.last_verdict(
-                self._url, unit, outcome=outcome, before_attempt=before_attempt
-            )
-
-        return await self._ask(ask)
-
-    async def layout_agreed(self, chip_serial: str, package_sha256: str) -> bool:
-        return await self._ask_soon(
-            lambda: unfinished.layout_agreed(self._url, chip_serial, package_sha256)
-        )
-
-    async def unfinished_unit(self, chip_serial: str) -> AttemptRecord | None:
-        return await self._ask(lambda: unfinished.unfinished_unit(self._url, chip_serial))
-
-    async def unproven_attempt(self, unit: Unit) -> str | None:
-        return await self._ask_soon(lambda: unfinished.unproven_attempt(self._url, unit))
-
-    async def unfinished_slot(
-        self, station: str, slot: str, port_paths: Collection[str]
-    ) -> AttemptRecord | None:
-        def ask() -> AttemptRecord | None:
-            return unfinished.unfinished_slot(self._url, station, slot, port_paths)
-
-        return await self._ask(ask)
-
-    async def counts_since(self, station: str, since_utc_us: int) -> Counts:
-        return await self._ask(lambda: counts.counts_since(self._url, station, since_utc_us))
-
-    async def newest_utc_us(self) -> int | None:
-        return await self._ask(lambda: newest_utc_us(self._url))
-
-    async def last_event(self, station: str, kind: str) -> StationEvent | None:
-        return await self._ask(lambda: events.last_event(self._url, station, kind))
-
-    async def latest_verdicts(self, station: str, limit: int) -> list[AttemptRecord]:
-        return await self._ask(lambda: queries.latest_verdicts(self._url, station, limit))
-
-    async def ask(self, question: Callable[[str], T]) -> T:
-        """Any other question of `station.store`: it is given the database's URL."""
-        return await self._ask(lambda: question(self._url))
-
-    async def operators(self, station: str) -> list[Operator]:
-        return await self._ask(lambda: people.operators(self._url, station))
-
-    async def open_shift(self, station: str) -> Shift | None:
-        return await self._ask(lambda: shifts.open_shift(self._url, station))
-
-    async def golden_outcomes(self, shift_id: str) -> list[tuple[Outcome, str | None]]:
-        return await self._ask(lambda: shifts.golden_outcomes(self._url, shift_id))
-
-    async def held_slots(self, station: str) -> dict[str, StationEvent]:
-        return await self._ask(lambda: events.held_slots(self._url, station))
-
     # --- threads ------------------------------------------------------------------------------
-
-    async def _ask(self, question: Callable[[], T]) -> T:
-        try:
-            return await trio.to_thread.run_sync(
-                question, limiter=self._readers, abandon_on_cancel=True
-            )
-        except RecordDamaged as error:
-            self.damaged = error.cause
-            raise
-
-    async def _ask_soon(self, question: Callable[[], T]) -> T:
-        """What a module waits for, whose step would blame it. Raises DatabaseError as well."""
-        with trio.move_on_after(real_s(SAVE_S)):
-            return await self._ask(question)
-        raise self._late(SAVE_S)
 
     async def _commit(self, work: Callable[[Batch], T]) -> T:
         """Waits for the writer no longer than COMMIT_S, for the commit itself however long."""
@@ -484,10 +369,6 @@ class Store:
     def _overdue(self, patience_s: float) -> DatabaseError:
         self.is_writable = False
         return self._late(patience_s)
-
-    def _late(self, patience_s: float) -> DatabaseError:
-        words = f"it did not answer within {patience_s:g} s"
-        return DatabaseError(f"database {shown(self._url)}: {words}")
 
     def _commit_blocking(self, work: Callable[[Batch], T]) -> T:
         with self._writing() as batch:

@@ -19,10 +19,10 @@ from station.live import SlotState as S
 from station.live import SlotView
 from station.model import Outcome
 from station.store import database
-from station.store.database import sqlite_path
+from station.store.database import SAVE_S, sqlite_path
 from station.store.events import find_events
 from station.store.pending import beside
-from station.store.writer import COMMIT_S, KEEP_S, SAVE_S, Store
+from station.store.writer import COMMIT_S, KEEP_S, Store
 from tests.engine.line import Running, running
 from tests.engine.tray import Line, code_of, make_line
 from tests.fakes.disk import dead_disk
