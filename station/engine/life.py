@@ -10,6 +10,7 @@ table does not name is refused. Pure.
 from enum import Enum
 
 from station.errors import NotNow
+from station.live import BUSY
 from station.live import SlotState as S
 
 
@@ -173,3 +174,16 @@ def follow(state: S, given: Input) -> S:
         reason = _WHY_NOT.get(state, "an attempt is running; abort it first")
         raise NotNow(f"{given.value.split(' (')[0]} is not possible now: {reason}")
     return state
+
+
+def activity(state: S) -> str:
+    """What the station does with a slot in this state by itself."""
+    if state in BUSY:
+        return "attempt"
+    match state:
+        case S.SETTLING:
+            return "settle"
+        case S.PROBING | S.RETURNING:
+            return "probe"
+        case _:
+            return "rest"

@@ -9,7 +9,7 @@ import trio
 from station.engine import again, resume, views
 from station.engine.attempt import Attempt
 from station.engine.floor import Floor
-from station.engine.life import TABLE, Input, follow
+from station.engine.life import TABLE, Input, activity, follow
 from station.engine.ports import SlotPort
 from station.engine.probe import probe
 from station.engine.tale import Tale
@@ -103,9 +103,9 @@ class Place:
     def give(self, given: Input) -> None:
         """Let this happen to the slot; what it was doing ends if the new state asks for something
         else. Raises NotNow for a command that cannot be."""
-        before = _activity(self.state)
+        before = activity(self.state)
         moved = self._move(given)
-        after = _activity(self.state)
+        after = activity(self.state)
         if moved and (before != after or after in ("settle", "probe")):
             self._doing.cancel(reason=given.value)
 
@@ -263,7 +263,7 @@ class Place:
             self._move(Input.LEFT)
 
     async def _act(self) -> None:
-        match _activity(self.state):
+        match activity(self.state):
             case "settle":
                 await self._settle()
             case "probe":
@@ -299,7 +299,7 @@ class Place:
     async def ask(self, world: World) -> tuple[Unit, AttemptRecord | None]:
         """Who is here, and the interrupted attempt that it is left from, while nothing is done
         with it. Raises StationError."""
-        if _activity(self.state) != "rest":
+        if activity(self.state) != "rest":
             raise NotNow("something is being done with the module")
         unit = await probe(world, self.port, lambda _: None)
         if not self._is_in_edl():
@@ -492,15 +492,3 @@ def _ending(failure: Failure | None, *, gone: bool) -> Input:
 
 def _was_pulled(failure: Failure | None) -> bool:
     return failure is not None and failure.code == PulledOut.code
-
-
-def _activity(state: SlotState) -> str:
-    if state in BUSY:
-        return "attempt"
-    match state:
-        case SlotState.SETTLING:
-            return "settle"
-        case SlotState.PROBING | SlotState.RETURNING:
-            return "probe"
-        case _:
-            return "rest"
