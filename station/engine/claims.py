@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import trio
 
 from station.errors import DuplicateUnit
-from station.model import IdKind, Unit
+from station.model import IdKind, Unit, imei_is_default, imei_is_valid
 
 Name = tuple[IdKind, str]
 
@@ -52,8 +52,10 @@ class Claims:
 
 
 def _names(unit: Unit) -> list[Name]:
+    """An IMEI that is nobody's own tells no module from another."""
+    imei = unit.imei if unit.imei and imei_is_valid(unit.imei) else None
     names = (
-        (IdKind.IMEI, unit.imei),
+        (IdKind.IMEI, None if imei is None or imei_is_default(imei) else imei),
         (IdKind.SERIAL, unit.serial),
         (IdKind.CHIP, unit.chip_serial),
     )

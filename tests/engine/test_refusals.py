@@ -1,5 +1,6 @@
 """What is refused is refused before anything is written, and the module is given back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,21 @@ async def test_one_imei_in_two_slots_is_flashed_in_neither_twice(
     line.tray.modules["A2"].identity = line.tray.modules["A1"].identity
     codes = [code_of(record) for record in by_slot(await line.flash()).values()]
     assert sorted(map(str, codes)) == ["D216", "None"]
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize(
+    ("imei", "code"),
+    [("004999010640000", "D223"), ("0" * 15, "D223"), ("861234567890123", "D215")],
+)
+async def test_an_imei_that_is_nobodys_own_is_refused_as_that_in_each_slot(
+    tmp_path: Path, tray_clock: object, imei: str, code: str
+) -> None:
+    line = make_line(tmp_path, slots=2)
+    for module in line.tray.modules.values():
+        module.identity = replace(module.identity, imei=imei)
+    codes = [code_of(record) for record in by_slot(await line.flash()).values()]
+    assert codes == [code, code]
 
 
 @pytest.mark.trio
