@@ -16,6 +16,7 @@ from station.store import schema
 from station.store.reading import reading
 from station.store.records import Condition, streamed
 from station.store.scope import of_package, packages_called, versions
+from station.store.scouts import scouted
 from station.store.yields import GOOD
 
 _opened = schema.attempt_opened
@@ -55,7 +56,8 @@ def recall(
     and left this firmware (`prefix*` allowed); at least one of them. Raises as `queries`."""
     with reading(url) as connection:
         for drawer in _drawers(connection, package, firmware):
-            with streamed(connection, recall_question(drawer, _good(package))) as rows:
+            question = recall_question(drawer, _good(package))
+            with scouted(url, question), streamed(connection, question) as rows:
                 yield from (Flashed._make((*row, True)) for row in rows)
 
 
@@ -76,7 +78,8 @@ def ever(url: str, *, package: str | None = None, firmware: str | None = None) -
     with reading(url) as connection:
         same = _same(connection, package, firmware)
         for drawer in _drawers(connection, package, firmware):
-            with streamed(connection, ever_question(drawer, same, _good(package))) as rows:
+            question = ever_question(drawer, same, _good(package))
+            with scouted(url, question), streamed(connection, question) as rows:
                 yield from (Flashed._make((*row[:-1], bool(row[-1]))) for row in rows)
 
 
