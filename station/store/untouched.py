@@ -12,8 +12,6 @@ from functools import cache
 import sqlalchemy as sa
 
 from station.store.indexes import misplaced
-from station.store.migrate import migrate_empty
-from station.store.untouched_server import changed_on_server
 
 _OBJECTS = "SELECT type || ' ' || name, sql FROM sqlite_master"
 _INDEXES = "SELECT tbl_name, count(*) FROM sqlite_master WHERE type = 'index' GROUP BY tbl_name"
@@ -84,6 +82,8 @@ def misplaced_rows(connection: sa.Connection, tables: Iterable[str]) -> Iterator
 def changed_schema(connection: sa.Connection) -> Iterator[tuple[str, str]]:
     """What differs, and how."""
     if connection.dialect.name != "sqlite":
+        from station.store.untouched_server import changed_on_server
+
         yield from changed_on_server(connection, _fresh()["view attempt"] or "")
         return
     there, wanted = _objects(connection), _fresh()
@@ -114,6 +114,8 @@ def _in_one_line(sql: str) -> str:
 @cache
 def _fresh() -> dict[str, str | None]:
     """Of a record with nothing in it."""
+    from station.store.migrate import migrate_empty  # whoever only asks waits for no migrations
+
     engine = sa.create_engine("sqlite://")
     try:
         with engine.begin() as connection:
