@@ -6,14 +6,15 @@ time each, and throw away what they find: the answer is that of the question alo
 """
 
 import os
+import re
+import sqlite3
 import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -36,25 +37,36 @@ _CACHE = "PRAGMA cache_size=-4096"
 _NICENESS = 10
 """Who asks comes first, and a line may be at work on the same machine."""
 
+_BOUNDS = re.compile(r" AND \w+>\? AND \w+<\?")
+"""Of a stretch, in a line of a plan: an index is entered at one and left at the other."""
+
+_AGAIN_S = 0.05
+
+_TROUBLE = (
+    SQLAlchemyError,
+    sqlite3.Error,
+    OSError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""A record that cannot be read or has odd keys, a thread that cannot begin, none left to do."""
+
 _key = schema.attempt_opened.c.id
 
 
 @contextmanager
 def scouted(url: str, question: sa.Select[Any]) -> Iterator[None]:
-    """Scouts for this question about `attempt_opened`, until it is answered or left."""
-    if not _is_worth_it(url):
+    """Scouts for this question about `attempt_opened`, until it is answered or left. They
+    only help: what goes wrong with one ends that one, and whoever asks will tell."""
+    with ExitStack() as scouts:
+        if _is_worth_it(url):
+            with suppress(*_TROUBLE):
+                left = deque(stretches(url, question))
+                for _ in range(min(SCOUTS, len(left))):
+                    scouts.enter_context(_scout(url, question, left))
         yield
-        return
-    left: deque[Stretch] = deque()
-    with suppress(SQLAlchemyError, TypeError, ValueError):  # whoever asks will tell
-        left.extend(stretches(url))
-    with ThreadPoolExecutor(SCOUTS, "scout", _give_way) as scouts:
-        for _ in range(SCOUTS):
-            scouts.submit(_go, url, question, left)  # nor does anybody ask what became of it
-        try:
-            yield
-        finally:
-            left.clear()
 
 
 def _is_worth_it(url: str) -> bool:
@@ -64,24 +76,66 @@ def _is_worth_it(url: str) -> bool:
     return False
 
 
-def stretches(url: str) -> Iterator[Stretch]:
-    """All keys there can be, cut in equal times between the first and the last of the record."""
+def stretches(url: str, question: sa.Select[Any]) -> list[Stretch]:
+    """All keys there can be, cut in equal times between the first and the last of the record. None
+    where a stretch is not found by an index, or by another than the question goes along."""
     with reader_engine(url).connect() as connection:
+        if not _is_parted(connection, question):
+            return []
         ends = [connection.scalar(sa.select(end(_key))) for end in (sa.func.min, sa.func.max)]
     first_ms, last_ms = (UUID(key).int >> 80 for key in ends)
     cuts = [first_ms + (last_ms - first_ms) * n // _STRETCHES for n in range(1, _STRETCHES)]
     keys = [str(UUID(int=ms << 80)) for ms in cuts]
-    return (Stretch(after, until) for after, until in pairwise([None, *keys, None]))
+    return [Stretch(after, until) for after, until in pairwise([None, *keys, None])]
 
 
-def _go(url: str, question: sa.Select[Any], left: deque[Stretch]) -> None:
+def _is_parted(connection: sa.Connection, question: sa.Select[Any]) -> bool:
+    part = _plan(connection, scouting(question, Stretch("0", "1")))
+    parted = [_BOUNDS.sub("", line) for line in part]
+    return parted != part and parted == _plan(connection, question)
+
+
+def _plan(connection: sa.Connection, question: sa.Select[Any]) -> list[str]:
+    """What SQLite goes along, whatever the values."""
+    made = question.compile(connection, compile_kwargs={"render_postcompile": True})
+    values = (None,) * len(made.params)
+    lines = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {made}", values)
+    return [line.detail for line in lines]
+
+
+def scouting(question: sa.Select[Any], stretch: Stretch) -> sa.Select[Any]:
+    """Looks up what the question does on this stretch, and tells one value."""
+    found = question.where(stretch.holds(_key)).subquery()
+    *_, last = found.c
+    return sa.select(sa.func.max(last))  # what nobody wants is not looked up
+
+
+@contextmanager
+def _scout(url: str, question: sa.Select[Any], left: deque[Stretch]) -> Iterator[None]:
+    """One of them; it does not outlive this context, whatever it is at."""
     with reader_engine(url).connect() as connection:
+        raw = cast("sqlite3.Connection", connection.connection.driver_connection)
+        scout = threading.Thread(target=_go, args=(connection, question, left), name="scout")
+        scout.start()
+        try:
+            yield
+        finally:
+            left.clear()
+            while scout.is_alive():
+                raw.interrupt()  # of what runs at this moment; it may be between two
+                scout.join(_AGAIN_S)
+
+
+def _go(connection: sa.Connection, question: sa.Select[Any], left: deque[Stretch]) -> None:
+    with suppress(*_TROUBLE):
+        _give_way()
         connection.exec_driver_sql(_CACHE)
         while left:
-            found = question.where(left.popleft().holds(_key)).subquery()
-            connection.scalar(sa.select(sa.func.count()).select_from(found))
+            connection.scalar(scouting(question, left.popleft()))
 
 
 def _give_way() -> None:
     if sys.platform == "linux":  # elsewhere it is that of the whole process
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        thread = threading.get_native_id()
+        niceness = os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)

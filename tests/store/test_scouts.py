@@ -1,6 +1,10 @@
-"""Scouts read ahead of a long question, and change nothing about its answer."""
+"""Scouts read ahead of a long question, change nothing about its answer, and are gone with it."""
 
+import os
+import sqlite3
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,15 @@ from station.store.database import reader_engine, sqlite_url
 from station.store.recall import ever, recall
 from tests.store.made import NEW, OLD, line
 
-_key = schema.attempt_opened.c.id
+_opened = schema.attempt_opened.c
+_QUESTION = sa.select(_opened.id, _opened.lot).where(
+    _opened.package_sha256 == OLD.sha256, _opened.package_name == OLD.name
+)
+_FOR_EVER = sa.literal_column(
+    "CASE WHEN reached() IS NULL THEN"
+    " (WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT count() FROM n) END",
+    sa.Integer,
+).label("for_ever")
 
 
 @pytest.fixture
@@ -28,46 +40,97 @@ def record(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return url
 
 
+def at_work() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == "scout"]
+
+
+@contextmanager
+def heard(url: str, what: str, deed: Callable[..., None]) -> Iterator[None]:
+    engine = reader_engine(url)
+    sa.event.listen(engine, what, deed)
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, what, deed)
+
+
 def test_the_answer_is_the_same(record: str) -> None:
     assert len(list(recall(record, package=OLD.name))) == 10
+    assert len(list(recall(record, package=OLD.sha256[:8]))) == 10
     assert len(list(recall(record, firmware="R*"))) == 20
     assert len(list(ever(record, package=OLD.name))) == 20
 
 
 @pytest.mark.sqlite
 def test_each_attempt_is_on_one_of_their_stretches(record: str) -> None:
-    question = sa.select(_key)
     with reader_engine(record).connect() as connection:
-        keys = list(connection.scalars(question))
+        keys = list(connection.scalars(_QUESTION))
         found = [
             key
-            for stretch in scouts.stretches(record)
-            for key in connection.scalars(question.where(stretch.holds(_key)))
+            for stretch in scouts.stretches(record, _QUESTION)
+            for key in connection.scalars(_QUESTION.where(stretch.holds(_opened.id)))
         ]
+    assert len(keys) == 20
     assert found == sorted(keys)
 
 
 @pytest.mark.sqlite
+def test_nothing_is_gone_through_once_for_each_stretch(record: str) -> None:
+    """Where the way along an index is not parted by keys, or another would be gone."""
+    by_name = _opened.package_name == OLD.name
+    assert scouts.stretches(record, sa.select(_opened.id).where(by_name)) == []
+    by_digest = _opened.package_sha256 == OLD.sha256
+    assert scouts.stretches(record, sa.select(_opened.id, _opened.lot).where(by_digest)) == []
+
+
+@pytest.mark.sqlite
 def test_they_ask_meanwhile_and_are_gone_with_the_question(record: str) -> None:
-    engine, asked = reader_engine(record), threading.Event()
+    asked = threading.Event()
 
     def note(connection: Any, cursor: Any, sql: str, *_: object) -> None:  # noqa: ANN401 - SQLAlchemy's
-        if threading.current_thread().name.startswith("scout") and "count(" in sql:
+        if threading.current_thread().name == "scout" and "max(" in sql:
             asked.set()
 
-    sa.event.listen(engine, "after_cursor_execute", note)
-    try:
-        with scouts.scouted(record, sa.select(_key)):
+    with heard(record, "after_cursor_execute", note):
+        with scouts.scouted(record, _QUESTION):
             assert asked.wait(30)
-    finally:
-        sa.event.remove(engine, "after_cursor_execute", note)
-    assert not [one for one in threading.enumerate() if one.name.startswith("scout")]
+        assert not at_work()
+
+
+@pytest.mark.sqlite
+def test_whoever_leaves_the_question_does_not_wait_for_them(record: str) -> None:
+    reached = threading.Event()
+
+    def connected(raw: sqlite3.Connection, _: object) -> None:
+        raw.create_function("reached", 0, reached.set)
+
+    with heard(record, "connect", connected):
+        with scouts.scouted(record, _QUESTION.add_columns(_FOR_EVER)):
+            assert reached.wait(30)
+            assert at_work()
+        assert not at_work()
+
+
+@pytest.mark.sqlite
+def test_a_question_needs_no_scouts(record: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        assert len(list(recall(record, package=OLD.name))) == 10
+
+    def denied(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", denied)
+    assert len(list(recall(record, package=OLD.name))) == 10
 
 
 @pytest.mark.sqlite
 def test_a_small_record_has_none(url: str) -> None:
-    with scouts.scouted(url, sa.select(_key)):
-        assert not [one for one in threading.enumerate() if one.name.startswith("scout")]
+    with scouts.scouted(url, _QUESTION):
+        assert not at_work()
 
 
 @pytest.mark.sqlite
@@ -78,8 +141,13 @@ def test_what_is_no_record_of_a_station_stops_nobody(
     monkeypatch.setattr(scouts, "WORTH_IT_BYTES", 0)
     url = sqlite_url(tmp_path / "odd.db")
     with sa.create_engine(url).begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE attempt_opened (id TEXT)")
+        connection.exec_driver_sql(
+            "CREATE TABLE attempt_opened (package_sha256, package_name, id, lot)"
+        )
+        connection.exec_driver_sql(
+            "CREATE INDEX its ON attempt_opened (package_sha256, package_name, id, lot)"
+        )
         for key in keys:
-            connection.exec_driver_sql("INSERT INTO attempt_opened VALUES (?)", (key,))
-    with scouts.scouted(url, sa.select(_key)):
-        pass
+            connection.exec_driver_sql("INSERT INTO attempt_opened (id) VALUES (?)", (key,))
+    with scouts.scouted(url, _QUESTION):
+        assert not at_work()
