@@ -11,8 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from station.errors import StationError
-from station.evidence.lines import FORMAT, Value, encode, is_payload, message, shortened
-from station.protocols.dialogue import SendSpan
+from station.evidence.lines import (
+    DOCUMENT,
+    DOCUMENT_END,
+    FORMAT,
+    Value,
+    encode,
+    is_long,
+    message,
+    shortened,
+)
+from station.protocols.dialogue import SendSpan, Source
 
 HEAD_BYTES = 1 << 20
 TAIL_BYTES = 1 << 20
@@ -24,7 +33,7 @@ class _Flow:
     """Payload under way: one entry as long as it goes on without a word between."""
 
     kind: str
-    name: str
+    source: Source | None
     t_us: int
     end_us: int
     at: int = 0
@@ -34,8 +43,8 @@ class _Flow:
 
     def fields(self) -> dict[str, Value]:
         fields: dict[str, Value] = {"t": self.t_us, "k": self.kind}
-        if self.kind == "span":  # its digest is that of the image, which the flash computes
-            fields |= {"name": self.name, "at": self.at}
+        if self.source is not None:
+            fields |= {"name": self.source.name, "of_sha256": self.source.sha256, "at": self.at}
         else:
             fields |= {"sha256": self.sha256.hexdigest()}
         return fields | {
@@ -64,11 +73,21 @@ class Transcript:
     def sent(self, data: bytes) -> None:
         self._add({"t": self._now_us(), "k": "send", **message(data)})
 
-    def received(self, data: bytes) -> None:
-        if not is_payload(data):
+    def received(self, data: bytes, *, is_payload: bool = False) -> None:
+        """`is_payload`: up to the documents after it, which the same read may bring."""
+        if is_payload and data.rstrip().endswith(DOCUMENT_END) and DOCUMENT in data:
+            end = data.index(DOCUMENT)
+            self._payload(data[:end])
+            self.received(data[end:])
+        elif is_payload or is_long(data):
+            self._payload(data)
+        else:
             self._add({"t": self._now_us(), "k": "receive", **message(data)})
+
+    def _payload(self, data: bytes) -> None:
+        if not data:
             return
-        flow = self._flowing("data", "", self._now_us())
+        flow = self._flowing("data", None, self._now_us())
         flow.sha256.update(data)
         flow.bytes += len(data)
         flow.chunks += 1
@@ -77,9 +96,9 @@ class Transcript:
     def spanned(self, span: SendSpan, taken_bytes: int, chunks: int, began: float) -> None:
         """The wire took so much of a span that began then; padding is not counted."""
         flow = self._flow
-        if flow is None or flow.name != span.source.name or not _continues(flow, span):
+        if flow is None or not _continues(flow, span):
             self._settle_flow()
-            flow = self._flowing("span", span.source.name, self._us(began))
+            flow = self._flowing("span", span.source, self._us(began))
             flow.at = span.offset_bytes
         flow.bytes += taken_bytes
         flow.chunks += chunks
@@ -118,10 +137,10 @@ class Transcript:
         )
         return b"".join((bytes(self._head), left_out, *self._tail))
 
-    def _flowing(self, kind: str, name: str, t_us: int) -> _Flow:
+    def _flowing(self, kind: str, source: Source | None, t_us: int) -> _Flow:
         if self._flow is None or self._flow.kind != kind:
             self._settle_flow()
-            self._flow = _Flow(kind, name, t_us, t_us)
+            self._flow = _Flow(kind, source, t_us, t_us)
         return self._flow
 
     def _settle_flow(self) -> None:
@@ -154,4 +173,5 @@ class Transcript:
 
 
 def _continues(flow: _Flow, span: SendSpan) -> bool:
-    return flow.kind == "span" and flow.at + flow.bytes == span.offset_bytes
+    is_same = flow.source is not None and flow.source.name == span.source.name
+    return is_same and flow.at + flow.bytes == span.offset_bytes

@@ -76,9 +76,9 @@ async def _perform(intent: Intent, pipe: Pipe, watch: Watch, tape: Tape) -> byte
             await pipe.write(data, zlp=zlp, timeout_s=timeout_s)
         case SendSpan():
             await _send_span(intent, pipe, tape)
-        case Receive(timeout_s, max_bytes):
+        case Receive(timeout_s, max_bytes, is_payload):
             data = await pipe.read(max_bytes, timeout_s)
-            tape.received(data)
+            tape.received(data, is_payload=is_payload)
             return data
         case Notice(text):
             tape.said("notice", text)

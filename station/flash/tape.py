@@ -11,7 +11,7 @@ class Tape(Protocol):
 
     def sent(self, data: bytes) -> None: ...
 
-    def received(self, data: bytes) -> None: ...
+    def received(self, data: bytes, *, is_payload: bool) -> None: ...
 
     def spanned(self, span: SendSpan, taken_bytes: int, chunks: int, began: float) -> None: ...
 
@@ -30,7 +30,7 @@ class NoTape:
     def sent(self, data: bytes) -> None:
         pass
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes, *, is_payload: bool) -> None:
         pass
 
     def spanned(self, span: SendSpan, taken_bytes: int, chunks: int, began: float) -> None:

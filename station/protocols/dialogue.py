@@ -6,6 +6,7 @@ and lost devices arrive as exceptions (`station.errors.Timeout`, `Disconnected`)
 yield; a dialogue that can live with silence catches them there.
 """
 
+import hashlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -28,6 +29,11 @@ class Source(Protocol):
     @property
     def length_bytes(self) -> int: ...
 
+    @property
+    def sha256(self) -> str:
+        """Of the whole, in hex."""
+        ...
+
     def pread(self, offset_bytes: int, length_bytes: int) -> bytes:
         """Up to `length_bytes` from `offset_bytes`; fewer only at the end. May block on disk."""
         ...
@@ -43,6 +49,10 @@ class BytesSource:
     @property
     def length_bytes(self) -> int:
         return len(self.data)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
 
     def pread(self, offset_bytes: int, length_bytes: int) -> bytes:
         return self.data[offset_bytes : offset_bytes + length_bytes]
@@ -88,11 +98,13 @@ class SendSpan:
 class Receive:
     """One read. Zero `timeout_s` asks only for what is already there.
 
-    The answer may be empty (a zero-length packet); silence is a thrown `Timeout`.
+    The answer may be empty (a zero-length packet); silence is a thrown `Timeout`. `is_payload`:
+    what the module holds is to come, not words about it.
     """
 
     timeout_s: float
     max_bytes: int = RECEIVE_BYTES
+    is_payload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +130,11 @@ def send(data: bytes, *, zlp: bool = False, timeout_s: float = 5.0) -> Dialogue[
     yield Send(data, zlp, timeout_s)
 
 
-def receive(timeout_s: float, max_bytes: int = RECEIVE_BYTES) -> Dialogue[bytes]:
+def receive(
+    timeout_s: float, max_bytes: int = RECEIVE_BYTES, *, is_payload: bool = False
+) -> Dialogue[bytes]:
     """The bytes of one read; throws what the driver throws (`Timeout`, `Disconnected`)."""
-    data = yield Receive(timeout_s, max_bytes)
+    data = yield Receive(timeout_s, max_bytes, is_payload)
     if data is None:
         raise TypeError("the driver must answer Receive with bytes")
     return data

@@ -101,7 +101,8 @@ def take_data(
         if empty_reads > _EMPTY_READS:
             raise FirehoseError(f"{_EMPTY_READS} empty packets in the data of {what}")
         try:
-            talk.framer.feed((yield from receive(timeout_s, _room(total_bytes - done_bytes))))
+            room_bytes = _room(total_bytes - done_bytes)
+            talk.framer.feed((yield from receive(timeout_s, room_bytes, is_payload=True)))
         except Timeout:
             yield from _nak_in_data(talk, what, tail)
             raise FirehoseSilent(

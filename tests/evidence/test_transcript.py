@@ -61,6 +61,7 @@ def test_payload_is_one_entry_and_never_copied() -> None:
         "t": 0,
         "k": "span",
         "name": "boot.mbn",
+        "of_sha256": hashlib.sha256(image.data).hexdigest(),
         "at": 0,
         "bytes": 6000,
         "chunks": 6,
@@ -69,6 +70,16 @@ def test_payload_is_one_entry_and_never_copied() -> None:
     assert (read["k"], read["bytes"], read["chunks"]) == ("data", 16384, 2)
     assert read["sha256"] == hashlib.sha256(data + data).hexdigest()
     assert b"secret" not in transcript.whole()
+
+
+def test_what_a_module_holds_is_payload_however_short_and_the_document_after_it_is_not() -> None:
+    transcript = Transcript({}, Clock())
+    for data in (b"calibration", b"tail" + b'<?xml version="1.0" ?><data></data>', b""):
+        transcript.received(data, is_payload=True)
+    read, document = entries(transcript)
+    assert (read["k"], read["bytes"], read["chunks"]) == ("data", 15, 2)
+    assert read["sha256"] == hashlib.sha256(b"calibrationtail").hexdigest()
+    assert (document["k"], document["text"]) == ("receive", '<?xml version="1.0" ?><data></data>')
 
 
 def test_a_span_that_was_cut_short_does_not_run_into_the_next() -> None:
