@@ -9,6 +9,7 @@ yield; a dialogue that can live with silence catches them there.
 import hashlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeVar
 
 from station.errors import FileChanged
@@ -39,7 +40,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BytesSource:
     """A source held in memory."""
 
@@ -50,7 +51,7 @@ class BytesSource:
     def length_bytes(self) -> int:
         return len(self.data)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 
