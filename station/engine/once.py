@@ -53,14 +53,13 @@ async def flash_once(
     world = await boot.recorded(world)
     async with trio.open_nursery() as watching:
         watching.start_soon(board.watch)
-        waiting = trio.CancelScope(deadline=trio.current_time() + wait_s)
-        watching.start_soon(_cancel_on, stop.gently, waiting)
-        with waiting:
-            await _await_all(board, chosen, wait_s)
+        until_s = trio.current_time() + wait_s
+        await _await_all([board[slot.name] for slot in chosen], stop, until_s)
         tally.unknown = board.on_unknown_ports(world.families)
         async with trio.open_nursery() as tray:
             for slot in chosen:
-                tray.start_soon(_try, world, board[slot.name], orders[slot.name], stop, tally)
+                port, order = board[slot.name], orders[slot.name]
+                tray.start_soon(_try, world, port, order, stop, until_s, tally)
         watching.cancel_scope.cancel()
     if tally.lost:
         await _record_the_rest(world, tally)
@@ -90,13 +89,17 @@ async def _record_hubs(world: World, board: PortBoard) -> None:
         await guard.record()
 
 
-async def _await_all(board: PortBoard, slots: tuple[Slot, ...], wait_s: float) -> None:
-    """Until every slot is occupied or time is up; what is missing its own slot reports."""
-    with suppress(Timeout):
-        for slot in slots:
-            if slot.barred is not None:
-                continue
-            await board[slot.name].wait(lambda device: device is not None, wait_s)
+async def _await_all(ports: Iterable[SlotPort], stop: Stop, until_s: float) -> None:
+    """Until each slot was occupied, time is up or somebody stops it; what is missing its own slot
+    reports."""
+    async with trio.open_nursery() as waiting:
+        waiting.start_soon(_cancel_on, stop.gently, waiting.cancel_scope)
+        with suppress(Timeout):
+            for port in ports:
+                if port.slot.barred is None:
+                    left_s = until_s - trio.current_time()
+                    await port.wait(lambda device: device is not None, left_s)
+        waiting.cancel_scope.cancel()
 
 
 async def _cancel_on(event: trio.Event, scope: trio.CancelScope) -> None:
@@ -104,8 +107,11 @@ async def _cancel_on(event: trio.Event, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _try(world: World, port: SlotPort, order: Order, stop: Stop, tally: Tally) -> None:
+async def _try(
+    world: World, port: SlotPort, order: Order, stop: Stop, until_s: float, tally: Tally
+) -> None:
     """One slot's attempts: the next one follows a failure that may pass."""
+    await _await_all([port], stop, until_s)  # one that left while others were awaited comes back
     following: Order | None = order
     while following is not None:
         attempt = Attempt(world, port, following)

@@ -168,6 +168,28 @@ async def test_before_the_commit_nothing_but_reading_at_commands_is_sent(
 
 
 @pytest.mark.trio
+async def test_a_module_that_leaves_while_another_is_awaited_has_as_long_to_come_back(
+    tmp_path: Path, tray_clock: object
+) -> None:
+    """It may be in the reset that it was told by a station which died."""
+    line = make_line(tmp_path, slots=2)
+    line.tray.plug(trio.current_time())
+    line.unplug("A2")
+
+    async def move() -> None:
+        await trio.sleep(1)
+        line.unplug("A1")
+        for slot in ("A2", "A1"):
+            await trio.sleep(4)
+            line.backend.plug(line.tray.ports[slot], line.tray.modules[slot])
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(move)
+        records = by_slot(await line.flash(wait_s=10))
+    assert [code_of(records[slot]) for slot in ("A1", "A2")] == [None, None]
+
+
+@pytest.mark.trio
 async def test_an_empty_slot_is_no_usb_without_a_unit(tmp_path: Path, tray_clock: object) -> None:
     line = make_line(tmp_path, slots=2)
     line.tray.plug(trio.current_time())
