@@ -313,7 +313,7 @@ async def check_layout(session: Session) -> StepResult:
         if firehose.functions:
             raise
         return _without_reading(session, error.cause)
-    if not region.strip(b"\xff"):
+    if region == b"\xff" * len(region):
         await _check_compared_before(session)
         return StepResult(bytes=len(region), detail={LAYOUT_STEP: "erased already"})
     check_partition_table(plan, bytes(region))

@@ -111,6 +111,8 @@ class Nand:
         self.bad_blocks = frozenset(bad_blocks)
         self._store = store
         self._pages = array("I", bytes(array("I").itemsize * geometry.pages))
+        self._prints: dict[tuple[int, int], bytes] = {}
+        """Fingerprints that were asked for since it was last written."""
 
     def block_is_bad(self, block: int) -> bool:
         return block in self.bad_blocks
@@ -124,6 +126,7 @@ class Nand:
             for block in range(start_block, start_block + blocks)
             if not self.block_is_bad(block)
         ]
+        self._prints.clear()
         for block in good:
             self._pages[block * per_block : (block + 1) * per_block] = blank
         return len(good)
@@ -149,6 +152,7 @@ class Nand:
             raise ValueError(f"a page has {self.geometry.page_bytes} bytes, not {len(data)}")
         if not self.is_erased(page) or self.block_is_bad(page // self.geometry.pages_per_block):
             return False
+        self._prints.clear()
         self._pages[page] = self._store.put(data)
         return True
 
@@ -170,6 +174,7 @@ class Nand:
 
     def adopt(self, other: "Nand", start_page: int, pages: int) -> None:
         """Take over a region of another flash with the same store, around our own bad blocks."""
+        self._prints.clear()
         if not self.bad_blocks and not other.bad_blocks:
             end = start_page + pages
             self._pages[start_page:end] = other._pages[start_page:end]
@@ -180,6 +185,9 @@ class Nand:
 
     def fingerprint(self, start_block: int, blocks: int) -> bytes:
         """Equal exactly while the physical content of these blocks is equal (one store)."""
-        per_block = self.geometry.pages_per_block
-        content = self._pages[start_block * per_block : (start_block + blocks) * per_block]
-        return blake2b(content.tobytes()).digest()
+        place = start_block, blocks
+        if place not in self._prints:
+            per_block = self.geometry.pages_per_block
+            content = self._pages[start_block * per_block : (start_block + blocks) * per_block]
+            self._prints[place] = blake2b(content.tobytes()).digest()
+        return self._prints[place]
