@@ -50,12 +50,17 @@ class Flashed(NamedTuple):
 
 
 def recall(
-    url: str, *, package: str | None = None, firmware: str | None = None
+    url: str,
+    *,
+    package: str | None = None,
+    firmware: str | None = None,
+    station: str | None = None,
 ) -> Iterator[Flashed]:
     """Each unit whose latest good flash has this package (name, sha256, at least 8 digits of it)
-    and left this firmware (`prefix*` allowed); at least one of them. Raises as `queries`."""
+    and left this firmware (`prefix*` allowed); at least one of them. `station`: where that flash
+    was made. Raises as `queries`."""
     with reading(url) as connection:
-        for drawer in _drawers(connection, package, firmware):
+        for drawer in _drawers(connection, package, firmware, station):
             question = recall_question(drawer, _good(package))
             with scouted(url, question), streamed(connection, question) as rows:
                 yield from (Flashed._make((*row, True)) for row in rows)
@@ -73,11 +78,18 @@ def recalled(
     return sa.or_(sa.false(), *(_opened.c.id.in_(one) for one in ids))
 
 
-def ever(url: str, *, package: str | None = None, firmware: str | None = None) -> Iterator[Flashed]:
-    """Each unit that ever had a good flash with it, once, by the last of them; as `recall`."""
+def ever(
+    url: str,
+    *,
+    package: str | None = None,
+    firmware: str | None = None,
+    station: str | None = None,
+) -> Iterator[Flashed]:
+    """Each unit that ever had a good flash with it, once, by the last of them; as `recall`. With
+    `station` the last of those that were made there."""
     with reading(url) as connection:
-        same = _same(connection, package, firmware)
-        for drawer in _drawers(connection, package, firmware):
+        same = _same(connection, package, firmware, station)
+        for drawer in _drawers(connection, package, firmware, station):
             question = ever_question(drawer, same, _good(package))
             with scouted(url, question), streamed(connection, question) as rows:
                 yield from (Flashed._make((*row[:-1], bool(row[-1]))) for row in rows)
@@ -135,24 +147,32 @@ def _good_later(good: Sequence[Outcome], *same: Condition) -> Condition:
 
 
 def _drawers(
-    connection: sa.Connection, package: str | None, firmware: str | None
+    connection: sa.Connection, package: str | None, firmware: str | None, station: str | None = None
 ) -> Iterator[list[Condition]]:
     """Conditions that part the wanted attempts among them, an index for each: by package and name
     where there is a package, else by version."""
+    there = _there(station, _opened)
     if package is None:
         for version in versions(connection, _closed.c.firmware_after, firmware or ""):
-            yield [_closed.c.firmware_after == version]
+            yield [_closed.c.firmware_after == version, *there]
         return
-    left = _left(connection, firmware, _closed)
+    left = [*_left(connection, firmware, _closed), *there]
     for sha256 in connection.scalars(packages_called(package)).all():
         yield [_opened.c.package_sha256 == sha256, *of_package(package), *left]
 
 
-def _same(connection: sa.Connection, package: str | None, firmware: str | None) -> list[Condition]:
+def _same(
+    connection: sa.Connection, package: str | None, firmware: str | None, station: str | None
+) -> list[Condition]:
     return [
         *(of_package(package, _later_opened) if package else ()),
         *_left(connection, firmware, _later),
+        *_there(station, _later_opened),
     ]
+
+
+def _there(station: str | None, opened: sa.FromClause) -> list[Condition]:
+    return [] if station is None else [opened.c.station == station]
 
 
 def _left(

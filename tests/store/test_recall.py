@@ -95,6 +95,30 @@ def test_ever_tells_each_unit_once_and_whether_it_still_has_it(line_1: str) -> N
     assert len(list(ever(line_1, package="R05", firmware="R0*"))) == 4
 
 
+@pytest.mark.parametrize("kind", ["package", "firmware"])
+def test_of_one_station_by_where_the_flash_was_made(url: str, kind: str) -> None:
+    """Unit 1 went from line-1 to line-2, unit 2 got the same at both, unit 3 moved on elsewhere."""
+    with line(url) as made:
+        made.tried(1, PASS, package=OLD, station="line-1")
+        made.tried(1, PASS, package=NEW, station="line-2")
+        made.tried(2, PASS, package=OLD, station="line-2")
+        made.tried(2, PASS, package=OLD, station="line-1")
+        made.tried(3, PASS, package=OLD, station="line-2")
+        made.tried(3, FAIL, package=OLD, station="line-1")
+    old, new = {kind: "R05"}, {kind: "R06"}
+    assert units(recall(url, **old)) == [2, 3]
+    assert units(recall(url, **old, station="line-1")) == [2]
+    assert units(recall(url, **old, station="line-2")) == [3]
+    assert units(recall(url, **new, station="line-1")) == []
+    assert latest(ever(url, **old, station="line-1")) == {1: False, 2: True}
+    assert latest(ever(url, **old, station="line-2")) == {2: False, 3: True}
+    assert latest(ever(url, **new, station="line-2")) == {1: True}
+    for name in ("line-1", "line-2"):
+        with exporting(url, recall=True, **old, station=name) as found:
+            exported = [record.opened.attempt_id for record in found.attempts]
+        assert exported == [one.attempt_id for one in recall(url, **old, station=name)]
+
+
 @pytest.mark.parametrize("ask", [recall, ever])
 @pytest.mark.parametrize("wanted", ["R0", "r05", "R05*", "5555555", "%", "", "4" * 8])
 def test_no_package_is_an_empty_answer(line_1: str, ask: Ask, wanted: str) -> None:
@@ -154,9 +178,13 @@ def test_a_package_is_looked_up_by_its_index_and_nothing_is_sorted(url: str) -> 
     of_one = [asked._opened.c.package_sha256 == OLD.sha256, *of_package("R05")]
     same = of_package("R05", asked._later_opened)
     passed = (PASS,)
+    there = [*of_one, asked._opened.c.station == "line-1"]
+    same_there = [*same, asked._later_opened.c.station == "line-1"]
     for query in (
         asked.recall_question(of_one, passed),
+        asked.recall_question(there, passed),
         asked.ever_question(of_one, same, passed),
+        asked.ever_question(there, same_there, passed),
     ):
         steps = plan(url, query)
         by = "COVERING INDEX ix_attempt_opened_package (package_sha256=? AND package_name=?)"
