@@ -24,6 +24,22 @@ def operators(url: str, station: str) -> list[Operator]:
     return list(last.values())
 
 
+def changes(url: str) -> list[tuple[Operator, Role | None]]:
+    """Every row, station by station in the order in which they were sealed, with the role that who
+    did it had then; None where the station did not know them, or nobody was named."""
+    query = sa.select(_table).order_by(_table.c.station, _table.c.seq)
+    with reading(url) as connection:
+        found = [operator_of(row) for row in connection.execute(query).mappings()]
+    roles: dict[tuple[str, str | None], Role] = {}
+    told = []
+    for one in found:
+        told.append((one, roles.get((one.station, one.actor))))
+        roles.pop((one.station, one.name), None)
+        if one.is_active:
+            roles[one.station, one.name] = one.role
+    return told
+
+
 def insert_operator(batch: Batch, operator: Operator) -> None:
     batch.insert(_table, [_row(operator)])
 

@@ -23,9 +23,11 @@ from station.model import (
     ImageSent,
     Measurement,
     Mode,
+    Operator,
     Outcome,
     PackageRef,
     RecipeRef,
+    Role,
     StationEvent,
     StepOutcome,
     StepRecord,
@@ -200,6 +202,24 @@ def plan(url: str, query: sa.Executable) -> list[str]:
     assert isinstance(query, sa.Select)
     sql = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
     return [row[-1] for row in rows(url, f"EXPLAIN QUERY PLAN {sql}")]
+
+
+def person(name: str = "maria", **parts: object) -> Operator:
+    """An operator whom jan registered."""
+    made = Operator(
+        operator_id=new_id(),
+        station="line-1",
+        utc_us=NOON_US,
+        name=name,
+        role=Role.OPERATOR,
+        badge_sha256="ab" * 32,
+        is_active=True,
+        actor="jan",
+        peer_uid=1000,
+        peer_user="line",
+        reason="new here",
+    )
+    return replace(made, **parts)  # type: ignore[arg-type]  # the names are checked by replace
 
 
 def a_key() -> PrivateKey:

@@ -2,34 +2,17 @@
 
 from dataclasses import replace
 
-from station.model import GOLDEN, Lot, Operator, Outcome, Role, Shift
+from station.model import GOLDEN, Lot, Outcome, Role, Shift
 from station.store import shifts
 from station.store.counts import counts_since
 from station.store.events import find_events
 from station.store.ids import new_id
-from station.store.people import operators
+from station.store.people import changes, operators
 from station.store.shifts import golden_outcomes
 from station.store.writer import Store
-from tests.store.samples import NOON_US, attempt, event, failed, rows, verdict, written
+from tests.store.samples import NOON_US, attempt, event, failed, person, rows, verdict, written
 
 STATION = "line-1"
-
-
-def person(name: str = "maria", **parts: object) -> Operator:
-    made = Operator(
-        operator_id=new_id(),
-        station=STATION,
-        utc_us=NOON_US,
-        name=name,
-        role=Role.OPERATOR,
-        badge_sha256="ab" * 32,
-        is_active=True,
-        actor="jan",
-        peer_uid=1000,
-        peer_user="line",
-        reason="new here",
-    )
-    return replace(made, **parts)  # type: ignore[arg-type]  # the names are checked by replace
 
 
 def shift(operator: str = "maria", **parts: object) -> Shift:
@@ -58,6 +41,25 @@ def test_what_was_written_last_counts_whatever_the_clock_said(url: str) -> None:
 
     written(url, write)
     assert operators(url, STATION) == [late]
+
+
+def test_every_change_is_told_with_the_role_of_who_made_it(url: str) -> None:
+    jan = person("jan", role=Role.ENGINEER, actor=None)
+    added, gone = person(), person(is_active=False, reason="left")
+    elsewhere = person("eva", station="line-2")
+    jan_left = person("jan", is_active=False, actor="jan")
+    late = person()
+
+    async def write(store: Store) -> None:
+        for one in (jan, added, gone, elsewhere, jan_left, late):
+            await store.add_operator(one)
+
+    written(url, write)
+    engineer = Role.ENGINEER
+    assert changes(url) == [
+        *((jan, None), (added, engineer), (gone, engineer), (jan_left, engineer), (late, None)),
+        (elsewhere, None),
+    ]
 
 
 def test_one_shift_is_open_and_a_new_one_ends_it(url: str) -> None:
