@@ -93,12 +93,8 @@ def names_of_units(
 ) -> list[tuple[str, ...]]:
     """Of each unit ever seen under these names, all its names: `imei 864…`, `label PO-77/12`, each
     once, as they were seen. `by_kind`: the name by its IdKind."""
-    queries = [_units_called(name)] if name else []
-    queries += [
-        units_named(kind, _as_kept(kind, value))
-        for kind in IdKind
-        if (value := by_kind.get(kind.value))
-    ]
+    asked = {"name": name} | by_kind
+    queries = [units_asked(kind, value) for kind, value in asked.items() if value]
     if not queries:
         return []
     names = schema.unit_identifier
@@ -194,6 +190,13 @@ def _of_unit(kind: IdKind, value: str) -> list[Condition]:
 def units_named(kind: IdKind, value: str) -> sa.Select[Any]:
     names = schema.unit_identifier
     return sa.select(names.c.unit_id).where(names.c.kind == kind, names.c.value == value)
+
+
+def units_asked(kind: str, value: str) -> sa.Select[Any]:
+    """The units ever seen under this. `kind`: the value of an IdKind, or `name` for any of them."""
+    if kind == "name":
+        return _units_called(value)
+    return units_named(IdKind(kind), _as_kept(IdKind(kind), value))
 
 
 def _units_called(name: str) -> sa.Select[Any]:

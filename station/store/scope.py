@@ -96,16 +96,22 @@ def _is_digest(text: str) -> bool:
 
 
 def versions(connection: sa.Connection, column: sa.Column[Any], wanted: str) -> list[str]:
-    """The versions in this column that are wanted: exactly, or with `prefix*` all that begin so.
-
-    The column is looked through value by value on its index, not row by row.
-    """
+    """The versions in this column that are wanted: exactly, or with `prefix*` all that begin so."""
     if not wanted.endswith("*"):
         return [wanted]
-    prefix, found = wanted[:-1], []
-    value = connection.scalar(sa.select(sa.func.min(column)))
+    return [value for value in values(connection, column) if is_meant(value, wanted)]
+
+
+def is_meant(value: str, wanted: str) -> bool:
+    """Exactly, or with `prefix*` by its beginning."""
+    return value.startswith(wanted[:-1]) if wanted.endswith("*") else value == wanted
+
+
+def values(connection: sa.Connection, column: sa.Column[Any], *within: Condition) -> Iterator[str]:
+    """Each value in this column, in order; `within`: conditions that its index begins with. The
+    column is looked through value by value on that index, not row by row."""
+    least = sa.select(sa.func.min(column)).where(*within)
+    value = connection.scalar(least)
     while value is not None:
-        if value.startswith(prefix):
-            found.append(value)
-        value = connection.scalar(sa.select(sa.func.min(column)).where(column > value))
-    return found
+        yield value
+        value = connection.scalar(least.where(column > value))
