@@ -3,15 +3,14 @@
 Reads only; works while an engine runs.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
 from station.commands.answers import Form, csv_lines, in_parts
-from station.commands.audit_names import tell_never_had
+from station.commands.audit_names import names_in, tell_never_had
 from station.commands.exits import show
 from station.commands.reporter import print_history
+from station.commands.span import span_of
 from station.config import Settings
 from station.errors import UsageError
 from station.model import AttemptRecord, IdKind, Outcome
@@ -20,11 +19,7 @@ from station.store.questions import open_attempts
 from station.store.schema import words
 from station.store.scope import LAST_SHIFT, Scope, is_shift
 from station.store.stations import is_shared
-from station.store.writer import now_utc_us
 from station.wire import ATTEMPT_COLUMNS, attempt_line, attempt_row
-
-_AGO = re.compile(r"(\d{1,5})([hdw])")
-_UNIT_US = {"h": 3_600_000_000, "d": 86_400_000_000, "w": 604_800_000_000}
 
 MOST_CHARS = 256
 """Of one thing that is asked for: a bundle takes all of them together."""
@@ -91,10 +86,10 @@ def scope_of(
     where = {"station": station, "slot": slot}
     check_words(where | {"operator": operator, "lot": lot, "shift": shift})
     _check_shift(shift)
-    since_us, until_us = since_utc_us(since), until_utc_us(until)
+    span = span_of(since, until)
     return Scope(
-        since_utc_us=since_us,
-        until_utc_us=until_us,
+        since_utc_us=span.since_utc_us,
+        until_utc_us=span.until_utc_us,
         station=station,
         slot=slot,
         operator=operator,
@@ -131,47 +126,12 @@ def outcome_of(text: str | None) -> Outcome | None:
         raise UsageError(f"--outcome {text[:64]!r} is none of {known}") from None
 
 
-def since_utc_us(text: str | None) -> int | None:
-    """`--since`. Raises UsageError."""
-    return None if text is None else parse_since(text, now_utc_us())
-
-
-def until_utc_us(text: str | None) -> int | None:
-    """`--until`: what began then or later is not asked for. Raises UsageError."""
-    return None if text is None else parse_since(text, now_utc_us(), option="--until")
-
-
-def parse_since(text: str, now_us: int, *, option: str = "--since") -> int:
-    """`2026-11-20`, `2026-11-20T08:00`, or `8h`, `3d`, `2w` ago, as microseconds UTC.
-
-    Raises UsageError showing the forms.
-    """
-    if ago := _AGO.fullmatch(text):
-        return now_us - int(ago[1]) * _UNIT_US[ago[2]]
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{option} {text[:64]!r} is neither a date such as 2026-11-20T08:00 (UTC) "
-            "nor 8h, 3d, 2w"
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        raise UsageError(f"{option} {text!r} is before the year 1 or after 9999 in UTC") from None
-    return int(moment.timestamp()) * 1_000_000
-
-
 def find(settings: Settings, question: Question, form: Form, limit: int | None = None) -> None:
     """Print the attempts that answer the question, oldest first; with `limit` the newest so many.
     Those of a unit have all its names before them, in a table."""
     require_station(settings, question.shift, question.station)
     conditions = asdict(question)
-    tell_never_had(
-        settings, package=question.package, firmware=question.firmware, slot=question.slot
-    )
+    tell_never_had(settings, **names_in(question))
     if form is Form.TABLE:
         for unit in _units(settings, question):
             show("unit: " + "  ".join(map(_harmless, unit)))
@@ -216,6 +176,6 @@ def tell_attempts(
 
 def tell_open(settings: Settings, scope: Scope, form: Form) -> None:
     """Attempts without an end, oldest first."""
-    tell_never_had(settings, slot=scope.slot)
+    tell_never_had(settings, **names_in(scope))
     with_station = _names_stations(settings, scope.station, form)
     tell_attempts(open_attempts(settings.database, scope), form, with_station=with_station)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 
 from station.commands.answers import Form, Shape, answer
 from station.commands.audit import check_words, require_station
-from station.commands.audit_names import tell_never_had
+from station.commands.audit_names import names_in, or_why_none, tell_never_had
 from station.commands.reporter import moment
+from station.commands.span import Span
 from station.config import Settings
 from station.errors import UsageError
 from station.store import questions, recall
@@ -27,20 +28,35 @@ Facts = Mapping[str, object]
 
 
 def tell_recall(
-    settings: Settings, *, package: str | None, firmware: str | None, form: Form
+    settings: Settings,
+    *,
+    package: str | None,
+    firmware: str | None,
+    station: str | None,
+    form: Form,
 ) -> None:
-    """Units whose latest good flash is this. Raises UsageError."""
+    """Units whose latest good flash is this, and was made there. Raises UsageError."""
     require_flash(package, firmware)
-    tell_never_had(settings, package=package, firmware=firmware)
-    found = recall.recall(settings.database, package=package, firmware=firmware)
-    answer(found, _RECALL, form)
+    check_words({"station": station})
+    asked = {"package": package, "firmware": firmware, "station": station}
+    tell_never_had(settings, **asked)
+    answer(recall.recall(settings.database, **asked), _RECALL, form)
 
 
-def tell_ever(settings: Settings, *, package: str | None, firmware: str | None, form: Form) -> None:
-    """Units that ever had a good flash with this. Raises UsageError."""
+def tell_ever(
+    settings: Settings,
+    *,
+    package: str | None,
+    firmware: str | None,
+    station: str | None,
+    form: Form,
+) -> None:
+    """Units that ever had a good flash with this, made there. Raises UsageError."""
     require_flash(package, firmware)
-    tell_never_had(settings, package=package, firmware=firmware)
-    answer(recall.ever(settings.database, package=package, firmware=firmware), _EVER, form)
+    check_words({"station": station})
+    asked = {"package": package, "firmware": firmware, "station": station}
+    tell_never_had(settings, **asked)
+    answer(recall.ever(settings.database, **asked), _EVER, form)
 
 
 def require_flash(package: str | None, firmware: str | None) -> None:
@@ -102,7 +118,7 @@ _EVER: Shape[Flashed] = Shape(
 def tell_pareto(settings: Settings, scope: Scope, form: Form) -> None:
     """Failure codes, the most frequent first."""
     require_station(settings, scope.shift, scope.station)
-    tell_never_had(settings, slot=scope.slot)
+    tell_never_had(settings, **names_in(scope))
     answer(questions.pareto(settings.database, scope), _PARETO, form)
 
 
@@ -131,7 +147,7 @@ _PARETO: Shape[Cause] = Shape(
 def tell_yield(settings: Settings, scope: Scope, by: By, form: Form) -> None:
     """Yield and loss, a row a group."""
     require_station(settings, scope.shift, scope.station)
-    tell_never_had(settings, slot=scope.slot)
+    tell_never_had(settings, **names_in(scope))
     shape: Shape[Yield] = Shape(_YIELD_KEYS, lambda one: _yield(one, by), _yield_columns(by))
     answer(yields(settings.database, scope, by), shape, form)
 
@@ -182,12 +198,11 @@ def _rate(rate: Rate) -> str:
 # --- clashes ----------------------------------------------------------------------------------
 
 
-def tell_clashes(
-    settings: Settings, *, since_utc_us: int | None, station: str | None, form: Form
-) -> None:
-    """Names that cannot be right or that two units go by, oldest first."""
-    found = find_clashes(settings.database, station=station, since_utc_us=since_utc_us)
-    answer(found, _CLASHES, form)
+def tell_clashes(settings: Settings, *, span: Span, station: str | None, form: Form) -> None:
+    """Names that cannot be right or that two units go by, oldest first. Raises UsageError."""
+    check_words({"station": station})
+    found = find_clashes(settings.database, station=station, **span._asdict())
+    answer(or_why_none(found, settings, station=station), _CLASHES, form)
 
 
 def _clash(one: ClashFound) -> Facts:

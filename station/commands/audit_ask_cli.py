@@ -8,6 +8,7 @@ from station.commands import audit, audit_ask
 from station.commands.answers import form_of
 from station.commands.exits import station_errors
 from station.commands.options import Config, Csv, Since, Until, settings_of
+from station.commands.span import span_of
 from station.store.yields import By
 
 app = typer.Typer()
@@ -16,8 +17,26 @@ Station = Annotated[
     str | None, typer.Option(help="Of this station; default: of all that share the record.")
 ]
 Slot = Annotated[str | None, typer.Option(help="Begun in this slot.")]
-Operator = Annotated[str | None, typer.Option(help="Begun by this person.")]
-Lot = Annotated[str | None, typer.Option(help="Begun for this lot.")]
+
+
+def _stripped(text: str | None) -> str | None:
+    """What is scanned or pasted may bring blanks along; no name on record has any around it."""
+    return None if text is None else text.strip()
+
+
+Name = Annotated[
+    str | None,
+    typer.Option(help="IMEI, serial, chip serial or label of the unit.", callback=_stripped),
+]
+Imei = Annotated[
+    str | None, typer.Option(help="Of the unit, 15 digits; no other name.", callback=_stripped)
+]
+Serial = Annotated[
+    str | None, typer.Option(help="Serial number of the unit, as it tells it.", callback=_stripped)
+]
+Chip = Annotated[str | None, typer.Option(help="Chip serial, 8 hex digits.", callback=_stripped)]
+Operator = Annotated[str | None, typer.Option(help="Begun by this person.", callback=_stripped)]
+Lot = Annotated[str | None, typer.Option(help="Begun for this lot.", callback=_stripped)]
 Shift = Annotated[
     str | None,
     typer.Option(
@@ -40,28 +59,44 @@ Firmware = Annotated[str | None, typer.Option(help="Version; a trailing * is a w
 def _recall(
     package: Package = None,
     firmware: Firmware = None,
+    station: Annotated[
+        str | None, typer.Option(help="Only units whose latest good flash was made there.")
+    ] = None,
     json: Json = False,
     csv: Csv = False,
     config: Config = None,
 ) -> None:
     """Units whose latest good flash (PASS or NO_CHANGE) is this package or version."""
     with station_errors():
-        form = form_of(as_json=json, as_csv=csv)
-        audit_ask.tell_recall(settings_of(config), package=package, firmware=firmware, form=form)
+        audit_ask.tell_recall(
+            settings_of(config),
+            package=package,
+            firmware=firmware,
+            station=station,
+            form=form_of(as_json=json, as_csv=csv),
+        )
 
 
 @app.command("ever")
 def _ever(
     package: Package = None,
     firmware: Firmware = None,
+    station: Annotated[
+        str | None, typer.Option(help="Only units that had such a flash there.")
+    ] = None,
     json: Json = False,
     csv: Csv = False,
     config: Config = None,
 ) -> None:
     """Units that ever had a good flash with this, and whether it is still the latest."""
     with station_errors():
-        form = form_of(as_json=json, as_csv=csv)
-        audit_ask.tell_ever(settings_of(config), package=package, firmware=firmware, form=form)
+        audit_ask.tell_ever(
+            settings_of(config),
+            package=package,
+            firmware=firmware,
+            station=station,
+            form=form_of(as_json=json, as_csv=csv),
+        )
 
 
 @app.command("pareto")
@@ -124,6 +159,7 @@ def _yield(
 @app.command("clashes")
 def _clashes(
     since: Since = None,
+    until: Until = None,
     station: Station = None,
     json: Json = False,
     csv: Csv = False,
@@ -131,13 +167,11 @@ def _clashes(
 ) -> None:
     """Names that cannot be right or that two units go by, with all names of both."""
     with station_errors():
-        form = form_of(as_json=json, as_csv=csv)
-        audit.check_words({"station": station})
         audit_ask.tell_clashes(
             settings_of(config),
-            since_utc_us=audit.since_utc_us(since),
+            span=span_of(since, until),
             station=station,
-            form=form,
+            form=form_of(as_json=json, as_csv=csv),
         )
 
 

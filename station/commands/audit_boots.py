@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 
 from station.commands.answers import Form, Shape, answer
 from station.commands.audit import check_words
+from station.commands.audit_names import or_why_none
 from station.commands.reporter import moment
+from station.commands.span import Span
 from station.config import Settings
 from station.store.boots import Boot, find_boots
 from station.wire import rfc3339
 
 
-def tell_boots(
-    settings: Settings, *, since_utc_us: int | None, station: str | None, form: Form
-) -> None:
-    """Print the starts that meet both conditions, oldest first. Raises UsageError."""
+def tell_boots(settings: Settings, *, span: Span, station: str | None, form: Form) -> None:
+    """Print the starts that meet every condition, oldest first. Raises UsageError."""
     check_words({"station": station})
-    found = find_boots(settings.database, station=station, since_utc_us=since_utc_us)
-    answer(found, _BOOTS, form)
+    found = find_boots(settings.database, station=station, **span._asdict())
+    answer(or_why_none(found, settings, station=station), _BOOTS, form)
 
 
 def _facts(boot: Boot) -> Mapping[str, object]:

@@ -15,9 +15,22 @@ from station.commands import (
     audit_slots,
 )
 from station.commands.answers import form_of
-from station.commands.audit_ask_cli import Code, Lot, Operator, OutcomeName, Shift, Slot, Station
+from station.commands.audit_ask_cli import (
+    Chip,
+    Code,
+    Imei,
+    Lot,
+    Name,
+    Operator,
+    OutcomeName,
+    Serial,
+    Shift,
+    Slot,
+    Station,
+)
 from station.commands.exits import leave, station_errors
 from station.commands.options import Config, Csv, Json, Since, Until, settings_of
+from station.commands.span import span_of
 
 app = typer.Typer(help="Which serial got which firmware.", no_args_is_help=True)
 app.command("export")(audit_export_cli.export_bundle)
@@ -26,12 +39,10 @@ app.command("check-bundle")(audit_export_cli.check_bundle)
 
 @app.command("find")
 def _audit_find(
-    name: Annotated[
-        str | None, typer.Option(help="IMEI, serial, chip serial or label of the unit.")
-    ] = None,
-    imei: Annotated[str | None, typer.Option()] = None,
-    serial: Annotated[str | None, typer.Option()] = None,
-    chip: Annotated[str | None, typer.Option(help="Chip serial, 8 hex digits.")] = None,
+    name: Name = None,
+    imei: Imei = None,
+    serial: Serial = None,
+    chip: Chip = None,
     firmware: Annotated[
         str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
     ] = None,
@@ -55,6 +66,7 @@ def _audit_find(
     """Every attempt that fits all that is asked; nothing found is an empty answer."""
     with station_errors():
         form = form_of(as_json=json, as_csv=csv)
+        span = span_of(since, until)
         question = audit.Question(
             name=name,
             imei=imei,
@@ -64,8 +76,8 @@ def _audit_find(
             package=package,
             outcome=audit.outcome_of(outcome),
             code=code,
-            since_utc_us=audit.since_utc_us(since),
-            until_utc_us=audit.until_utc_us(until),
+            since_utc_us=span.since_utc_us,
+            until_utc_us=span.until_utc_us,
             station=station,
             slot=slot,
             operator=operator,
@@ -79,13 +91,16 @@ def _audit_find(
 @app.command("events")
 def _audit_events(
     since: Since = None,
+    until: Until = None,
     station: Station = None,
-    slot: Annotated[str | None, typer.Option()] = None,
+    slot: Annotated[
+        str | None,
+        typer.Option(help="About this slot; what is about units or people is about none."),
+    ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
-            help="started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop, "
-            "slot_lifted, unit_quarantined, unit_released, …"
+            help=f"A trailing * is a wild card. There are {', '.join(audit_events.KINDS)}."
         ),
     ] = None,
     json: Annotated[
@@ -94,11 +109,12 @@ def _audit_events(
     csv: Csv = False,
     config: Config = None,
 ) -> None:
-    """What people did to the line and to units, why, and when the engine ran."""
+    """What people did to the line and to units, who gave and took which role, why, and when the
+    engine ran."""
     with station_errors():
         audit_events.tell_events(
             settings_of(config),
-            since_utc_us=audit.since_utc_us(since),
+            span=span_of(since, until),
             station=station,
             slot=slot,
             kind=kind,
@@ -109,6 +125,7 @@ def _audit_events(
 @app.command("boots")
 def _audit_boots(
     since: Since = None,
+    until: Until = None,
     station: Station = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON line per start on stdout.")
@@ -120,7 +137,7 @@ def _audit_boots(
     with station_errors():
         audit_boots.tell_boots(
             settings_of(config),
-            since_utc_us=audit.since_utc_us(since),
+            span=span_of(since, until),
             station=station,
             form=form_of(as_json=json, as_csv=csv),
         )
@@ -132,6 +149,7 @@ def _audit_slots(
         str | None, typer.Option(help="Default: all of the settings, or of --station on record.")
     ] = None,
     since: Since = None,
+    until: Until = None,
     station: Annotated[
         str | None, typer.Option(help="Of this station; default: of the one in the settings.")
     ] = None,
@@ -147,7 +165,7 @@ def _audit_slots(
             settings_of(config),
             station=station,
             slot=slot,
-            since_utc_us=audit.since_utc_us(since),
+            span=span_of(since, until),
             form=form_of(as_json=json, as_csv=csv),
         )
 

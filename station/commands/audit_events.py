@@ -1,15 +1,21 @@
-"""`station audit events`: what people did to the line and to units, and when the engine ran."""
+"""`station audit events`: what people did to the line, to units and to the list of those who work
+here, and when the engine ran."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from station.commands.answers import Form, Shape, answer
 from station.commands.audit import check_words
+from station.commands.audit_names import or_why_none
 from station.commands.reporter import moment
+from station.commands.span import Span
 from station.config import Settings
-from station.model import Fact, StationEvent
-from station.store.events import find_events
+from station.errors import UsageError
+from station.model import EVENT_KINDS, Fact, Operator, Role, StationEvent
+from station.store.events import find_events, kinds_on_record
+from station.store.people import changes
+from station.store.scope import is_meant
 from station.store.unit_events import (
     QUARANTINED,
     RELEASED,
@@ -19,8 +25,11 @@ from station.store.unit_events import (
 )
 from station.wire import rfc3339
 
-_ABOUT_UNITS = {"unit_quarantined": QUARANTINED, "unit_released": RELEASED}
+_ABOUT_UNITS = {QUARANTINED: "unit_quarantined", RELEASED: "unit_released"}
 """As they are told, so that nobody takes them for a slot that was held or released."""
+_ABOUT_PEOPLE = {True: "operator_add", False: "operator_retire"}
+"""By whether they work here from then on."""
+KINDS = tuple(sorted({*EVENT_KINDS, *_ABOUT_UNITS.values(), *_ABOUT_PEOPLE.values()}))
 
 _DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 _FIRST = r"\1"
@@ -32,41 +41,54 @@ _FAR_UTC_US = 1 << 53
 def tell_events(
     settings: Settings,
     *,
-    since_utc_us: int | None,
+    span: Span,
     station: str | None,
     slot: str | None,
     kind: str | None,
     form: Form,
 ) -> None:
-    """Print the events that meet every condition, oldest first. Raises UsageError."""
+    """Print the events that meet every condition, oldest first. `kind`: exact, or `prefix*`. Raises
+    UsageError, also for a kind that there is not."""
     check_words({"station": station, "slot": slot, "kind": kind})
-    found = find_events(
-        settings.database, since_utc_us=since_utc_us, station=station, slot=slot, kind=kind
-    )
-    if slot is None and (kind is None or kind in _ABOUT_UNITS):
-        found += _of_units(settings, since_utc_us, station, kind)
-    answer(sorted(found, key=lambda one: (one.utc_us, one.event_id)), _EVENTS, form)
+    _check_kind(settings, kind)
+    found = find_events(settings.database, **span._asdict(), station=station, slot=slot, kind=kind)
+    if slot is None:
+        found += _of_units(settings, span, station, kind)
+        found += _of_people(settings, span, station, kind)
+    found.sort(key=lambda one: (one.utc_us, one.event_id))
+    answer(or_why_none(found, settings, station=station, slot=slot), _EVENTS, form)
+
+
+def _check_kind(settings: Settings, kind: str | None) -> None:
+    """One that is on record can be asked for, whoever made it. Raises UsageError."""
+    if any(_is_asked(one, kind) for one in KINDS):
+        return
+    there_are = sorted({*KINDS, *kinds_on_record(settings.database)})
+    if not any(_is_asked(one, kind) for one in there_are):
+        raise UsageError(f"--kind {(kind or '')[:64]!r} is none of {', '.join(there_are)}")
+
+
+def _is_asked(told: str, kind: str | None) -> bool:
+    return kind is None or is_meant(told, kind)
 
 
 def _of_units(
-    settings: Settings, since_utc_us: int | None, station: str | None, kind: str | None
-) -> list[StationEvent]:
-    found = find_unit_events(
-        settings.database,
-        since_utc_us=since_utc_us,
-        station=station,
-        kind=None if kind is None else _ABOUT_UNITS[kind],
-    )
-    return [_as_told(settings, event) for event in found]
+    settings: Settings, span: Span, station: str | None, kind: str | None
+) -> Iterator[StationEvent]:
+    wanted = {one for one, told in _ABOUT_UNITS.items() if _is_asked(told, kind)}
+    if wanted:
+        for event in find_unit_events(settings.database, **span._asdict(), station=station):
+            if event.kind in wanted:
+                yield _of_unit(settings, event)
 
 
-def _as_told(settings: Settings, event: UnitEvent) -> StationEvent:
+def _of_unit(settings: Settings, event: UnitEvent) -> StationEvent:
     names = names_of_unit(settings.database, event.unit_id)
     return StationEvent(
         event_id=event.event_id,
         station=event.station,
         utc_us=event.utc_us,
-        kind=next(told for told, kind in _ABOUT_UNITS.items() if kind == event.kind),
+        kind=_ABOUT_UNITS[event.kind],
         actor=event.actor,
         peer_uid=event.peer_uid,
         peer_user=event.peer_user,
@@ -76,6 +98,37 @@ def _as_told(settings: Settings, event: UnitEvent) -> StationEvent:
             "unit_id": event.unit_id,
             "reason": event.reason,
             "attempt_id": event.attempt_id,
+        },
+    )
+
+
+def _of_people(
+    settings: Settings, span: Span, station: str | None, kind: str | None
+) -> Iterator[StationEvent]:
+    wanted = {one for one, told in _ABOUT_PEOPLE.items() if _is_asked(told, kind)}
+    if wanted:
+        for changed, role in changes(settings.database):
+            is_there = span.holds(changed.utc_us) and station in (None, changed.station)
+            if is_there and changed.is_active in wanted:
+                yield _of_person(changed, role)
+
+
+def _of_person(changed: Operator, role: Role | None) -> StationEvent:
+    """`role`: of who said so; that in the detail was given, or taken."""
+    return StationEvent(
+        event_id=changed.operator_id,
+        station=changed.station,
+        utc_us=changed.utc_us,
+        kind=_ABOUT_PEOPLE[changed.is_active],
+        actor=changed.actor,
+        peer_uid=changed.peer_uid,
+        peer_user=changed.peer_user,
+        role=None if role is None else role.value,
+        detail={
+            "name": changed.name,
+            "role": changed.role.value,
+            "has_badge": changed.badge_sha256 is not None,
+            "reason": changed.reason,
         },
     )
 

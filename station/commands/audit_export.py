@@ -14,7 +14,7 @@ from station.bundle.manifest import Question as Asked
 from station.bundle.writing import Told, write_bundle
 from station.commands.audit import Question, require_station
 from station.commands.audit_ask import require_flash
-from station.commands.audit_names import words_of_never_had
+from station.commands.audit_names import names_in, words_of_never_had
 from station.commands.audit_seal import named_keys, require_untouched
 from station.commands.exits import Exit, complain, say, show
 from station.config import Settings
@@ -63,9 +63,8 @@ def export(
             return _manifest(settings, asked, found, not quick, attempts, still_open, files)
 
         made = write_bundle(out, ATTEMPT_COLUMNS, _told(found.attempts), about, key)
-    names = {name: getattr(question, name) for name in ("package", "firmware", "slot")}
     summary = f"{out}: {made.attempts} attempts, {made.question.words}"
-    show("\n".join([summary, *words_of_never_had(settings, **names)]))
+    show("\n".join([summary, *words_of_never_had(settings, **names_in(question))]))
     say(f"signed with {key.public}; elsewhere: station audit check-bundle {out.name}")
 
 

@@ -6,19 +6,30 @@ from typing import Annotated
 import typer
 
 from station.commands import audit, audit_export
-from station.commands.audit_ask_cli import Code, Lot, Operator, OutcomeName, Shift, Slot, Station
+from station.commands.audit_ask_cli import (
+    Chip,
+    Code,
+    Imei,
+    Lot,
+    Name,
+    Operator,
+    OutcomeName,
+    Serial,
+    Shift,
+    Slot,
+    Station,
+)
 from station.commands.exits import leave, station_errors
 from station.commands.options import Config, Since, Until, settings_of
+from station.commands.span import span_of
 
 
 def export_bundle(
     out: Annotated[Path, typer.Option(metavar="FILE.zip", help="A new file.")],
-    name: Annotated[
-        str | None, typer.Option(help="IMEI, serial, chip serial or label of the unit.")
-    ] = None,
-    imei: Annotated[str | None, typer.Option()] = None,
-    serial: Annotated[str | None, typer.Option()] = None,
-    chip: Annotated[str | None, typer.Option(help="Chip serial, 8 hex digits.")] = None,
+    name: Name = None,
+    imei: Imei = None,
+    serial: Serial = None,
+    chip: Chip = None,
     firmware: Annotated[
         str | None, typer.Option(help="Version before or after; a trailing * is a wild card.")
     ] = None,
@@ -45,6 +56,7 @@ def export_bundle(
 ) -> None:
     """Write what `find` or `recall` would answer into one signed file for an auditor elsewhere."""
     with station_errors():
+        span = span_of(since, until)
         question = audit.Question(
             name=name,
             imei=imei,
@@ -54,8 +66,8 @@ def export_bundle(
             package=package,
             outcome=audit.outcome_of(outcome),
             code=code,
-            since_utc_us=audit.since_utc_us(since),
-            until_utc_us=audit.until_utc_us(until),
+            since_utc_us=span.since_utc_us,
+            until_utc_us=span.until_utc_us,
             station=station,
             slot=slot,
             operator=operator,

@@ -1,13 +1,16 @@
 """`station audit slots`: how each slot was over time. Reads only; works while an engine runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from station.commands.answers import Form, Shape, answer
 from station.commands.audit import check_words
-from station.commands.audit_names import tell_never_had
+from station.commands.audit_names import words_of_never_had
+from station.commands.exits import say
 from station.commands.reporter import moment
+from station.commands.span import Span
 from station.config import Settings
-from station.store.slot_states import Interval, slot_intervals, slots_of
+from station.store.slot_states import Interval, has_states, slot_intervals, slots_of
 from station.wire import rfc3339
 
 
@@ -16,7 +19,7 @@ def tell_slots(
     *,
     station: str | None,
     slot: str | None,
-    since_utc_us: int | None,
+    span: Span,
     form: Form,
 ) -> None:
     """Print the intervals of one slot, or of all of the station, oldest first in each: of this
@@ -25,19 +28,23 @@ def tell_slots(
     check_words({"station": station, "slot": slot})
     names = [slot] if slot is not None else _all(settings, station)
     whose = station or settings.station.name
-    found = slot_intervals(settings.database, whose, names, since_utc_us=since_utc_us)
-    answer(_or_why_none(found, settings, slot), _shape(whose), form)
-
-
-def _or_why_none(
-    found: Iterator[Interval], settings: Settings, slot: str | None
-) -> Iterator[Interval]:
+    found = slot_intervals(settings.database, whose, names, **span._asdict())
     first = next(found, None)
     if first is None:
-        tell_never_had(settings, slot=slot)
-        return
-    yield first
-    yield from found
+        _say_why(settings, whose, slot)
+    answer(found if first is None else chain([first], found), _shape(whose), form)
+
+
+def _say_why(settings: Settings, station: str, slot: str | None) -> None:
+    """A name that never was; else that nobody told of any slot, which is not that none was used."""
+    words = list(words_of_never_had(settings, station=station, slot=slot))
+    if not words and not has_states(settings.database, station):
+        words.append(
+            f"{station} has no slot states on this record: an engine tells them (`station run`, "
+            "`station serve`); `flash --once` and `demo --once` have none"
+        )
+    for one in words:
+        say(one)
 
 
 def _all(settings: Settings, station: str | None) -> Sequence[str]:

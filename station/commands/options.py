@@ -23,7 +23,8 @@ Since = Annotated[
     str | None, typer.Option("--since", help="2026-11-20, 2026-11-20T08:00 (UTC), 8h, 3d or 2w.")
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", help="What began before: in the same forms as --since.")
+    str | None,
+    typer.Option("--until", help="What was, or began, before; in the same forms as --since."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON line per attempt on stdout.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV on stdout.")]

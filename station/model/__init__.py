@@ -5,6 +5,7 @@ Durations are integers: microseconds on a monotonic clock. No floats where a rec
 """
 
 from station.model.events import (
+    EVENT_KINDS,
     EVIDENCE_PRUNED,
     RESTORED,
     AttemptEnded,
@@ -58,6 +59,7 @@ __all__ = [
     "BACKUP_STEP",
     "BOOT_ROM",
     "DUMP_STEP",
+    "EVENT_KINDS",
     "EVIDENCE_PRUNED",
     "FACTORY_TEST_MODE",
     "GOLDEN",

@@ -16,13 +16,8 @@ Fact: TypeAlias = "str | int | Sequence[Fact] | Mapping[str, Fact] | None"
 class StationEvent:
     """What a person did to the line, or the engine itself: then nobody is named.
 
-    `kind`: started, stopped, armed, disarmed, retry, abort, hold, release, clear, stop,
-    shift_end, campaign_run, campaign_abort;
-    of the line's own accord taken_out, breaker_tripped, hub_failure; lifted by an engineer
-    slot_lifted, breaker_lifted, hub_lifted; of the station's own trouble clock, result_set_aside;
-    without the engine evidence_pruned, restored. `actor` is the person as they said, `role` theirs
-    on this station if they are known to it; `peer_uid` and `peer_user` are the user of the socket's
-    other end.
+    `kind` as in EVENT_KINDS. `actor` is the person as they said, `role` theirs on this station if
+    they are known to it; `peer_uid` and `peer_user` are the user of the socket's other end.
     """
 
     event_id: str
@@ -41,6 +36,15 @@ EVIDENCE_PRUNED = "evidence_pruned"
 """Files of attempts that ended before `before_utc_us` were deleted."""
 RESTORED = "restored"
 """A backup took the record's place; the detail says from which file and how far both went."""
+
+EVENT_KINDS = (
+    *("started", "stopped", "armed", "disarmed", "retry", "abort", "hold", "release", "clear"),
+    *("stop", "shift_end", "campaign_run", "campaign_abort"),
+    *("taken_out", "breaker_tripped", "hub_failure"),  # of the line's own accord
+    *("slot_lifted", "breaker_lifted", "hub_lifted"),  # by an engineer
+    *("clock", "result_set_aside"),  # the station's own trouble
+    *(EVIDENCE_PRUNED, RESTORED),  # also without an engine
+)
 
 
 # --- for eyes: live progress, may be dropped, never the source of a record ----------------------

@@ -39,14 +39,20 @@ def insert_boot(batch: Batch, boot: Boot) -> None:
 
 
 def find_boots(
-    url: str, *, station: str | None = None, since_utc_us: int | None = None
+    url: str,
+    *,
+    station: str | None = None,
+    since_utc_us: int | None = None,
+    until_utc_us: int | None = None,
 ) -> list[Boot]:
-    """The starts that meet both conditions, newest last; raises as `station.store.queries`."""
+    """The starts that meet every condition, newest last; raises as `station.store.queries`."""
     query = sa.select(_boot).order_by(_boot.c.id)
     if station is not None:
         query = query.where(_boot.c.station == station)
     if since_utc_us is not None:
         query = query.where(_boot.c.utc_us >= since_utc_us)
+    if until_utc_us is not None:
+        query = query.where(_boot.c.utc_us < until_utc_us)
     with reading(url) as connection:
         return [_boot_of(row) for row in connection.execute(query).mappings()]
 

@@ -106,6 +106,7 @@ def find_clashes(
     *,
     station: str | None = None,
     since_utc_us: int | None = None,
+    until_utc_us: int | None = None,
     name: str | None = None,
     limit: int | None = None,
 ) -> list[ClashFound]:
@@ -121,6 +122,8 @@ def find_clashes(
         query = query.where(_clash.c.station == station)
     if since_utc_us is not None:
         query = query.where(_clash.c.utc_us >= since_utc_us)
+    if until_utc_us is not None:
+        query = query.where(_clash.c.utc_us < until_utc_us)
     if name is not None:
         query = query.where(_clash.c.value == name)
     with reading(url) as connection:

@@ -10,6 +10,7 @@ from station.store import schema
 from station.store.reading import reading
 from station.store.records import Condition
 from station.store.rows import event_of
+from station.store.scope import values
 
 _event = schema.station_event
 
@@ -18,19 +19,38 @@ def find_events(
     url: str,
     *,
     since_utc_us: int | None = None,
+    until_utc_us: int | None = None,
     station: str | None = None,
     slot: str | None = None,
     kind: str | None = None,
     limit: int | None = None,
 ) -> list[StationEvent]:
-    """The events that meet every condition, newest last; with `limit` the newest so many."""
+    """The events that meet every condition, newest last; with `limit` the newest so many. `kind`:
+    exact, or `prefix*`."""
     conditions = [
         *((_event.c.utc_us >= since_utc_us,) if since_utc_us is not None else ()),
+        *((_event.c.utc_us < until_utc_us,) if until_utc_us is not None else ()),
         *((_event.c.station == station,) if station else ()),
         *((_event.c.slot == slot,) if slot else ()),
-        *((_event.c.kind == kind,) if kind else ()),
+        *((_is_kind(kind),) if kind else ()),
     ]
     return _read(url, newest(conditions, limit))[::-1]
+
+
+def _is_kind(wanted: str) -> Condition:
+    if wanted.endswith("*"):
+        return sa.func.substr(_event.c.kind, 1, len(wanted) - 1) == wanted[:-1]
+    return _event.c.kind == wanted
+
+
+def kinds_on_record(url: str) -> set[str]:
+    """Every kind that an event has."""
+    with reading(url) as connection:
+        return {
+            kind
+            for station in values(connection, _event.c.station)
+            for kind in values(connection, _event.c.kind, _event.c.station == station)
+        }
 
 
 def last_event(url: str, station: str, kind: str) -> StationEvent | None:

@@ -54,19 +54,39 @@ def slots_of(url: str, station: str) -> Sequence[str]:
         return connection.scalars(query.order_by(_state.c.slot)).all()
 
 
+def has_states(url: str, station: str) -> bool:
+    """Whether it ever told any; raises as `station.store.queries`."""
+    query = sa.select(sa.literal(1)).where(_state.c.station == station).limit(1)
+    with reading(url) as connection:
+        return connection.scalar(query) is not None
+
+
 def slot_intervals(
-    url: str, station: str, slots: Collection[str], *, since_utc_us: int | None = None
+    url: str,
+    station: str,
+    slots: Collection[str],
+    *,
+    since_utc_us: int | None = None,
+    until_utc_us: int | None = None,
 ) -> Iterator[Interval]:
-    """Slot by slot, oldest first; with `since_utc_us` from the state it was in then. One moment of
-    the record for each slot. Raises as `station.store.queries`."""
+    """Slot by slot, oldest first; with `since_utc_us` from the state it was in then, with
+    `until_utc_us` those that began before, whole. One moment of the record for each slot. Raises as
+    `station.store.queries`."""
     for slot in slots:
-        yield from _of_slot(url, station, slot, since_utc_us)
+        yield from _of_slot(url, station, slot, since_utc_us, until_utc_us)
 
 
-def _of_slot(url: str, station: str, slot: str, since_utc_us: int | None) -> Iterator[Interval]:
+def _of_slot(
+    url: str, station: str, slot: str, since_utc_us: int | None, until_utc_us: int | None
+) -> Iterator[Interval]:
     of_slot = [_state.c.station == station, _state.c.slot == slot]
     query = sa.select(_state.c.utc_us, _state.c.state).where(*of_slot).order_by(_state.c.id)
+    end_us = None
     with reading(url) as connection:
+        if until_utc_us is not None:
+            query = query.where(_state.c.utc_us < until_utc_us)
+            after = sa.select(sa.func.min(_state.c.utc_us))
+            end_us = connection.scalar(after.where(*of_slot, _state.c.utc_us >= until_utc_us))
         if since_utc_us is not None:
             begun = sa.select(sa.func.max(_state.c.utc_us)).where(
                 *of_slot, _state.c.utc_us <= since_utc_us
@@ -74,6 +94,6 @@ def _of_slot(url: str, station: str, slot: str, since_utc_us: int | None) -> Ite
             first_us = connection.scalar(begun)
             query = query.where(_state.c.utc_us >= (first_us or since_utc_us))
         rows = connection.execute(query).all()
-    for number, (utc_us, state) in enumerate(rows):
-        until = rows[number + 1].utc_us if number + 1 < len(rows) else None
-        yield Interval(slot, state, utc_us, until)
+    ends = [*(row.utc_us for row in rows[1:]), end_us]
+    for (utc_us, state), end in zip(rows, ends, strict=False):  # of no rows there is no end
+        yield Interval(slot, state, utc_us, end)

@@ -105,17 +105,17 @@ def find_unit_events(
     *,
     name: str | None = None,
     since_utc_us: int | None = None,
+    until_utc_us: int | None = None,
     station: str | None = None,
-    kind: str | None = None,
 ) -> list[UnitEvent]:
     """What was decided that meets every condition, newest last. `name`: of a unit."""
     query = sa.select(_event).order_by(_event.c.id)
     if since_utc_us is not None:
         query = query.where(_event.c.utc_us >= since_utc_us)
+    if until_utc_us is not None:
+        query = query.where(_event.c.utc_us < until_utc_us)
     if station is not None:
         query = query.where(_event.c.station == station)
-    if kind is not None:
-        query = query.where(_event.c.kind == kind)
     with reading(url) as connection:
         if name is not None:
             query = query.where(_event.c.unit_id.in_(units_called(connection, name)))

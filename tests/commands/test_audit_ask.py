@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from station.commands.audit_cli import app
 from station.config import load_settings
 from station.model import Outcome
 from station.sim.layouts import layout_of
 from station.store.revision import create_if_missing
-from station.store.schema import clash
+from station.store.schema import clash, lot
 from tests.commands.test_cli import station
 from tests.demo_line import demo_line
 from tests.store.made import DAY_US, MIDNIGHT_US, NEW, OLD, imei, line
@@ -41,6 +43,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made.tried(3, FAIL, code="P110", started_utc_us=TOMORROW, **second)
         made.tried(4, Outcome.ERROR, code="S501", started_utc_us=TOMORROW, **second)
         last = made.tried(5, None, slot="A2", started_utc_us=TOMORROW, **second)
+        armed = {"station": "line-1", "utc_us": TODAY, "operator": "maria"}
+        names = ("PO-1", "=PO-2", "PO-3")
+        made.batch.insert(lot, [armed | {"id": name, "name": name} for name in names])
     one, other = (row[0] for row in rows(url, "SELECT id FROM unit ORDER BY id LIMIT 2"))
     with line(url) as made:
         row = {"id": "c1", "station": "line-1", "utc_us": TOMORROW, "attempt_id": last}
@@ -103,6 +108,11 @@ def test_ever(config: Path) -> None:
     assert "still latest good" in ask(config, "ever", "--firmware", "R05")
 
 
+def test_clashes_until(config: Path) -> None:
+    assert lines(config, "clashes", "--until", "2026-09-22") == []
+    assert len(lines(config, "clashes", "--until", "2026-09-23")) == 1
+
+
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
@@ -122,6 +132,58 @@ def test_ever(config: Path) -> None:
         (("yield", "--slot", "a2"), "no slot on this record is called a2; there are: A2, A1"),
         (("pareto", "--slot", "B"), "no slot on this record is called B; there are: A1, A2"),
         (("open", "--slot", "a2"), "no slot on this record is called a2; there are: A2, A1"),
+        (("events", "--slot", "Z9"), "no slot on this record is called Z9; there are: A1, A2"),
+        (
+            ("find", "--operator", "Maria"),
+            "no operator on this record is called Maria; there are: ma",
+        ),
+        (
+            ("yield", "--operator", "pau"),
+            "no operator on this record is called pau; there are: paul, ",
+        ),
+        (("find", "--lot", "PO-4"), "no lot on this record is called PO-4; there are: PO-"),
+        (("pareto", "--lot", "po-3"), "no lot on this record is called po-3; there are: PO-3, "),
+        (("find", "--code", "D999"), "no code on this record is called D999; there are: D206, "),
+        (
+            ("find", "--station", "line-9"),
+            "no station on this record is called line-9; there are: li",
+        ),
+        (
+            ("recall", "--firmware", "R05", "--station", "line"),
+            "no station on this record is called l",
+        ),
+        (
+            ("ever", "--package", "R05", "--station", "line-9"),
+            "no station on this record is called l",
+        ),
+        (
+            ("yield", "--station", "line-9"),
+            "no station on this record is called line-9; there are: l",
+        ),
+        (
+            ("open", "--station", "line-9"),
+            "no station on this record is called line-9; there are: li",
+        ),
+        (
+            ("clashes", "--station", "line-9"),
+            "no station on this record is called line-9; there are",
+        ),
+        (
+            ("boots", "--station", "line-9"),
+            "no station on this record is called line-9; there are: l",
+        ),
+        (
+            ("slots", "--station", "line-9"),
+            "no station on this record is called line-9; there are: l",
+        ),
+        (
+            ("events", "--station", "line-9"),
+            "no station on this record is called line-9; there are: ",
+        ),
+        (("find", "--name", "nobody"), "no unit on this record goes by the name nobody\n"),
+        (("find", "--imei", imei(9)), f"no unit on this record goes by the IMEI {imei(9)}\n"),
+        (("find", "--serial", imei(1)), f"no unit on this record goes by the serial {imei(1)}\n"),
+        (("find", "--chip", "0A"), "no unit on this record goes by the chip serial 0A\n"),
     ],
 )
 def test_a_name_that_the_record_never_had(config: Path, wanted: tuple[str, ...], told: str) -> None:
@@ -130,6 +192,33 @@ def test_a_name_that_the_record_never_had(config: Path, wanted: tuple[str, ...],
     assert done.returncode == 0
     assert done.stderr.startswith(told)
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ("find", "--code", "D222"),
+        ("find", "--code", "d206"),
+        ("find", "--lot", "PO-3"),
+        ("find", "--station", "demo"),
+        ("slots", "--station", "line-1"),
+        ("events", "--slot", "A2"),
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_may_have_nothing_yet(config: Path, wanted: tuple[str, ...]) -> None:
+    """A code of the list, a lot that was armed, what the settings have."""
+    done = station("audit", *wanted, "--config", config, cwd=config.parent)
+    assert done.returncode == 0
+    assert " on this record is called " not in done.stderr
+
+
+def test_what_was_scanned_with_a_blank(config: Path) -> None:
+    """It is no other name; a lot on record never has one around it."""
+    for option, value in (("--imei", imei(2)), ("--name", imei(2)), ("--lot", "PO-1")):
+        asked = lines(config, "find", option, f" {value}\t")
+        assert asked == lines(config, "find", option, value) != []
+    assert sheet(config, "pareto", "--lot", " PO-1") == sheet(config, "pareto", "--lot", "PO-1")
 
 
 # --- how much, how often ----------------------------------------------------------------------
@@ -242,7 +331,7 @@ def test_nothing_found_is_an_empty_answer(config: Path, question: tuple[str, ...
     """What is asked for and was never on record is told on stderr, and nothing else."""
     done = station("audit", *question, "--config", config, cwd=config.parent)
     assert (done.returncode, done.stdout) == (0, "")
-    assert all(" on this record is called " in line for line in done.stderr.splitlines())
+    assert all(" on this record is called " in told for told in done.stderr.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -264,12 +353,45 @@ def test_nothing_found_is_an_empty_answer(config: Path, question: tuple[str, ...
         (["pareto", "--lot", " "], "--lot is empty"),
         (["open", "--json", "--csv"], "exclude each other"),
         (["find", "--outcome", "good"], "--outcome 'good' is none of PASS, NO_CHANGE"),
+        (["find", "--imei", " \t"], "--imei is empty"),
+        (["recall", "--firmware", "R05", "--station", " "], "--station is empty"),
+        (["events", "--kind", "armd"], "--kind 'armd' is none of abort, armed, "),
+        (["events", "--kind", "Armed*"], "--kind 'Armed*' is none of abort, armed, "),
     ],
 )
 def test_a_question_that_is_none(config: Path, arguments: list[str], words: str) -> None:
     done = station("audit", *arguments, "--config", config, cwd=config.parent)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        *("find", "pareto", "yield", "open", "clashes", "events", "boots", "slots"),
+        "export --out a.zip",
+    ],
+)
+@pytest.mark.parametrize(
+    "span", [("2026-09-22", "2026-09-21"), ("2026-09-22", "2026-09-22"), ("8h", "1d")]
+)
+def test_nothing_lies_between(config: Path, question: str, span: tuple[str, str]) -> None:
+    """An empty answer to a slip would read as: it did not happen."""
+    since, until = span
+    asked = (*question.split(), "--since", since, "--until", until)
+    done = station("audit", *asked, "--config", config, cwd=config.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--since {since} is not before --until {until}: nothing lies between" in done.stderr
+
+
+def test_each_option_says_what_it_is() -> None:
+    without = [
+        f"{name} {option.opts[0]}"
+        for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]  # it is a group
+        for option in command.params
+        if not getattr(option, "help", None)
+    ]
+    assert without == []
 
 
 # --- the README -------------------------------------------------------------------------------

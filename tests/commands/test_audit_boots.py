@@ -78,5 +78,6 @@ def test_for_people_and_for_spreadsheets(config: Path) -> None:
 
 
 def test_conditions(config: Path) -> None:
-    asked = ("--since", "2026-09-21T14:13:21"), ("--station", "line-3")
-    assert [lines(config, "boots", *one) for one in asked] == [[], []]
+    assert lines(config, "boots", "--since", "2026-09-21T14:13:21") == []
+    assert lines(config, "boots", "--until", "2026-09-21T14:13:20") == []
+    assert len(lines(config, "boots", "--until", "2026-09-21T14:13:21")) == 2

@@ -4,14 +4,16 @@ import csv
 import io
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from station.config import load_settings
+from station.model import Role
 from station.store.revision import create_if_missing
 from station.store.unit_events import QUARANTINED, RELEASED, Judgement
-from station.store.writer import now_utc_us
+from station.store.writer import Store, now_utc_us
 from tests.commands.test_cli import station
 from tests.demo_line import demo_line
 from tests.store.samples import (
@@ -22,6 +24,7 @@ from tests.store.samples import (
     attempt,
     event,
     flashed,
+    person,
     recorded,
     written,
 )
@@ -163,8 +166,13 @@ def test_who_released_a_unit_and_why(judged: Path) -> None:
         (["--kind", "unit_quarantined"], ["unit_quarantined"]),
         (["--kind", "hold"], ["hold"]),
         (["--slot", "A1"], ["hold"]),
-        (["--station", "line-2"], []),
+        (["--kind", "unit_*"], ["unit_quarantined", "unit_released"]),
         (["--since", "2026-09-21T14:13:21"], []),
+        (["--until", "2026-09-21T14:13:20"], []),
+        (
+            ["--until", "2026-09-21T14:13:21", "--kind", "unit*"],
+            ["unit_quarantined", "unit_released"],
+        ),
     ],
 )
 def test_conditions_on_what_was_decided_about_units(
@@ -208,5 +216,97 @@ def test_find_by_whatever_name(config: Path, name: str) -> None:
     assert json.loads(line)["unit"]["imei"] == IMEI
 
 
-def test_find_nobody(config: Path) -> None:
-    assert ask(config, "find", "--name", "nobody", "--json") == ""
+def test_a_kind_that_is_on_record_can_be_asked_for(config: Path) -> None:
+    """Whatever made it: another release, or nobody who told the list."""
+    url = load_settings(config).database
+    recorded(url, event("moved_by_crane", utc_us=NOON_US + 2))
+    assert "moved_by_crane" in ask(config, "events", "--kind", "moved_by*")
+    done = station("audit", "events", "--kind", "moved", "--config", config, cwd=config.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    for kind in ("moved_by_crane", "slot_lifted", "unit_released", "operator_add"):
+        assert kind in done.stderr
+
+
+# --- who works here ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def staffed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """At line-1 eva joins and makes maria an operator, then an engineer of her, who lets eva go; at
+    line-2 there is another eva."""
+    path = demo_line(tmp_path_factory.mktemp("line"), ["A1"])
+    url = load_settings(path).database
+    create_if_missing(url)
+    eva = partial(person, "eva", role=Role.ENGINEER, badge_sha256=None)
+    told = (
+        eva(actor=None, reason="runs the line"),
+        person(actor="eva", reason="starts today", utc_us=NOON_US + 1_000_000),
+        person(actor="eva", is_active=False, utc_us=NOON_US + 2_000_000),
+        person(actor="eva", role=Role.ENGINEER, utc_us=NOON_US + 3_000_000),
+        eva(actor="maria", is_active=False, reason="moved", utc_us=NOON_US + 4_000_000),
+        eva(actor="maria", station="line-2", utc_us=NOON_US + 5_000_000),
+    )
+
+    async def work(store: Store) -> None:
+        for one in told:
+            await store.add_operator(one)
+
+    written(url, work)
+    return path
+
+
+def test_who_gave_and_took_which_role(staffed: Path) -> None:
+    found = [json.loads(line) for line in ask(staffed, "events", "--json").splitlines()]
+    told = [(one["kind"], one["detail"]["name"], one["actor"], one["role"]) for one in found]
+    assert told == [
+        ("operator_add", "eva", None, None),
+        ("operator_add", "maria", "eva", "engineer"),
+        ("operator_retire", "maria", "eva", "engineer"),
+        ("operator_add", "maria", "eva", "engineer"),
+        ("operator_retire", "eva", "maria", "engineer"),
+        ("operator_add", "eva", "maria", None),
+    ]
+    assert found[1] == {
+        "event_id": found[1]["event_id"],
+        "station": "line-1",
+        "utc": "2026-09-21T14:13:21.123456Z",
+        "kind": "operator_add",
+        "actor": "eva",
+        "peer_uid": 1000,
+        "peer_user": "line",
+        "role": "engineer",
+        "slot": None,
+        "detail": {
+            "name": "maria",
+            "role": "operator",
+            "has_badge": True,
+            "reason": "starts today",
+        },
+    }
+
+
+def test_who_works_here_for_people_and_for_spreadsheets(staffed: Path) -> None:
+    asked = ("events", "--kind", "operator*", "--station", "line-1")
+    table = ask(staffed, *asked)
+    assert "name: maria; role: operator; has badge: true; reason: starts today" in table
+    assert len(list(csv.DictReader(io.StringIO(ask(staffed, *asked, "--csv"))))) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--kind", "operator_retire"], ["maria", "eva"]),
+        (["--kind", "operator_add", "--station", "line-2"], ["eva"]),
+        (["--since", "2026-09-21T14:13:22", "--until", "2026-09-21T14:13:24"], ["maria", "maria"]),
+        (["--slot", "A1"], []),
+        (["--kind", "unit*"], []),
+    ],
+)
+def test_conditions_on_who_works_here(
+    staffed: Path, arguments: list[str], names: list[str]
+) -> None:
+    """A role is known though its row is not asked for."""
+    found = [json.loads(line) for line in ask(staffed, "events", "--json", *arguments).splitlines()]
+    assert [one["detail"]["name"] for one in found] == names
+    if "--since" in arguments:
+        assert {one["role"] for one in found} == {"engineer"}

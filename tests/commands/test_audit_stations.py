@@ -48,7 +48,18 @@ def station_of(found: list[dict[str, Any]]) -> list[str]:
 def test_all_are_asked_or_one(config: Path, question: list[str]) -> None:
     assert set(station_of(lines(config, *question))) == {"line-1", "line-2"}
     assert set(station_of(lines(config, *question, "--station", "line-1"))) == {"line-1"}
-    assert lines(config, *question, "--station", "line-3") == []
+    done = station("audit", *question, "--station", "line-3", "--config", config, cwd=config.parent)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no station on this record is called line-3; there are: line-1, line-2" in done.stderr
+
+
+@pytest.mark.parametrize("question", ["recall", "ever"])
+def test_units_by_the_station_of_the_flash_that_counts(config: Path, question: str) -> None:
+    """Unit 2 failed at line-2, so nothing was flashed well there."""
+    package = ("--package", "R06")
+    assert station_of(lines(config, question, *package)) == ["line-1"]
+    assert station_of(lines(config, question, *package, "--station", "line-1")) == ["line-1"]
+    assert lines(config, question, *package, "--station", "line-2") == []
 
 
 def test_numbers_of_one(config: Path) -> None:

@@ -137,6 +137,11 @@ def test_the_states_of_a_slot_in_every_form(settings: Settings) -> None:
     assert (other["station"], other["slot"], other["state"]) == ("line-9", "C7", "held")
     assert asked("--station", "line-9", "--slot", "A1") == ""
     assert len(asked("--station", name, "--csv").splitlines()) == 4
+    (first, second) = map(
+        json.loads, asked("--until", "2026-09-21T14:14:50", "--json").splitlines()
+    )
+    assert [first, second] == [lines[0], lines[2]], "what began before, and when that ended"
+    assert asked("--until", "2026-09-21", "--json") == ""
 
 
 def test_the_states_of_a_slot_that_never_was(settings: Settings) -> None:
@@ -144,3 +149,15 @@ def test_the_states_of_a_slot_that_never_was(settings: Settings) -> None:
     told = station(*command, cwd=settings.path.parent)
     assert (told.returncode, told.stdout) == (0, "")
     assert "no slot on this record is called a1; there are: A1" in told.stderr
+
+
+@pytest.mark.parametrize("slot", [(), ("--slot", "A1")])
+def test_a_record_that_no_engine_wrote(settings: Settings, slot: tuple[str, ...]) -> None:
+    """`flash --once` and `demo --once` tell no states: nothing would read as: no slot was used."""
+    command = ("audit", "slots", *slot, "--json", "--config", str(settings.path))
+    told = station(*command, cwd=settings.path.parent)
+    assert (told.returncode, told.stdout) == (0, "")
+    name = settings.station.name
+    assert told.stderr.startswith(f"{name} has no slot states on this record: an engine")
+    assert "flash --once" in told.stderr
+    assert told.stderr.count("\n") == 1

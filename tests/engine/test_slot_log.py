@@ -9,7 +9,7 @@ import trio
 from station.engine.slot_log import MAX_WAITING, PACE_S, SlotLog
 from station.errors import DatabaseError
 from station.live import SlotState as S
-from station.store.slot_states import OFF, Interval, SlotChange, slot_intervals
+from station.store.slot_states import OFF, Interval, SlotChange, has_states, slot_intervals
 from station.store.writer import Store, open_store
 from tests.engine.line import running
 from tests.engine.tray import make_line
@@ -53,6 +53,17 @@ async def test_intervals_are_told_from_the_changes(url: str, tray_clock: object)
     since = list(slot_intervals(url, "line", ["A1"], since_utc_us=3_500_000))
     assert [one.state for one in since] == ["settling", OFF]
     assert list(slot_intervals(url, "elsewhere", ["A1"])) == []
+    until = list(slot_intervals(url, "line", ["A1", "A2"], until_utc_us=3_000_000))
+    assert until == [
+        Interval("A1", "empty", 1_000_000, 3_000_000),
+        Interval("A2", "held", 2_000_000, 5_000_000),
+    ]
+    between = slot_intervals(url, "line", ["A1"], since_utc_us=3_500_000, until_utc_us=3_900_000)
+    assert list(between) == [Interval("A1", "settling", 3_000_000, 4_000_000)]
+    last = slot_intervals(url, "line", ["A1"], since_utc_us=4_500_000, until_utc_us=9_000_000)
+    assert list(last) == [Interval("A1", OFF, 4_000_000, None)]
+    assert list(slot_intervals(url, "line", ["A1"], until_utc_us=1_000_000)) == []
+    assert (has_states(url, "line"), has_states(url, "elsewhere")) == (True, False)
 
 
 class Counting:

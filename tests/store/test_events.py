@@ -4,7 +4,7 @@ import pytest
 
 from station.errors import HistoryTrouble
 from station.store import schema
-from station.store.events import find_events, last_event, newest
+from station.store.events import find_events, kinds_on_record, last_event, newest
 from station.store.records import Condition
 from tests.store.samples import NOON_US, event, plan, recorded, rows, stranger, written
 
@@ -47,8 +47,19 @@ def test_conditions(url: str) -> None:
     assert find_events(url, slot="Z9") == []
     assert find_events(url, since_utc_us=NOON_US + 10) == [other, hold]
     assert find_events(url, since_utc_us=NOON_US + 21) == []
+    assert find_events(url, until_utc_us=NOON_US + 20) == [armed, other]
+    assert find_events(url, since_utc_us=NOON_US + 1, until_utc_us=NOON_US + 20) == [other]
+    assert find_events(url, kind="ho*") == [other, hold]
+    assert find_events(url, kind="Ho*") == find_events(url, kind="h%*") == []
+    assert find_events(url, kind="*", limit=1) == [hold]
     assert find_events(url, limit=1) == [hold]
     assert find_events(url, limit=2) == [other, hold]
+
+
+def test_the_kinds_that_are_on_record(url: str) -> None:
+    assert kinds_on_record(url) == set()
+    recorded(url, event("hold"), event("armed"), event("hold"), event("stop", station="line-2"))
+    assert kinds_on_record(url) == {"armed", "hold", "stop"}
 
 
 def test_events_of_one_moment_stay_in_their_order(url: str) -> None:
