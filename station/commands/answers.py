@@ -77,7 +77,7 @@ def csv_lines(rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(fact: object) -> str:
-    return cell(json.dumps(fact) if isinstance(fact, Mapping) else fact)
+    return cell(json.dumps(fact) if isinstance(fact, Mapping | list) else fact)
 
 
 def _print(some: Sequence[T], columns: Mapping[str, Callable[[T], str]]) -> None:

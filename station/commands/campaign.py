@@ -1,12 +1,14 @@
 """`station campaign`: nights that run themselves; begun by the engine, told from the record."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from station.commands.answers import Form, csv_lines
 from station.commands.exits import Exit, say, show
 from station.commands.line import command_of, engine_of
 from station.commands.options import user_name
@@ -18,7 +20,7 @@ from station.engine.sheet_file import put_whole
 from station.engine.sheet_words import clock, sheet_html, sheet_text
 from station.errors import NoCampaign, SheetNotWritten
 from station.store.campaigns import CampaignStory, newest_story, story_of
-from station.wire import Beat, Watch
+from station.wire import Beat, Watch, cell
 
 PLAN_S = 180.0
 """Every module is asked, and each has its own deadline."""
@@ -123,10 +125,26 @@ def _words(decision: str) -> str:
 # --- from the record --------------------------------------------------------------------------
 
 
-def status(settings: Settings, campaign_id: str | None, *, as_json: bool) -> None:
-    """How far it is. Raises NoCampaign, and what a record that cannot be read raises."""
+def status(settings: Settings, campaign_id: str | None, form: Form) -> None:
+    """How far it is; as CSV a row a slot. Raises NoCampaign, and what a record that cannot be read
+    raises."""
     made = sheet_of(_story(settings, campaign_id), settings.rows)
-    show(json.dumps(status_json(made)) if as_json else sheet_text(made))
+    if form is Form.CSV:
+        show(csv_lines([_COLUMNS, *_slot_rows(made)]))
+    else:
+        show(json.dumps(status_json(made)) if form is Form.JSON else sheet_text(made))
+
+
+_COLUMNS = (
+    *("campaign_id", "campaign", "station", "state"),
+    *("slot", "word", "why", "unit", "out"),
+)
+
+
+def _slot_rows(made: Sheet) -> Iterator[list[str]]:
+    told = status_json(made)
+    for slot in told["slots"]:
+        yield [cell((told | slot)[key]) for key in _COLUMNS]
 
 
 def _state(story: CampaignStory) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from station.commands import campaign
+from station.commands.answers import form_of
 from station.commands.exits import leave, station_errors
 from station.commands.options import By, Config, Reason, settings_of
 
@@ -48,10 +49,16 @@ def _run(
 
 
 @app.command("status")
-def _status(campaign_id: Id = None, json: Json = False, config: Config = None) -> None:
+def _status(
+    campaign_id: Id = None,
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV on stdout, a row a slot.")] = False,
+    config: Config = None,
+) -> None:
     """How far the last one is, from the record; an engine need not run."""
     with station_errors():
-        campaign.status(settings_of(config), campaign_id, as_json=json)
+        form = form_of(as_json=json, as_csv=csv)
+        campaign.status(settings_of(config), campaign_id, form)
 
 
 @app.command("abort")

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from station.commands import people
+from station.commands.answers import form_of
 from station.commands.exits import station_errors
 from station.commands.options import Config, settings_of
 
@@ -51,8 +52,9 @@ def _list(
     json: Annotated[
         bool, typer.Option("--json", help="One JSON line per person, those who retired, too.")
     ] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="The same as CSV.")] = False,
     config: Config = None,
 ) -> None:
-    """Those who work here."""
+    """Those who work here. How that came about: `station audit events --kind 'operator*'`."""
     with station_errors():
-        people.show_all(settings_of(config), as_json=json)
+        people.show_all(settings_of(config), form_of(as_json=json, as_csv=csv))

@@ -1,18 +1,15 @@
 """`station operator`: who works here, and as what."""
 
-import json
 import os
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from functools import partial
 
-from rich.table import Table
-from rich.text import Text
-
+from station.commands.answers import Form, Shape, answer
 from station.commands.append import append
 from station.commands.exits import show
 from station.commands.line import command_of
 from station.commands.options import user_name
-from station.commands.reporter import print_table
+from station.commands.reporter import moment
 from station.config import Settings
 from station.engine.feed import plain
 from station.engine.people import Asker, people_of
@@ -49,39 +46,43 @@ async def _change_alone(
     await people.change(command, store, Asker(os.getuid(), user_name()), now_utc_us())
 
 
-def show_all(settings: Settings, *, as_json: bool) -> None:
-    """Those who work here; as JSON those who retired, too. Works while an engine runs."""
+def show_all(settings: Settings, form: Form) -> None:
+    """Those who work here; for programs those who retired, too. Works while an engine runs."""
     found = operators(settings.database, settings.station.name)
-    if as_json:
-        for one in found:
-            show(_line(one))
-        return
-    table = Table("name", "role", "badge", "since (UTC)", "by", "reason")
-    for one in found:
-        if one.is_active:
-            since = f"{datetime.fromtimestamp(one.utc_us / 1e6, UTC):%Y-%m-%d %H:%M}"
-            badge = "" if one.badge_sha256 is None else "yes"
-            by = one.actor or one.peer_user or ""
-            words = (one.name, one.role.value, badge, since, by, one.reason)
-            table.add_row(*(Text(plain(word)) for word in words))
-    if table.row_count:
-        print_table(table)
-    else:
-        show("nobody is registered: names are not checked")
+    if form is Form.TABLE:
+        found = [one for one in found if one.is_active]
+        if not found:
+            show("nobody is registered: names are not checked")
+    answer(found, _PEOPLE, form)
 
 
-def _line(one: Operator) -> str:
-    return json.dumps(
-        {
-            "station": one.station,
-            "name": one.name,
-            "role": one.role.value,
-            "is_active": one.is_active,
-            "has_badge": one.badge_sha256 is not None,
-            "since_utc_us": one.utc_us,
-            "by": one.actor,
-            "peer_uid": one.peer_uid,
-            "peer_user": one.peer_user,
-            "reason": one.reason,
-        }
-    )
+def _facts(one: Operator) -> Mapping[str, object]:
+    return {
+        "station": one.station,
+        "name": one.name,
+        "role": one.role.value,
+        "is_active": one.is_active,
+        "has_badge": one.badge_sha256 is not None,
+        "since_utc_us": one.utc_us,
+        "by": one.actor,
+        "peer_uid": one.peer_uid,
+        "peer_user": one.peer_user,
+        "reason": one.reason,
+    }
+
+
+_PEOPLE: Shape[Operator] = Shape(
+    (
+        *("station", "name", "role", "is_active", "has_badge", "since_utc_us", "by", "peer_uid"),
+        *("peer_user", "reason"),
+    ),
+    _facts,
+    {
+        "name": lambda one: plain(one.name),
+        "role": lambda one: one.role.value,
+        "badge": lambda one: "" if one.badge_sha256 is None else "yes",
+        "since (UTC)": lambda one: moment(one.utc_us),
+        "by": lambda one: plain(one.actor or one.peer_user or ""),
+        "reason": lambda one: plain(one.reason),
+    },
+)

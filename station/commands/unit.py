@@ -3,19 +3,17 @@
 The engine writes it, if one runs; else the command does, holding the engine's lock meanwhile.
 """
 
-import json
 import os
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from functools import partial
+from typing import NamedTuple
 
-from rich.table import Table
-from rich.text import Text
-
+from station.commands.answers import Form, Shape, answer
 from station.commands.append import append
-from station.commands.exits import say, show
+from station.commands.exits import say
 from station.commands.line import command_of
 from station.commands.options import user_name
-from station.commands.reporter import print_table
+from station.commands.reporter import moment
 from station.config import Settings
 from station.engine.people import Asker, judgement, people_of
 from station.store.unit_events import (
@@ -46,20 +44,17 @@ async def _judge_alone(settings: Settings, command: Quarantine | ReleaseUnit, st
     await store.judge_unit(judgement(people, command, asker, now_utc_us()))
 
 
-def show_quarantined(settings: Settings, *, as_json: bool) -> None:
-    """The units in quarantine now, oldest first: JSON lines or a table."""
+def show_quarantined(settings: Settings, form: Form) -> None:
+    """The units in quarantine now, oldest first."""
     held = find_quarantined(settings.database)
-    names = [_names(settings, event) for event in held]
-    if as_json:
-        for event, called in zip(held, names, strict=True):
-            show(_line(event, called))
-    elif held:
-        table = Table("since (UTC)", "names", "by", "reason")
-        for event, called in zip(held, names, strict=True):
-            since = f"{datetime.fromtimestamp(event.utc_us / 1e6, UTC):%Y-%m-%d %H:%M:%S}"
-            words = (", ".join(called), event.actor or "the station", event.reason)
-            table.add_row(since, *map(Text, words))
-        print_table(table)
+    answer((Held(event, _names(settings, event)) for event in held), _HELD, form)
+
+
+class Held(NamedTuple):
+    """A unit in quarantine: what put it there, and all its names."""
+
+    event: UnitEvent
+    names: list[str]
 
 
 def _names(settings: Settings, event: UnitEvent) -> list[str]:
@@ -68,15 +63,25 @@ def _names(settings: Settings, event: UnitEvent) -> list[str]:
     ]
 
 
-def _line(event: UnitEvent, names: list[str]) -> str:
-    return json.dumps(
-        {
-            "unit_id": event.unit_id,
-            "names": names,
-            "since_utc_us": event.utc_us,
-            "by": event.actor,
-            "reason": event.reason,
-            "attempt_id": event.attempt_id,
-            "station": event.station,
-        }
-    )
+def _facts(one: Held) -> Mapping[str, object]:
+    return {
+        "unit_id": one.event.unit_id,
+        "names": one.names,
+        "since_utc_us": one.event.utc_us,
+        "by": one.event.actor,
+        "reason": one.event.reason,
+        "attempt_id": one.event.attempt_id,
+        "station": one.event.station,
+    }
+
+
+_HELD: Shape[Held] = Shape(
+    ("unit_id", "names", "since_utc_us", "by", "reason", "attempt_id", "station"),
+    _facts,
+    {
+        "since (UTC)": lambda one: moment(one.event.utc_us),
+        "names": lambda one: ", ".join(one.names),
+        "by": lambda one: one.event.actor or "the station",
+        "reason": lambda one: one.event.reason,
+    },
+)

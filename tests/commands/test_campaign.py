@@ -1,5 +1,7 @@
 """`station campaign` against an engine in a process of its own, and against the record alone."""
 
+import csv
+import io
 import json
 import signal
 from collections.abc import Iterator
@@ -94,6 +96,13 @@ def test_in_the_morning_the_record_tells(night: tuple[Engine, list[Run]]) -> Non
     assert {slot["slot"]: slot["word"] for slot in story["slots"]}["A4"] == "UNKNOWN"
     assert story["final"] == {"good": 2, "of": 2}
     assert story["station_loss"] >= 1
+    code, table, _ = campaign(running.config, "status", "--csv")
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert {row["campaign_id"] for row in rows} == {story["campaign_id"]}
+    assert {row["state"] for row in rows} == {"ended"}
+    told = [{key: row[key] for key in ("slot", "word", "why", "unit", "out")} for row in rows]
+    assert told == [{k: str(v) for k, v in slot.items()} for slot in story["slots"]]
+    assert campaign(running.config, "status", "--csv", "--json")[0] == 2
     code, text, _ = campaign(running.config, "sheet", story["campaign_id"][:20])
     assert code == 0
     assert f"link {story['chain']['seq']}, {story['chain']['hash']}" in text

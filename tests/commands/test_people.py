@@ -1,5 +1,7 @@
 """`station operator` and `station shift`: by the engine where one runs, else with its lease."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.commands.running import RECIPE, engine, files, records
 from tests.commands.test_cli import station
 from tests.store.samples import rows
 
+BY_EVA = ("--by", "eva")
 EVA = ("operator", "add", "eva", "--role", "engineer", "--reason", "runs the line")
 
 
@@ -72,6 +75,37 @@ def test_without_an_engine(config: Path) -> None:
     assert (code, "another station process uses the database" in said) == (2, True)
     code, said = run(config, "shift", "status")
     assert (code, "L605 NO ENGINE" in said) == (2, True)
+
+
+def test_the_list_for_spreadsheets(config: Path) -> None:
+    database = config.parent / "station.sqlite"
+    create_if_missing(sqlite_url(database))
+
+    def listed(form: str) -> str:
+        return station("operator", "list", form, "--config", config, cwd=config.parent).stdout
+
+    head = "station,name,role,is_active,has_badge,since_utc_us,by,peer_uid,peer_user,reason\n"
+    assert listed("--csv") == head
+    assert run(config, *EVA, "--badge", "E-1")[0] == 0
+    assert run(config, "operator", "add", "=jan", "--role", "operator", "--reason", "new", *BY_EVA)
+    assert run(config, "operator", "retire", "=jan", "--reason", "left", *BY_EVA)[0] == 0
+    eva, jan = csv.DictReader(io.StringIO(listed("--csv")))
+    assert list(eva) == list(json.loads(listed("--json").splitlines()[0]))
+    assert (eva["name"], eva["role"], eva["is_active"], eva["has_badge"]) == (
+        *("eva", "engineer", "True", "True"),
+    )
+    assert (jan["name"], jan["is_active"], jan["by"], jan["reason"]) == (
+        *("'=jan", "False", "eva", "left"),
+    )
+    code, said = run(config, "operator", "list", "--csv", "--json")
+    assert (code, "exclude each other" in said) == (2, True)
+    told = station("audit", "events", "--kind", "operator*", "--json", "--config", config,
+                   cwd=config.parent).stdout.splitlines()  # fmt: skip
+    assert [(one["actor"], one["role"]) for one in map(json.loads, told)] == [
+        (json.loads(told[0])["peer_user"], None),
+        ("eva", "engineer"),
+        ("eva", "engineer"),
+    ]
 
 
 def test_with_an_engine(config: Path) -> None:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from station.commands.unit_cli import app
 from station.config import Settings, load_settings
 from station.engine.lock import own
 from station.live import SlotState
@@ -55,6 +57,29 @@ def test_without_an_engine_the_command_writes_it(settings: Settings) -> None:
     assert (first.kind, second.kind) == (QUARANTINED, RELEASED)
     assert (first.actor, first.peer_uid is not None) == ("eva", True)
     assert unit(settings, "release", IMEI, *BY)[0] == 1
+
+
+def test_the_list_for_spreadsheets(settings: Settings) -> None:
+    head = "unit_id,names,since_utc_us,by,reason,attempt_id,station\n"
+    assert unit(settings, "list", "--csv")[1] == head
+    assert unit(settings, "quarantine", f" {IMEI} ", *BY)[0] == 0
+    (row,) = csv.DictReader(io.StringIO(unit(settings, "list", "--csv")[1]))
+    (line,) = map(json.loads, unit(settings, "list", "--json")[1].splitlines())
+    assert list(row) == list(line)
+    assert json.loads(row["names"]) == line["names"]
+    assert (row["by"], row["attempt_id"]) == ("eva", "")
+    assert unit(settings, "list", "--csv", "--json")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "who"),
+    [("quarantine", "an operator or engineer who works here."), ("release", "an engineer.")],
+)
+def test_who_may_is_said(command: str, who: str) -> None:
+    """As `station.engine.people.judgement` has it."""
+    params = get_command(app).commands[command].params  # type: ignore[attr-defined]  # it is a group
+    (help_,) = (param.help for param in params if param.name == "by")
+    assert help_.endswith(f"registered, {who}")
 
 
 @pytest.mark.parametrize(
