@@ -18,6 +18,7 @@ SLOW = ("-o", "faulthandler_timeout=200")
 HERE = Path(__file__).parent
 FIRST_GUEST = ("strangers", "tray", "usbip")
 """What takes half of the time; the whole suite runs in two guests side by side."""
+SHORT = ("-m", "not long")
 
 
 def main() -> int:
@@ -29,6 +30,7 @@ def main() -> int:
     asked.add_argument("--keep", type=Path, metavar="DIR", help="leave logs and results there")
     asked.add_argument("--limit", type=float, default=3000.0, help="seconds until it is ended")
     asked.add_argument("--processors", type=int, default=2, help="of the guest")
+    asked.add_argument("--short", action="store_true", help="without what takes longest")
     asked.add_argument("--command", metavar="SHELL", help="run this instead of the suite")
     asked.add_argument(
         "tests", nargs=argparse.REMAINDER, help="arguments for pytest instead of the whole suite"
@@ -39,7 +41,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="station-kernel-") as scratch:
         share = (options.keep or Path(scratch)).absolute()
         if options.command is None and not options.tests:
-            return _whole(share, options.limit)
+            return _whole(share, options.limit, SHORT if options.short else ())
         command = options.command or shlex.join((*PYTEST, *SLOW, *options.tests))
         return _guest(Machine(share, processors=options.processors), command, options.limit)
 
@@ -60,13 +62,14 @@ def _guest(machine: Machine, command: str, limit_s: float) -> int:
         return 2
 
 
-def _whole(share: Path, limit_s: float) -> int:
+def _whole(share: Path, limit_s: float, only: Sequence[str]) -> int:
     """Every file, in two guests; what each said is shown when it is done."""
     files = sorted(HERE.glob("test_*.py"))
     first = [file for file in files if file.stem.removeprefix("test_") in FIRST_GUEST]
     second = [file for file in files if file not in first]
     guests = [
-        _begin(share / name, limit_s, half) for name, half in (("one", first), ("two", second))
+        _begin(share / name, limit_s, half, only)
+        for name, half in (("one", first), ("two", second))
     ]
     codes = []
     for guest in guests:
@@ -76,11 +79,13 @@ def _whole(share: Path, limit_s: float) -> int:
     return next((code for code in codes if code), 0)
 
 
-def _begin(share: Path, limit_s: float, files: Sequence[Path]) -> "subprocess.Popen[str]":
+def _begin(
+    share: Path, limit_s: float, files: Sequence[Path], only: Sequence[str]
+) -> "subprocess.Popen[str]":
     tests = [str(file.relative_to(REPOSITORY)) for file in files]
     options = ("--keep", str(share), "--limit", str(limit_s), "--processors", "1")
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.kernel", *options, *tests, "--durations=6"],
+        [sys.executable, "-m", "tests.kernel", *options, *tests, *only, "--durations=6"],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

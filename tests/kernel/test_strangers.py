@@ -97,6 +97,7 @@ def test_a_module_that_hangs_is_cured_by_its_power(
     assert_flashed(tray, line, HUNG)
 
 
+@pytest.mark.long
 def test_an_engine_that_runs_tells_them_too(tray: Rehearsal, line: Line) -> None:
     """They arrive on an armed line, beside a module."""
     mouse, bare = SLOTS["mouse"], SLOTS["no-endpoints"]
@@ -132,6 +133,7 @@ def test_an_engine_that_runs_tells_them_too(tray: Rehearsal, line: Line) -> None
     ]
 
 
+@pytest.mark.long
 def test_those_that_keep_the_kernel_busy(tray: Rehearsal, line: Line) -> None:
     """Last: whoever is on the same hub waits for them."""
     for name in SLOW:
