@@ -8,6 +8,9 @@ from station.errors import StationError
 from station.flash.session import Session, Step, StepResult
 from station.model import StepOutcome, StepRecord
 
+MOST_NUDGES = 8
+"""On record for one step."""
+
 
 class StepRunner:
     """Counts the steps of one attempt and hands their records on as they end."""
@@ -25,6 +28,7 @@ class StepRunner:
         """
         self._started(step.name)
         self._session.tape.said("step", step.name)
+        self._session.nudges.clear()
         begun = trio.current_time()
         again = 0
         while True:
@@ -57,6 +61,8 @@ class StepRunner:
     ) -> None:
         self._ordinal += 1
         detail = dict(step.detail) | dict(result.detail if result else {})
+        if self._session.nudges:
+            detail["nudges"] = "; ".join(self._session.nudges[:MOST_NUDGES])
         if error is not None:
             detail["failure"] = f"{error.code}: {error.cause}"
         self._session.tape.said("ended", f"{step.name} {outcome.value}")

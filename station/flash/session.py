@@ -102,6 +102,8 @@ class Session:
     package: Package | None = None
     greeting: sahara.Greeting | None = None
     firehose: Firehose | None = None
+    nudges: list[str] = field(default_factory=list)
+    """What the module had to be given in the step that runs, to go on."""
     chip_refused: bool = False
     """Command mode led this boot ROM into a dead end once; it is not asked again."""
     switched: bool = False
@@ -209,6 +211,8 @@ class Session:
         def watch(seen: Progress | Notice) -> None:
             if total and isinstance(seen, Progress):
                 seen = Progress(before + seen.done_bytes, total)
+            if isinstance(seen, Notice) and seen.is_nudge:
+                self.nudges.append(seen.text)
             self.watch(seen)
 
         await self.tape.settle()

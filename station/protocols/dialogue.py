@@ -116,9 +116,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A fact worth showing: a log line of the module, a decision of the protocol."""
+    """A fact worth showing: a log line of the module, a decision of the protocol. `is_nudge`: the
+    module is given a push that it does not need if all is well, which is to be on record."""
 
     text: str
+    is_nudge: bool = False
 
 
 Intent = Send | SendSpan | Receive | Progress | Notice
@@ -143,3 +145,7 @@ def receive(
 
 def notice(text: str) -> Dialogue[None]:
     yield Notice(text)
+
+
+def nudge(text: str) -> Dialogue[None]:
+    yield Notice(text, is_nudge=True)

@@ -32,7 +32,7 @@ from station.errors import (
     UsbBroken,
     UsbStall,
 )
-from station.protocols.dialogue import Dialogue, Notice, Source
+from station.protocols.dialogue import Dialogue, Notice, Source, nudge
 from station.protocols.firehose_configure import Configured, Profile, negotiate
 from station.protocols.firehose_logs import Banner, StorageInfo, find_storage_info
 from station.protocols.firehose_talk import LAST_WORDS_S, MESSAGES_PER_COMMAND, Talk
@@ -110,7 +110,7 @@ class Firehose:
             except (Nak, FirehoseError, FirehoseSilent) as error:
                 if asked == _NOPS:
                     raise
-                yield Notice(f"it was in the middle of something: {error.cause}")
+                yield from nudge(f"nop again, in the middle of something: {error.cause}")
 
     def configure(self, timeout_s: float = 5.0) -> Dialogue[Configured]:
         """Open the flash memory and agree on the payload size, in either direction."""

@@ -18,7 +18,7 @@ from station.evidence.reading import Read, read_transcript
 from station.model import AttemptRecord, EvidenceRef, Notice, Outcome
 from station.store.writer import open_store
 from tests.engine.test_trouble import dies_in
-from tests.engine.tray import Line, by_slot, code_of, make_line
+from tests.engine.tray import Line, by_slot, code_of, make_line, step_named
 from tests.mock_time import time_passes
 from tests.new_record import new_record
 from tests.store.samples import attempt
@@ -66,6 +66,27 @@ async def test_a_pass_is_kept_from_the_first_look_to_the_verdict(
         assert span.fields["bytes"] == image.length_bytes
         assert image.sha256_sent in told
     assert spools(line) == []
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize(
+    ("fault", "nudges"),
+    [
+        ("missed-hello", "no HELLO; answering it unasked"),
+        (
+            "silent-sahara",
+            "no HELLO; answering it unasked; no answer to HELLO_RESP; trying Firehose",
+        ),
+    ],
+)
+async def test_what_a_module_was_nudged_by_is_on_record(
+    tmp_path: Path, tray_clock: object, fault: str, nudges: str
+) -> None:
+    line = make_line(tmp_path, faults={"A1": fault})
+    record = by_slot(await line.flash())["A1"]
+    identify, load = (step_named(record, name) for name in ("identify", "load_programmer"))
+    assert load.detail["nudges"] == nudges
+    assert "nudges" not in identify.detail
 
 
 @pytest.mark.trio

@@ -1,6 +1,6 @@
 """Steps: deadlines, repeats, and a record of each, whatever happens."""
 
-from typing import cast
+from typing import ClassVar, cast
 
 import pytest
 import trio
@@ -34,6 +34,7 @@ def runner_on(notebook: Notebook, started: list[str]) -> StepRunner:
     class Bare:
         recorder = notebook
         tape = NoTape()
+        nudges: ClassVar[list[str]] = []
 
     return StepRunner(cast("Session", Bare()), started.append)
 

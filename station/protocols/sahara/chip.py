@@ -15,7 +15,7 @@ mode at all; some parts stay in command mode until they are reset.
 from dataclasses import dataclass
 
 from station.errors import SaharaError, Timeout
-from station.protocols.dialogue import Dialogue, notice, receive, send
+from station.protocols.dialogue import Dialogue, notice, nudge, receive, send
 from station.protocols.sahara.codes import ClientCommand, SaharaMode, Status
 from station.protocols.sahara.hello import (
     MAX_READS,
@@ -115,7 +115,7 @@ def _to_loading(framer: Framer, heard: _Heard, timeout_s: float) -> Dialogue[Gre
         case ReadData(offset_bytes=0):
             return Requested(heard)
         case _:
-            yield from notice(f"no way back from command mode{_why(heard)}: resetting the module")
+            yield from nudge(f"no way back from command mode{_why(heard)}: resetting the module")
             yield from reset(timeout_s)
             return None
 

@@ -22,7 +22,7 @@ from station.errors import (
     Timeout,
     UsbBroken,
 )
-from station.protocols.dialogue import Dialogue, notice, receive, send
+from station.protocols.dialogue import Dialogue, notice, nudge, receive, send
 from station.protocols.sahara.codes import SaharaMode, Status
 from station.protocols.sahara.packets import (
     EndImage,
@@ -72,10 +72,10 @@ def greet(timeout_s: float) -> Dialogue[Greeting]:
     except SaharaError as strange:
         heard = yield from _hear_out(strange, timeout_s)
     if heard is None:
-        yield from notice("no HELLO; answering it unasked")
+        yield from nudge("no HELLO; answering it unasked")
         heard = yield from respond_unasked(framer, timeout_s)
     if heard is None:
-        yield from notice("no answer to HELLO_RESP; trying Firehose")
+        yield from nudge("no answer to HELLO_RESP; trying Firehose")
         heard = yield from _try_firehose(framer, timeout_s)
     match heard:
         case Hello() | ProgrammerRunning():
@@ -84,9 +84,11 @@ def greet(timeout_s: float) -> Dialogue[Greeting]:
             return Requested(heard)
         case ReadData(offset_bytes=offset_bytes):
             # The rest of an image some other host began: the two would not fit together.
+            yield from nudge("amid an image of somebody else's: resetting the boot ROM")
             yield from reset(timeout_s)
             raise SessionReset(f"the boot ROM was in the middle of an image (at {offset_bytes})")
         case EndImage(status=status):
+            yield from nudge("its session is over: resetting the boot ROM")
             yield from reset(timeout_s)
             raise SessionReset(f"the boot ROM had given up its session: {Status.describe(status)}")
         case None:
