@@ -73,7 +73,9 @@ _MODES = (Mode.RUNTIME, Mode.EDL, Mode.CRASHED)
 
 
 def may_pass(error: StationError) -> bool:
-    """Whether trying again can help. Wrong programmer, geometry or variant: never."""
+    """Whether trying again in this attempt can help: all that is retryable, and three that another
+    attempt would not cure, but a cycle of the power or one more sending may. Wrong programmer,
+    geometry or variant: never."""
     return error.retryable or isinstance(error, NoReturn | Crashed | DataRefused)
 
 
