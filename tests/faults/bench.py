@@ -1,5 +1,5 @@
-"""A line on which rounds of trays are flashed under a mock clock: real recipes, real packages, one
-real database file for all of them; the modules' own flash memory is the judge."""
+"""A line on which rounds of trays are flashed under a mock clock: real recipes, real packages, a
+real database file; the modules' own flash memory is the judge."""
 
 import functools
 import shutil
@@ -24,7 +24,6 @@ from station.engine.stop import Stop
 from station.engine.world import Order, World
 from station.firmware.package_store import PackageStore
 from station.model import AttemptRecord
-from station.sim.backend import SimBackend
 from station.sim.factory import Factory
 from station.sim.layouts import Part
 from station.sim.mishap import NONE, STEPS, Mishap
@@ -85,9 +84,9 @@ class Rows:
 
 @dataclass
 class Bench:
-    """Made once; `modules` are made for each round. `attempts`: so many for what may pass.
-    `has_power`: the station can switch the power of each slot; `backup`: what the recipe asks
-    for."""
+    """Its files are made once; what a round leaves is gone when the next one begins. `attempts`: so
+    many for what may pass. `has_power`: the station can switch the power of each slot; `backup`:
+    what the recipe asks for."""
 
     folder: Path
     slots: int = 8
@@ -97,31 +96,32 @@ class Bench:
     settings: Settings = field(init=False)
     factory: Factory = field(init=False)
     shelf: Shelf = field(init=False)
+    _new: SimModule = field(init=False)
+    """What a flashed module holds is in its flash memory."""
     _born: WeakKeyDictionary[SimModule, tuple[bytes, ...]] = field(init=False)
     """What was in the flash of each module that was made."""
-    _new: SimModule = field(init=False)
 
     def __post_init__(self) -> None:
         names = [f"A{number}" for number in range(1, self.slots + 1)]
         self.settings = load_settings(_settings(self.folder, names, self.attempts))
         _with_backup(self.folder, self.backup)
-        self.shelf = Shelf(PackageStore(self.settings.store))
-        self._begin()
+        self._begin(1)
 
     def close(self) -> None:
         self.shelf.close()
 
-    def begin_anew(self) -> None:
-        """An empty record, no evidence, a new factory. In a long run the old one keeps all modules'
-        calibration, and the station looks through all attempts at each start."""
-        path = self.database
-        for end in ("", "-wal", "-shm"):
-            path.with_name(path.name + end).unlink(missing_ok=True)
+    def begin_anew(self, seed: int) -> None:
+        """An empty record, no evidence, packages still to be opened, other modules: all that comes
+        then follows from the seed, and nothing from what was before."""
+        self.close()
+        for path in self.database.parent.glob(f"{self.database.name}*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(self.settings.evidence, ignore_errors=True)
-        self._begin()
+        self._begin(seed)
 
-    def _begin(self) -> None:
-        self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=1)
+    def _begin(self, seed: int) -> None:
+        self.shelf = Shelf(PackageStore(self.settings.store))
+        self.factory = Factory(FAMILY, size_mb=SIZE_MB, seed=seed)
         new_record(self.settings.database)
         self._born = WeakKeyDictionary()
         self._new = self._flashed()
@@ -225,18 +225,8 @@ class Bench:
         return "new" if _is_as(module, self._new) else "partly"
 
     def _flashed(self) -> SimModule:
-        """A healthy module that was."""
-        module = self.module()
-
-        async def work() -> None:
-            ports = self.plug({"A1": module})
-            tally = await self.flash(SimBackend(tuple(ports.values())), "A1")
-            [record] = tally.records
-            assert record.closed is not None
-            assert record.closed.outcome.is_good, record.closed
-
-        in_mock_time(work)
-        return module
+        """As its maker flashes it."""
+        return self.factory.make(version=self.factory.layout.newer_version, log_out=False)
 
 
 def _with_backup(folder: Path, backup: tuple[str, ...]) -> None:

@@ -140,7 +140,8 @@ def _case(chance: random.Random) -> Case:
 
 
 def play(bench: Bench, round_: Round, totals: Totals) -> None:
-    """One tray from its arrival to its last verdict. Raises Broken."""
+    """One tray from its arrival to its last verdict, and it is the same whatever this bench has
+    played before. Raises Broken."""
 
     async def work() -> None:
         with trio.fail_after(4 * ROUND_S):
@@ -149,6 +150,7 @@ def play(bench: Bench, round_: Round, totals: Totals) -> None:
             else:
                 await _play_live(bench, round_, round_.hands, totals)
 
+    bench.begin_anew(round_.seed)
     try:
         in_mock_time(work, round_.seed)
     except BaseException as error:

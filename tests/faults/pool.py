@@ -1,4 +1,5 @@
-"""Rounds played in several processes, each with a bench and a record of its own."""
+"""Rounds played in several processes, each with a bench of its own. Which one plays a round, and
+what it has played before, changes nothing of it."""
 
 import multiprocessing
 import tempfile
@@ -11,9 +12,6 @@ from pathlib import Path
 from tests.faults.bench import Bench
 from tests.faults.campaign import ATTEMPTS, Totals, draw, play
 from tests.holding import Broken
-
-RECORD_ATTEMPTS = 2000
-"""A record is not longer: a round is the same whatever was before it."""
 
 Play = Callable[[Iterable[int]], Iterator[Totals]]
 """The rounds of these seeds, what came of each in their order. Raises Broken."""
@@ -39,8 +37,6 @@ def _begin(folder: Path) -> None:
 
 def _play(number: int) -> Totals:
     """Raises Broken, with the command that shows it again."""
-    if _bench.rows().opened > RECORD_ATTEMPTS:
-        _bench.begin_anew()
     totals, slots = Totals(), [slot.name for slot in _bench.settings.slots]
     try:
         play(_bench, draw(number, slots), totals)

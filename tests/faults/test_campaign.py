@@ -1,5 +1,7 @@
 """A short campaign; `python -m tests.faults --attempts 100000` is a long one."""
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ from tests.holding import Broken
 
 DIES, LIVE_LINE = 1, 6
 """The numbers of a round in which the station dies, and of one that the running line plays."""
+
+TELL_A_NAME = ("copied-chip", "default-imei", "other-imei")
+"""Faults of modules that tell what another one tells, too."""
 
 
 def test_a_few_rounds_hold(tmp_path: Path) -> None:
@@ -49,10 +54,10 @@ def test_a_share_of_the_rounds_is_played_by_the_running_line() -> None:
     assert live == pytest.approx(400 * LIVE, rel=0.4)
 
 
-def test_the_judge_sees_a_wrong_pass(tmp_path: Path) -> None:
+def test_the_judge_sees_a_wrong_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a module whose flash was changed behind the station's back."""
+    monkeypatch.setattr(Bench, "_flashed", Bench.module)
     bench = Bench(tmp_path, slots=1)
-    bench._new = bench.module()
     with pytest.raises(Broken, match="PASS, but the flash is"):
         play(bench, Round(1, {"A1": Case()}, None), Totals())
     bench.close()
@@ -74,3 +79,38 @@ def test_a_round_can_be_seen_again(tmp_path: Path) -> None:
         played.append(totals)
         bench.close()
     assert played[0] == played[1]
+
+
+def test_a_round_is_the_same_whatever_was_before_it(tmp_path: Path) -> None:
+    """Though modules of many rounds tell one name, and the station has met it before."""
+    told = [Round(1, {"A1": Case(fault=fault)}, None) for fault in TELL_A_NAME]
+    drawn = [draw(DIES, ["A1", "A2"]), draw(LIVE_LINE, ["A1", "A2"])]
+    twins = replace(told[0], seed=2, cases=dict.fromkeys(("A1", "A2"), Case(fault="copied-chip")))
+    rounds = [*told, *drawn, twins]
+    alone = []
+    for number, round_ in enumerate(rounds):
+        with closing(_bench(tmp_path / str(number))) as bench:
+            alone.append(_played(bench, round_))
+    with closing(_bench(tmp_path / "all")) as bench:
+        for number in (5, 4, 3, 2, 1, 0, 5):
+            assert _played(bench, rounds[number]) == alone[number], rounds[number]
+    assert alone[-1][0].outcomes["BLOCKED"] > 0, "two of one tray still have one name"
+
+
+def _bench(folder: Path) -> Bench:
+    folder.mkdir()
+    return Bench(folder, slots=2, attempts=ATTEMPTS)
+
+
+def _played(bench: Bench, round_: Round) -> tuple[Totals, list[tuple[object, ...]]]:
+    """What came of it, and what is on record of each of its attempts."""
+    totals, newest = Totals(), bench.newest()
+    play(bench, round_, totals)
+    told: list[tuple[object, ...]] = []
+    for record in bench.recorded_since(newest):
+        closed = record.closed
+        assert closed is not None
+        code = closed.failure and closed.failure.code
+        steps = [(step.name, step.outcome, step.duration_us) for step in record.steps]
+        told.append((record.opened.slot, closed.outcome, code, closed.duration_us, steps))
+    return totals, told
