@@ -78,6 +78,11 @@ def _at(step: str, table: Path) -> list[str]:
     return [line for line in promised(table) if f" at {step}" in line]
 
 
+def test_the_readme_counts_them() -> None:
+    readme = Path(__file__).parents[2] / "README.md"
+    assert f"lists {len(promised())} mishaps" in readme.read_text()
+
+
 def test_the_tables_have_a_line_for_each() -> None:
     assert len(promised()) == sum(len(list(mishaps(step))) for step in STEPS_IN_TABLE)
     assert len(promised(NO_POWER)) == sum(len(need_power(step)) for step in STEPS_IN_TABLE)
