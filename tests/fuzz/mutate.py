@@ -1,11 +1,13 @@
-"""Damages a sound message where it hurts: fields, lengths, values, nesting, order, its end."""
+"""Damages a sound message where it hurts: fields, lengths, values, nesting, order, its end.
+
+What a format is made of is damaged by `tests.fuzz.parts` and `tests.fuzz.trees`;
+`tests.fuzz.repair` makes right again what would only hide the damage.
+"""
 
 import re
 import struct
 from collections.abc import Callable, Sequence
 from random import Random
-
-from station.protocols import hdlc, sahara
 
 MAX_BYTES = 20 << 10
 """Longer inputs find nothing new and cost time."""
@@ -13,24 +15,26 @@ MAX_BYTES = 20 << 10
 _NUMBERS = (0, 1, 7, 8, 0x14, 0x30, 0xFF, 0x1000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 _TEXTS = (b"", b"0", b"-1", b"1e9", b"9" * 40, b"ACK", b"NAK", b"true", b"&lt;", b"\0", b"\xff")
 _VALUE = re.compile(rb'"[^"\n]{0,80}"')
-_LENGTHS = {
-    command: sahara.packets.HEADER_BYTES + body.size
-    for command, body in sahara.packets._BODY.items()
-}
 
 Words = Sequence[bytes]
+Damage = Callable[[Random, bytes, Words, Words], bytes]
+"""Of one message, among others like it, with words that mean something to its parser."""
+Repair = Callable[[bytes], bytes]
 
 
 def mutate(
     rng: Random,
     data: bytes,
-    others: Sequence[bytes],
+    others: Words,
     words: Words,
-    repair: Callable[[bytes], bytes] | None = None,
+    own: Sequence[Damage] = (),
+    repair: Repair | None = None,
 ) -> bytes:
-    """One to four damages, mostly one; `repair` makes lengths or checksums right again in most."""
+    """One to four damages, mostly one; two of three are the format's `own` if it has any. `repair`
+    makes right again what a parser looks at first, in most."""
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        data = rng.choice(_DAMAGES)(rng, data, others, words)[:MAX_BYTES]
+        damages = own if own and rng.random() < 2 / 3 else _DAMAGES
+        data = rng.choice(damages)(rng, data, others, words)[:MAX_BYTES]
     if repair is not None and rng.random() < 0.7:
         data = repair(data)
     return data
@@ -105,29 +109,3 @@ def _place(rng: Random, data: bytes) -> int:
             break
         at = rng.randint(0, len(data))
     return at
-
-
-# --- repairs ----------------------------------------------------------------------------------
-
-
-def right_lengths(data: bytes) -> bytes:
-    """Sahara: every header says the length that its command has; a last body is filled up."""
-    packets = bytearray()
-    at = 0
-    while at + sahara.packets.HEADER_BYTES <= len(data):
-        (number,) = struct.unpack_from("<I", data, at)
-        if number not in _LENGTHS:
-            packets += data[at : at + 1]
-            at += 1
-            continue
-        length = _LENGTHS[sahara.Command(number)]
-        packet = struct.pack("<II", number, length) + data[at + 8 : at + length]
-        packets += packet.ljust(length, b"\0")
-        at += length
-    return bytes(packets) + data[at:]
-
-
-def right_checksums(data: bytes) -> bytes:
-    """DIAG: every frame gets the checksum of what it holds."""
-    *frames, rest = data.split(b"\x7e")
-    return b"".join(hdlc.encode(frame[:-2]) for frame in frames) + rest

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,7 +31,8 @@ from station.errors import (
     UsageError,
     WrongProgrammer,
 )
-from tests.fuzz import files, mutate, wire, words
+from tests.fuzz import files, mutate, parts, repair, trees, wire, words
+from tests.fuzz.mutate import Damage, Repair
 from tests.fuzz.seeds import CORPUS
 
 Allowed = tuple[type[StationError], ...]
@@ -40,21 +40,34 @@ Allowed = tuple[type[StationError], ...]
 
 @dataclass(frozen=True, slots=True)
 class Parser:
-    """Takes bytes; `allowed` is all that may come out of it."""
+    """Takes bytes; `allowed` is all that may come out of it. `repair`: what it looks at first is
+    made right again in most of what it is given."""
 
     run: Callable[[bytes], None]
     allowed: Allowed
+    repair: Repair | None = None
+
+    def accepts(self, data: bytes) -> bool:
+        """Lets through what it may not raise."""
+        try:
+            self.run(data)
+        except self.allowed:
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        return self.run.__name__
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Target:
-    """Parsers that read the same bytes. `words` are for the mutator; `guided`: the coverage-guided
-    fuzzer runs it, too."""
+    """Parsers that read the same bytes. `words` and `damages` are for the mutator; `guided`: the
+    coverage-guided fuzzer runs it, too."""
 
     name: str
     parsers: tuple[Parser, ...]
     words: tuple[bytes, ...]
-    repair: Callable[[bytes], bytes] | None = None
+    damages: tuple[Damage, ...] = ()
     guided: bool = False
 
     @property
@@ -64,11 +77,16 @@ class Target:
     def seeds(self) -> list[bytes]:
         return _files(self.corpus)
 
-    def damage(self, rng: Random, data: bytes) -> bytes:
-        return mutate.mutate(rng, data, self.seeds(), self.words, self.repair)
+    def damage(self, rng: Random, data: bytes, parser: Parser | None = None) -> bytes:
+        """`parser`: the one that is to be got into, by default any."""
+        right = (parser or rng.choice(self.parsers)).repair
+        return mutate.mutate(rng, data, self.seeds(), self.words, self.damages, right)
 
-    def damaged(self, rng: Random) -> bytes:
-        return self.damage(rng, rng.choice(self.seeds()))
+    def damaged(self, rng: Random, parser: Parser | None = None) -> bytes:
+        """Mostly one of those that this parser accepts, or any of them."""
+        meant = parser or rng.choice(self.parsers)
+        seeds = _accepted(self, meant) if rng.random() < 0.8 else self.seeds()
+        return self.damage(rng, rng.choice(seeds), meant)
 
     def __repr__(self) -> str:
         return self.name
@@ -76,13 +94,17 @@ class Target:
     def check(self, data: bytes) -> None:
         """Lets through what no parser may raise."""
         for parser in self.parsers:
-            with suppress(*parser.allowed):
-                parser.run(data)
+            parser.accepts(data)
 
 
 @cache
 def _files(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+
+@cache
+def _accepted(target: Target, parser: Parser) -> list[bytes]:
+    return list(filter(parser.accepts, target.seeds())) or target.seeds()
 
 
 _LOADING = (SaharaError, ImageRefused, ProgrammerRejected, Crashed)
@@ -91,79 +113,85 @@ TARGETS = (
     Target(
         "sahara",
         (
-            Parser(wire.sahara_packets, (SaharaError,)),
-            Parser(wire.sahara_greet, (SaharaError, NoHello, Crashed)),
-            Parser(wire.sahara_load, _LOADING),
-            Parser(wire.sahara_chip, (Crashed,)),
+            Parser(wire.sahara_packets, (SaharaError,), repair.lengths),
+            Parser(wire.sahara_greet, (SaharaError, NoHello, Crashed), repair.lengths),
+            Parser(wire.sahara_load, _LOADING, repair.loading),
+            Parser(wire.sahara_chip, (Crashed,), repair.lengths),
         ),
         words.SAHARA,
-        mutate.right_lengths,
+        parts.by_parts(parts.packets),
         guided=True,
     ),
     Target(
         "firehose",
         (
-            Parser(wire.firehose_document, (FirehoseError,)),
-            Parser(wire.firehose_messages, (FirehoseError,)),
+            Parser(wire.firehose_document, (FirehoseError,), repair.documents),
+            Parser(wire.firehose_messages, (FirehoseError,), repair.documents),
             Parser(wire.firehose_report, (FirehoseError,)),
-            Parser(wire.firehose_configure, _FIREHOSE),
-            Parser(wire.firehose_storage, _FIREHOSE),
-            Parser(wire.firehose_program, _FIREHOSE),
-            Parser(wire.firehose_read, _FIREHOSE),
-            Parser(wire.firehose_session, _FIREHOSE),
+            Parser(wire.firehose_configure, _FIREHOSE, repair.answered(2)),
+            Parser(wire.firehose_storage, _FIREHOSE, repair.answered(1)),
+            Parser(wire.firehose_program, _FIREHOSE, repair.answered(2)),
+            Parser(wire.firehose_read, _FIREHOSE, repair.data_read),
+            Parser(wire.firehose_session, _FIREHOSE, repair.answered(5)),
         ),
         words.FIREHOSE,
+        parts.by_parts(parts.ending(wire.DOCUMENT_END)),
         guided=True,
     ),
     Target(
         "diag",
         (
-            Parser(wire.diag_frames, ()),
-            Parser(wire.diag_frame, (DiagError,)),
-            Parser(wire.diag_version, ()),
-            Parser(wire.diag_switch, (DiagError,)),
+            Parser(wire.diag_frames, (), repair.checksums),
+            Parser(wire.diag_frame, (DiagError,), repair.one_frame),
+            Parser(wire.diag_version, (), repair.checksums),
+            Parser(wire.diag_switch, (DiagError,), repair.checksums),
         ),
         words.DIAG,
-        mutate.right_checksums,
+        parts.by_parts(parts.ending(wire.FRAME_END)),
         guided=True,
     ),
     Target(
         "at",
         (
             Parser(wire.at_text, ()),
-            Parser(wire.at_identity, (AtError, AtSilent)),
-            Parser(wire.at_backup, (AtError, AtSilent)),
+            Parser(wire.at_identity, (AtError, AtSilent), repair.replies),
+            Parser(wire.at_backup, (AtError, AtSilent), repair.counted_replies),
         ),
         words.AT,
+        parts.by_parts(parts.ending(b"\n")),
         guided=True,
     ),
     Target(
         "rawprogram",
-        (Parser(files.rawprogram, (RawprogramInvalid, PackageHostile)),),
+        (Parser(files.rawprogram, (RawprogramInvalid, PackageHostile), repair.xml("data")),),
         words.RAWPROGRAM,
+        parts.by_parts(parts.elements),
     ),
-    Target("patch", (Parser(files.patch, (RawprogramInvalid, PackageHostile)),), words.TAGS),
+    Target(
+        "patch",
+        (Parser(files.patch, (RawprogramInvalid, PackageHostile), repair.xml("patches")),),
+        words.TAGS,
+        parts.by_parts(parts.elements),
+    ),
     Target(
         "md5_list",
-        (Parser(files.md5_list, (PackageIncomplete, PackageHostile)),),
+        (Parser(files.md5_list, (PackageIncomplete, PackageHostile), repair.md5_lines),),
         words.MD5_LIST,
+        parts.by_parts(parts.ending(b"\n")),
     ),
-    Target(
-        "zip",
-        (Parser(files.zip_archive, (PackageError,)),),
-        words.ZIP,
-    ),
+    Target("zip", (Parser(files.zip_archive, (PackageError,), repair.archive),), words.ZIP),
     Target(
         "partition_table",
-        (Parser(files.partition_table, (PackageIncomplete,)),),
+        (Parser(files.partition_table, (PackageIncomplete,), repair.partition_table),),
         words.MIBIB,
+        parts.by_parts(parts.table_entries),
     ),
-    Target("campaign", (Parser(files.campaign, (ConfigError,)),), words.YAML),
-    Target("recipe", (Parser(files.recipe, (ConfigError,)),), words.YAML),
-    Target("settings", (Parser(files.settings, (ConfigError,)),), words.YAML),
-    Target("slot_map", (Parser(files.slot_map, (ConfigError,)),), words.YAML),
-    Target("command", (Parser(files.command, (UsageError,)),), words.JSON),
-    Target("message", (Parser(files.message, (OtherProtocol,)),), words.JSON),
+    Target("campaign", (Parser(files.campaign, (ConfigError,)),), words.YAML, trees.yaml_trees()),
+    Target("recipe", (Parser(files.recipe, (ConfigError,)),), words.YAML, trees.yaml_trees()),
+    Target("settings", (Parser(files.settings, (ConfigError,)),), words.YAML, trees.yaml_trees()),
+    Target("slot_map", (Parser(files.slot_map, (ConfigError,)),), words.YAML, trees.yaml_trees()),
+    Target("command", (Parser(files.command, (UsageError,)),), words.JSON, trees.json_trees()),
+    Target("message", (Parser(files.message, (OtherProtocol,)),), words.JSON, trees.json_trees()),
 )
 
 
