@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 from zipfile import ZIP_DEFLATED
 
-from station.config import load_recipe, load_settings, parse_policy, stops_utc_us
+from station.config import load_families, load_recipe, load_settings, parse_policy, stops_utc_us
 from station.config.slot_map import load_slot_map, slot_map_text
 from station.errors import PackageIncomplete
 from station.firmware.md5list import parse_md5_list
@@ -21,11 +21,23 @@ from station.firmware.mibib import (
 )
 from station.firmware.rawprogram import Element, Erase, Program, check_patch, parse_rawprogram
 from station.firmware.release import open_release
+from station.model import DeviceInfo, Endpoint, Interface, Mode
+from station.places import PortPath
 from station.wire import command_line, message_line, parse_command, parse_message
 from tests.firmware.quectel import write_zip
 
 ZIP_LIMITS = Limits(members=64, total_bytes=1 << 20, ratio=50, ratio_free_bytes=64 << 10)
 PAGE_BYTES = 2048
+
+_BULK = (Endpoint(0x81, 2, 512), Endpoint(0x01, 2, 512))
+_PORTS = tuple(Interface(number, 0xFF, 0, 0, _BULK) for number in range(4))
+DEVICES = tuple(
+    DeviceInfo(PortPath(1, (1,)), vid, pid, _PORTS[:ports], 1)
+    for vid, pid in ((0x2C7C, 0x0125), (0x2C7C, 0x6005), (0x05C6, 0x9008), (0x05C6, 0x900E))
+    for ports in (0, 1, 4)
+)
+"""Modules and strangers, with as many interfaces."""
+NO_MODULE = (Mode.UNKNOWN, Mode.FOREIGN)
 
 
 # --- a package --------------------------------------------------------------------------------
@@ -137,6 +149,21 @@ def settings(data: bytes) -> None:
         found = load_settings(path)
         assert found.slots
         assert sum(map(len, found.rows)) == len(found.slots)
+
+
+def families(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "families.yaml"
+        path.write_bytes(data)
+        found = load_families(path)
+        path.write_text(found.file.model_dump_json(exclude_none=True))
+        assert load_families(path) == found
+    assert found.edl_default == found.edl_profile("none of them")
+    for device in DEVICES:
+        assert found.what_is(device).startswith(device.usb_id)
+        assert found.is_module(device.usb_id) or found.mode_of(device) in NO_MODULE
+        family = found.family_of(device)
+        assert family is None or family.diag_interface >= 0
 
 
 def slot_map(data: bytes) -> None:

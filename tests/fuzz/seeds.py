@@ -6,6 +6,7 @@
 from pathlib import Path
 
 from tests.fuzz.seeds_files import config_seeds, package_seeds, socket_seeds
+from tests.fuzz.seeds_kept import kept_seeds
 from tests.fuzz.seeds_wire import at_seeds, diag_seeds, firehose_seeds, sahara_seeds
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -20,6 +21,7 @@ def all_seeds() -> dict[str, dict[str, bytes]]:
         **package_seeds(),
         **config_seeds(),
         **socket_seeds(),
+        **kept_seeds(),
     }
 
 

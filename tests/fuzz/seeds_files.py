@@ -18,6 +18,23 @@ CONFIG = Path(__file__).parents[2] / "config"
 
 Seeds = dict[str, bytes]
 
+FAMILY = b"""families:
+  a: {title: A, usb: ["2c7c:0125"], exceptions: {"2c7c:0125": {at: 3}}}
+devices:
+  - {usb: ["05c6:9008"], mode: edl, what: boot ROM}
+  - {usb: ["2c7c:6*", "05c6:*"], mode: unknown, what: strange}
+edl_default: a
+"""
+OTHER_FAMILY = b"""
+  b:
+    title: B
+    usb: ["2c7c:0800", "2c7c:0801"]
+    alone: crashed
+    interfaces: {diag: 0, at: 2}
+    firehose: {zlp: false, payload_bytes: 16384}
+    chip_identity: false
+    module_backup: true"""
+
 
 def package_seeds() -> dict[str, Seeds]:
     layouts = {family: layout_of(family) for family in family_names()}
@@ -90,6 +107,11 @@ def config_seeds() -> dict[str, Seeds]:
             "escape_of_nothing": b'station: "\\UFFFFFFFF"\n',
         },
         "slot_map": {"slots": slots.encode(), "hubs": (slots + hub).encode()},
+        "families": {
+            "one": FAMILY,
+            "two": FAMILY.replace(b"\ndevices", OTHER_FAMILY + b"\ndevices"),
+            "id_twice": FAMILY.replace(b'"05c6:9008"', b'"2c7c:0125"'),
+        },
     }
 
 

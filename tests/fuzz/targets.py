@@ -12,13 +12,17 @@ from random import Random
 from station.errors import (
     AtError,
     AtSilent,
+    BadBundle,
     ConfigError,
     Crashed,
+    DatabaseError,
     DiagError,
+    EvidenceDamaged,
     FirehoseError,
     FirehoseSilent,
     ImageRefused,
     Nak,
+    NoCheckpoint,
     NoHello,
     OtherProtocol,
     PackageError,
@@ -26,12 +30,14 @@ from station.errors import (
     PackageIncomplete,
     ProgrammerRejected,
     RawprogramInvalid,
+    RecordChanged,
+    ResultSetAside,
     SaharaError,
     StationError,
     UsageError,
     WrongProgrammer,
 )
-from tests.fuzz import files, mutate, parts, repair, trees, wire, words
+from tests.fuzz import files, kept, mutate, parts, repair, sealed, trees, wire, words
 from tests.fuzz.mutate import Damage, Repair
 from tests.fuzz.seeds import CORPUS
 
@@ -108,6 +114,7 @@ def _accepted(target: Target, parser: Parser) -> list[bytes]:
 
 
 _LOADING = (SaharaError, ImageRefused, ProgrammerRejected, Crashed)
+_HELD = (NoCheckpoint, RecordChanged, DatabaseError)
 _FIREHOSE = (FirehoseError, FirehoseSilent, Nak, WrongProgrammer)
 TARGETS = (
     Target(
@@ -190,8 +197,48 @@ TARGETS = (
     Target("recipe", (Parser(files.recipe, (ConfigError,)),), words.YAML, trees.yaml_trees()),
     Target("settings", (Parser(files.settings, (ConfigError,)),), words.YAML, trees.yaml_trees()),
     Target("slot_map", (Parser(files.slot_map, (ConfigError,)),), words.YAML, trees.yaml_trees()),
+    Target("families", (Parser(files.families, (ConfigError,)),), words.YAML, trees.yaml_trees()),
     Target("command", (Parser(files.command, (UsageError,)),), words.JSON, trees.json_trees()),
     Target("message", (Parser(files.message, (OtherProtocol,)),), words.JSON, trees.json_trees()),
+    Target(
+        "bundle",
+        (Parser(kept.bundle, (BadBundle,), sealed.signed_bundle),),
+        words.BUNDLE,
+        trees.by_tree(sealed.bundle_tree, sealed.bundle_of_tree),
+    ),
+    Target(
+        "result",
+        (
+            Parser(kept.result_file, (ResultSetAside,), sealed.digested_result),
+            Parser(kept.result_recorded, (ResultSetAside, DatabaseError), sealed.digested_result),
+        ),
+        words.JSON,
+        trees.by_tree(sealed.result_tree, sealed.result_of_tree),
+    ),
+    Target(
+        "checkpoints",
+        (
+            Parser(kept.checkpoint_line, (NoCheckpoint,), sealed.signed_checkpoints),
+            Parser(kept.checkpoints, _HELD, sealed.signed_checkpoints),
+        ),
+        words.JSON,
+        trees.json_lines(),
+    ),
+    Target(
+        "transcript",
+        (Parser(kept.transcript, (EvidenceDamaged,)),),
+        words.TRANSCRIPT,
+        (*trees.json_lines(), *parts.by_parts(parts.ending(b"\n"))),
+    ),
+    Target(
+        "packed_transcript",
+        (Parser(kept.packed_transcript, (EvidenceDamaged,), sealed.packed_anew),),
+        words.TRANSCRIPT,
+        trees.by_tree(
+            lambda data: trees.load_lines(sealed.unpacked(data)),
+            lambda values: sealed.packed(trees.dump_lines(values)),
+        ),
+    ),
 )
 
 

@@ -1,9 +1,10 @@
 """Four times the input is four times the work and the memory, whatever is in it."""
 
 import io
+import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zipfile import ZipFile
 
 import pytest
@@ -12,9 +13,12 @@ from station.errors import StationError
 from station.firmware.mibib import Partition, compose_partition_table, find_partition_table
 from station.protocols import firehose_xml, hdlc, sahara
 from station.protocols.at_lines import Lines
-from tests.fuzz import files, wire
+from station.seal.checkpoint import Checkpoint
+from station.store.pending import _encoded as encoded
+from tests.fuzz import files, kept, sealed, seeds_kept, wire
 from tests.fuzz.cost import peak_bytes, work
 from tests.fuzz.drive import Played
+from tests.store.samples import IDENTIFY
 
 SMALL = 60
 TIMES = 4
@@ -75,6 +79,21 @@ MD5 = b"FILE:update/#.mbn:" + b"0" * 32 + b"\r\n"
 STATION = b"station: {name: a, site: b}\ndatabase: d\nstore: s\nrecipes: r\nslots:\n"
 RECIPE = b"name: a\nrevision: 1\nprocedure: quectel_edl\n"
 
+DEVICES = b'families:\n  a: {title: A, usb: ["2c7c:0125"]}\nedl_default: a\ndevices:\n'
+HEADING = b'{"format":"station-transcript/1"}\n'
+CHECKPOINT = Checkpoint("line-1", 7, "ab" * 32, 5, "shift", "").signed(sealed.KEY).line().encode()
+
+
+def heard(**message: str) -> bytes:
+    return json.dumps({"t": 0, "k": "receive", **message}).encode() + b"\n"
+
+
+def waiting(parts: int) -> bytes:
+    """A result of so many steps."""
+    result = kept.result()
+    return encoded(replace(result, record=replace(result.record, steps=(IDENTIFY,) * parts)))
+
+
 CASES = (
     Case("sahara", framed(sahara.Framer), lambda n: sahara.encode(sahara.DoneResponse(0)) * n * 8),
     Case("sahara load", loading, lambda n: sahara.encode(sahara.ReadData(13, 0, 64)) * n),
@@ -100,6 +119,20 @@ CASES = (
     Case("settings unknown keys", files.settings, lines(STATION, b"  A#: {porst: 1}\n", b"")),
     Case("recipe unknown keys", files.recipe, lines(RECIPE, b"matsch#: 1\n", b"")),
     Case("recipe list", files.recipe, lines(RECIPE + b"match: {sku: [", b'"A#", ', b'"B"]}\n')),
+    Case("families", files.families, lines(
+        DEVICES, b'  - {usb: ["05c6:#*"], mode: edl, what: #}\n', b"")),
+    Case("bundle", kept.bundle, seeds_kept.bundle_of),
+    Case("bundle of headers", kept.bundle, lines(b"", b"PK\3\4#", b"")),
+    Case("result", kept.result_file, waiting),
+    Case("checkpoints", kept.checkpoints, lines(b"", CHECKPOINT + b"\n", b"")),
+    Case("no checkpoints", kept.checkpoints, lines(b"", b'{"format": 1, "seq": #}\n', b"")),
+    Case("transcript", kept.transcript, lines(HEADING, heard(text="+CPIN: #"), b"")),
+    Case("transcript of a long document", kept.transcript, lines(
+        HEADING + heard(text="<?xml"), heard(text="#"), b"")),
+    Case("transcript of many packets", kept.transcript, lambda n: (
+        HEADING + heard(hex=(sahara.encode(sahara.DoneResponse(0)) * n).hex()))),
+    Case("packed transcript", kept.packed_transcript, lambda n: (
+        sealed.packed(HEADING + heard(text="+CPIN: READY") * n))),
     Case("command", files.command, lines(
         b'{"do": "arm", "operator": "m", "recipes": [', b'{"nam": "#"}, ', b"{}]}")),
     Case("message", files.message, lines(

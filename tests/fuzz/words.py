@@ -116,3 +116,5 @@ MD5_LIST = (
 )
 ZIP = (b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", b"../", b"\x08\0")
 MIBIB = (b"0:EFS2", b"\xff\xff\xff\xff", bytes.fromhex("ac9f56fe7a127fcd"), b"\0" * 28)
+BUNDLE = (*ZIP, *JSON, b"attempts.jsonl", b"manifest.json", b'"sha256": "', b"\n", b'"')
+TRANSCRIPT = (*JSON, b'"k":"receive",', b'"hex":"', b'"text":"', b'"t":', b'"k":"left_out",', b"\n")
