@@ -4,7 +4,8 @@ What units have, or ever had, is asked of all stations that share the record, th
 `station audit` asks the same, without a limit; `station.store.yields` defines the numbers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain, islice
@@ -45,7 +46,7 @@ Row = tuple[str, ...]
 class _Question(Protocol):
     def __call__(
         self, url: str, *, package: str | None = None, firmware: str | None = None
-    ) -> Iterator[Flashed]: ...
+    ) -> Generator[Flashed, None, None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def answer(url: str, station: str, asked: Ask, text: str, now_utc_us: int, limit
     """At most `limit` rows. `text`: a package or a version, for the questions about one. Raises
     StationError when the record cannot be asked."""
     columns, rows = _COLUMNS[asked], _rows(url, station, asked, text, now_utc_us)
-    found = tuple(islice(rows, limit + 1))
+    with closing(rows):  # only then it is known whether they are of one moment
+        found = tuple(islice(rows, limit + 1))
     return Sheet(columns, found[:limit], is_cut=len(found) > limit)
 
 
@@ -78,14 +80,18 @@ _COLUMNS: dict[Ask, Row] = {
 }
 
 
-def _rows(url: str, station: str, asked: Ask, text: str, now_utc_us: int) -> Iterator[Row]:
+def _rows(
+    url: str, station: str, asked: Ask, text: str, now_utc_us: int
+) -> Generator[Row, None, None]:
     today = Scope(station=station, since_utc_us=_midnight_utc_us(now_utc_us))
     match asked:
         case Ask.RECALL:
-            yield from (_flashed(one, station) for one in _named(url, recall, text))
+            with closing(_named(url, recall, text)) as found:
+                yield from (_flashed(one, station) for one in found)
         case Ask.EVER:
-            for one in _named(url, ever, text):
-                yield ("yes" if one.is_latest else "no", *_flashed(one, station))
+            with closing(_named(url, ever, text)) as found:
+                for one in found:
+                    yield ("yes" if one.is_latest else "no", *_flashed(one, station))
         case Ask.CODES:
             for cause in pareto(url, today):
                 numbers = (str(cause.attempts), str(cause.share), str(cause.units))
@@ -107,14 +113,15 @@ def _rows(url: str, station: str, asked: Ask, text: str, now_utc_us: int) -> Ite
                 yield (day_and_clock(clash.utc_us), *what, *units, clash.attempt_id)
 
 
-def _named(url: str, question: _Question, text: str) -> Iterator[Flashed]:
+def _named(url: str, question: _Question, text: str) -> Generator[Flashed, None, None]:
     """Of the package with this name or digest; where there is none, of the version."""
     by_package = question(url, package=text)
     first = next(by_package, None)
     if first is None:
         yield from question(url, firmware=text)
     else:
-        yield from chain([first], by_package)
+        yield first
+        yield from by_package
 
 
 def _flashed(one: Flashed, here: str) -> Row:

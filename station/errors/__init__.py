@@ -173,6 +173,7 @@ from station.errors.store import (
     SchemaTooNew,
     StationOverdue,
     StoreError,
+    WrittenMeanwhile,
 )
 from station.errors.usb import (
     Disconnected,
@@ -343,6 +344,7 @@ __all__ = [
     "VerifyMismatch",
     "VersionUnknown",
     "VhciTaken",
+    "WrittenMeanwhile",
     "WrongFamily",
     "WrongProgrammer",
     "WrongVariant",

@@ -47,6 +47,14 @@ class HistoryTrouble(DatabaseError):
     remedy = "Check the database in the settings and its disk, then ask again; nothing was changed."
 
 
+class WrittenMeanwhile(DatabaseError):
+    """Of who may not write beside the record: SQLite can keep no moment for such a reader."""
+
+    code = "S510"
+    headline = "WRITTEN MEANWHILE"
+    remedy = "Ask again, and throw away what was answered: a part of it may be missing, or twice."
+
+
 class NotUpgraded(DatabaseError):
     """No module waits for it."""
 

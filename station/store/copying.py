@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from station.durable import sync_folder
 from station.errors import NoBackup
-from station.store.database import BUSY_TIMEOUT_S, database_errors, reader_engine, sqlite_url
+from station.store.database import BUSY_TIMEOUT_S, database_errors, reader, sqlite_url
 
 _PAGES = 2048
 """Copied in one step: some 8 MB."""
@@ -103,11 +103,11 @@ def _require_whole(db: sqlite3.Connection) -> None:
 
 def _copy(source: Path, copy: Path) -> None:
     with (
-        reader_engine(sqlite_url(source)).connect() as reader,
+        reader(sqlite_url(source)) as connection,
         closing(sqlite3.connect(copy, isolation_level=None)) as target,
     ):
-        reader.execute(sa.text("SELECT count(*) FROM sqlite_master"))  # now the moment is kept
-        raw = reader.connection.driver_connection
+        connection.execute(sa.text("SELECT count(*) FROM sqlite_master"))  # now the moment is kept
+        raw = connection.connection.driver_connection
         if not isinstance(raw, sqlite3.Connection):
             raise NoBackup(f"{source} is no SQLite file")
         target.execute("PRAGMA synchronous = OFF")  # it is synced as a whole

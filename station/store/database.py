@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from station.errors import DatabaseError, RecordDamaged
+from station.store.still import Reader, lies_still, require_still
 
 BUSY_TIMEOUT_S = 5.0
 """How long a call waits for another process that is writing."""
@@ -121,6 +122,20 @@ def reader_engine(url: str) -> sa.Engine:
     return engine
 
 
+@contextmanager
+def reader(url: str) -> Iterator[sa.Connection]:
+    """One of these connections. What was read is good once this is left in peace: raises
+    WrittenMeanwhile where it may be of no moment of the record, whatever else came of that, also
+    when a stream is closed before its end. And as `database_errors`."""
+    with database_errors(url), reader_engine(url).connect() as connection:
+        try:
+            yield connection
+        except (Exception, GeneratorExit):
+            require_still(connection)
+            raise
+        require_still(connection)
+
+
 def _engine(url: str, mode: str, *, foreign_keys: bool) -> sa.Engine:
     path = sqlite_path(url)
     if path is None:
@@ -162,33 +177,27 @@ def _opener(
         ]
 
     def connect() -> sqlite3.Connection:
-        still = "&immutable=1" if mode == "ro" and _lies_still(path) else ""
+        began = lies_still(path) if mode == "ro" else None
+        still = "" if began is None else "&immutable=1"
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}{still}",
             uri=True,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,  # transactions are begun by us, not by the sqlite3 module
             check_same_thread=False,  # the pool hands it from one worker thread to the next
+            factory=Reader,
         )
+        connection.path, connection.began = path, began
         try:
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}")
         except sqlite3.Error:
             connection.close()
+            connection.require_still()
             raise
         return connection
 
     return connect
-
-
-def _lies_still(path: Path) -> bool:
-    """A reader who may not write into the folder, and no writer at work: its log would be there.
-
-    Even a reader makes the two files beside a database in WAL mode; where it may not, it must be
-    told that nothing changes while it looks.
-    """
-    log = path.with_name(path.name + "-wal")
-    return not log.exists() and not os.access(path.parent, os.W_OK, effective_ids=True)
 
 
 # --- errors -----------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ import threading
 
 import sqlalchemy as sa
 
-from station.errors import DatabaseError, HistoryTrouble, RecordDamaged
+from station.errors import DatabaseError, HistoryTrouble, RecordDamaged, WrittenMeanwhile
 from station.store import schema
-from station.store.database import database_errors, reader_engine, shown, sqlite_path
+from station.store.database import reader, shown, sqlite_path
 from station.store.reading import reading
 from station.store.revision import require_there
 
@@ -39,14 +39,15 @@ def newest_key(url: str) -> str | None:
 
 def damage(url: str, limit_s: float) -> list[str] | None:
     """What SQLite's `quick_check` complains of, [] for a sound file; None if `limit_s` was not
-    enough, or the database is no file. Raises NoDatabase, RecordDamaged, HistoryTrouble."""
+    enough, or the database is no file. Raises NoDatabase, RecordDamaged, HistoryTrouble,
+    WrittenMeanwhile."""
     if sqlite_path(url) is None:
         return None
     require_there(url)
     try:
-        with database_errors(url), reader_engine(url).connect() as connection:
+        with reader(url) as connection:
             return _quick_check(connection, limit_s)
-    except RecordDamaged:
+    except (RecordDamaged, WrittenMeanwhile):
         raise
     except DatabaseError as error:
         raise HistoryTrouble(error.cause) from error

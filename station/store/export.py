@@ -18,6 +18,7 @@ from station.store.recall import recalled
 from station.store.records import Condition, records
 from station.store.revision import require_current
 from station.store.signing import newest_checkpoint
+from station.store.still import require_still
 from station.store.verify import Verified, verify_at
 
 _PAGE = 500
@@ -61,7 +62,9 @@ def exporting(url: str, *, recall: bool = False, **asked: Any) -> Iterator[Expor
 
 
 def _attempts(connection: sa.Connection, which: Sequence[Condition]) -> Iterator[AttemptRecord]:
-    """The keys are asked for once, however many there are; the rest a page at a time."""
+    """The keys are asked for once, however many there are; the rest a page at a time. They are good
+    once all are told, for then somebody signs for them. Raises WrittenMeanwhile."""
     keys = sa.select(_id).where(*which).order_by(_id).execution_options(stream_results=True)
     for page in connection.execute(keys).scalars().partitions(_PAGE):
         yield from records(connection, [_id.in_(page)], None)
+    require_still(connection)

@@ -19,7 +19,7 @@ from station.store.copying import copy_record, stamp
 from station.store.database import (
     database_errors,
     migration_engine,
-    reader_engine,
+    reader,
     shown,
     sqlite_path,
 )
@@ -42,7 +42,7 @@ class Upgraded:
 def drift(url: str) -> list[str]:
     """What differs between the migrated database and the tables in the code; [] if nothing."""
     check(url)
-    with database_errors(url), reader_engine(url).connect() as connection:
+    with reader(url) as connection:
         options = {"compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
         return [repr(difference) for difference in compare_metadata(context, metadata)]

@@ -5,8 +5,14 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from station.errors import DatabaseError, HistoryTrouble, NoDatabase, RecordDamaged
-from station.store.database import database_errors, reader_engine, shown
+from station.errors import (
+    DatabaseError,
+    HistoryTrouble,
+    NoDatabase,
+    RecordDamaged,
+    WrittenMeanwhile,
+)
+from station.store.database import reader, shown
 from station.store.revision import require_current, require_there
 
 
@@ -15,14 +21,14 @@ def reading(url: str) -> Iterator[sa.Connection]:
     """A transaction that sees one moment and never waits for the writer.
 
     Raises NoDatabase, SchemaOutdated, SchemaTooNew, RecordDamaged; HistoryTrouble where it cannot
-    be read.
+    be read; when it is over, WrittenMeanwhile where it was of no one moment after all.
     """
     try:
         require_there(url)
-        with database_errors(url), reader_engine(url).connect() as connection:
+        with reader(url) as connection:
             require_current(connection, shown(url))
             yield connection
-    except (NoDatabase, RecordDamaged):
+    except (NoDatabase, RecordDamaged, WrittenMeanwhile):
         raise
     except DatabaseError as error:
         raise HistoryTrouble(error.cause) from error

@@ -6,7 +6,7 @@ when later attempts found nothing to do. Golden units have it, too. Attempts wit
 ended otherwise: `queries.find_attempts`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -55,7 +55,7 @@ def recall(
     package: str | None = None,
     firmware: str | None = None,
     station: str | None = None,
-) -> Iterator[Flashed]:
+) -> Generator[Flashed, None, None]:
     """Each unit whose latest good flash has this package (name, sha256, at least 8 digits of it)
     and left this firmware (`prefix*` allowed); at least one of them. `station`: where that flash
     was made. Raises as `queries`."""
@@ -84,7 +84,7 @@ def ever(
     package: str | None = None,
     firmware: str | None = None,
     station: str | None = None,
-) -> Iterator[Flashed]:
+) -> Generator[Flashed, None, None]:
     """Each unit that ever had a good flash with it, once, by the last of them; as `recall`. With
     `station` the last of those that were made there."""
     with reading(url) as connection:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 import station
 from station.errors import DatabaseError, NoDatabase, SchemaOutdated, SchemaTooNew
-from station.store.database import database_errors, reader_engine, shown, sqlite_path
+from station.store.database import database_errors, reader, shown, sqlite_path
 
 _FILE = re.compile(r"([0-9]{4})_\w+\.py")
 """A revision among the migrations; they are numbered, one after the other."""
@@ -31,7 +31,7 @@ def check(url: str) -> Revisions:
     """The database is there and of this software's revision, else raises DatabaseError,
     SchemaOutdated or SchemaTooNew. Never creates or changes anything."""
     require_there(url)
-    with database_errors(url), reader_engine(url).connect() as connection:
+    with reader(url) as connection:
         return require_current(connection, shown(url))
 
 
@@ -71,7 +71,7 @@ def create_if_missing(url: str) -> None:
 
 
 def _is_empty(url: str) -> bool:
-    with database_errors(url), reader_engine(url).connect() as connection:
+    with reader(url) as connection:
         return not sa.inspect(connection).get_table_names()
 
 
