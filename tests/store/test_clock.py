@@ -12,7 +12,7 @@ from station.store.events import find_events, held_slots, last_event
 from station.store.examine import newest_key
 from station.store.ids import Keys, new_id
 from station.store.queries import find_attempts, last_verdict, unit_by_chip
-from station.store.slot_states import SlotChange
+from station.store.slot_states import Interval, SlotChange, slot_intervals
 from station.store.writer import Store
 from tests.store.samples import (
     AFTER,
@@ -120,3 +120,41 @@ def test_a_slot_that_was_released_stays_released(url: str) -> None:
         NOON_US,
         NOON_US + HOUR_US,
     ]
+
+
+def test_a_slot_is_now_as_it_was_told_last(url: str) -> None:
+    """Whatever part of its states is asked for."""
+    told = [(0, "empty"), (2, "flashing"), (4, "done"), (1, "empty"), (2, "held")]
+    at = [NOON_US + hours * HOUR_US for hours, _ in told]
+    changes = [
+        SlotChange(new_id(), "line-1", utc_us, "A1", state)
+        for utc_us, (_, state) in zip(at, told, strict=True)
+    ]
+    written(url, lambda store: store.add_slot_changes(changes))
+    every = [
+        Interval("A1", "empty", at[0], at[1]),
+        Interval("A1", "flashing", at[1], at[2]),
+        Interval("A1", "done", at[2], at[3]),
+        Interval("A1", "empty", at[3], at[4]),
+        Interval("A1", "held", at[4], None),
+    ]
+
+    def told_of(**span: float) -> list[Interval]:
+        moments = {name: NOON_US + int(hours * HOUR_US) for name, hours in span.items()}
+        return list(slot_intervals(url, "line-1", ["A1"], **moments))
+
+    def since(hours: float) -> list[Interval]:
+        return told_of(since_utc_us=hours)
+
+    assert list(slot_intervals(url, "line-1", ["A1"])) == every
+    assert since(-1) == since(0) == since(1.5) == every
+    assert since(2) == [every[1], every[2], every[4]]
+    assert since(3) == [every[1], every[2], every[4]]
+    assert since(4) == [every[2], every[4]]
+    assert since(4.5) == since(99) == [every[4]]
+    assert told_of(until_utc_us=99) == told_of(until_utc_us=4.5) == every
+    assert told_of(until_utc_us=4) == [every[0], every[1], every[3], every[4]]
+    assert told_of(until_utc_us=2) == [every[0], every[3]]
+    assert told_of(until_utc_us=1) == [every[0]]
+    assert told_of(until_utc_us=0) == []
+    assert told_of(since_utc_us=3, until_utc_us=4) == [every[1], every[4]]
