@@ -1,13 +1,21 @@
 """`station audit key` and `audit verify`: the record signed, and held against what was signed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.commands.exits import Exit, complain, say, show
+from station.commands.exits import Exit, complain, exit_of, say, show
 from station.config import Settings
-from station.errors import NoSigningKey, RecordChanged, UsageError
-from station.seal.keys import find_key, load_key, make_key
+from station.errors import NoCheckpoint, NoSigningKey, RecordChanged, UsageError
+from station.seal.keys import (
+    find_key,
+    find_public,
+    is_public,
+    lay_out_public,
+    load_key,
+    make_key,
+    public_file,
+)
 from station.seal.published import Published, read_published
 from station.store.export import Verify
 from station.store.findings import Finding
@@ -25,33 +33,46 @@ class Witness:
 
 
 def new_key(settings: Settings) -> None:
-    """Make the station's key, unless it has one; its public half is printed, for whoever verifies
-    elsewhere. Raises NoSigningKey."""
+    """Make the station's key, unless it has one; its public half is laid out beside it, for whoever
+    verifies here, and printed, for who does so elsewhere. Raises NoSigningKey."""
     key = find_key(settings.key)
     if key is None:
         key = make_key(settings.key)
         say(f"{settings.key}: the station signs with this from its next start on; its public key:")
     else:
         say(f"{settings.key}: the station has this key already; its public key:")
+    try:
+        lay_out_public(key, settings.key)
+    except NoSigningKey as error:
+        say(f"(only here: {error.cause})")
     show(key.public)
 
 
 def check(settings: Settings, witness: Witness) -> Exit:
-    """Look at every row; the first that is not as it was written is named. Raises UsageError,
-    NoCheckpoint, and what a record that cannot be read raises."""
+    """Look at every row; the first that is not as it was written is named. Good is a record whose
+    signatures were held against a key, or one that nobody has signed and has a key for. Raises
+    UsageError, NoCheckpoint, and what a record that cannot be read raises."""
     outside = _outside(settings, witness)
     trusted = _trusted(settings, witness)
     for strange in outside.strange:
         say(f"passed over: {strange}")
     found = verify(settings.database, outside.checkpoints, trusted)
-    if found.is_untouched:
-        show("\n".join(_good(found, trusted)))
+    if not found.is_untouched:
+        complain(RecordChanged(_told(found.findings[0])))
+        show("\n".join(map(_told, found.findings[:SHOWN])))
+        if len(found.findings) > SHOWN:
+            show(f"and {len(found.findings) - SHOWN} more")
+        return Exit.VERDICT
+    if trusted or not (found.signatures or _has_useless_key(settings)):
+        show("\n".join([f"{_rows(found)}: all as they were written", *_reach(found, trusted)]))
         return Exit.GOOD
-    complain(RecordChanged(_told(found.findings[0])))
-    show("\n".join(map(_told, found.findings[:SHOWN])))
-    if len(found.findings) > SHOWN:
-        show(f"and {len(found.findings) - SHOWN} more")
-    return Exit.VERDICT
+    show("\n".join([f"{_rows(found)}: all fit their chain", *_reach(found, trusted)]))
+    error = NoSigningKey(
+        "whoever has the software can make a chain that fits, and no key is known to hold "
+        "signatures against; name the station's public one with --public-key"
+    )
+    complain(error)
+    return exit_of(error)
 
 
 def require_untouched(settings: Settings, held: Verify) -> None:
@@ -63,49 +84,67 @@ def require_untouched(settings: Settings, held: Verify) -> None:
 
 
 def _outside(settings: Settings, witness: Witness) -> Published:
-    """A file that is named must be there: whoever changed the record may have taken it away."""
+    """A file that is named must be there, and one of checkpoints: whoever changed the record may
+    have changed that, too. Only that of the settings may be empty, which begins it."""
     named = witness.checkpoints or settings.publish
-    return Published(()) if named is None else read_published(named)
+    if named is None:
+        return Published(())
+    found = read_published(named)
+    if not found.checkpoints and (witness.checkpoints is not None or found.strange):
+        raise NoCheckpoint(f"{named}: there is no checkpoint in it")
+    return found
 
 
 def _trusted(settings: Settings, witness: Witness) -> frozenset[str]:
     """Those named; else those of the settings and the station's own, if it can be read here."""
     if witness.public_keys:
         return named_keys(witness.public_keys)
+    return frozenset({*_own(settings.key), *settings.audit.trusted})
+
+
+def _own(path: Path) -> Iterator[str]:
+    """Its public half is enough: the group that may read the record may not read the key."""
     try:
-        return frozenset({load_key(settings.key).public, *settings.audit.trusted})
+        yield load_key(path).public
     except NoSigningKey as error:
-        say(f"{error.code} {error.headline}: {error.cause}")
-        return frozenset(settings.audit.trusted)
+        public = find_public(path)
+        if public is None:
+            say(f"{error.code} {error.headline}: {error.cause}")
+        else:
+            say(f"{error.cause}; its public half is taken from {public_file(path)}")
+            yield public
+
+
+def _has_useless_key(settings: Settings) -> bool:
+    try:
+        find_key(settings.key)
+    except NoSigningKey:
+        return True
+    return False
 
 
 def named_keys(texts: Sequence[str]) -> frozenset[str]:
     """`--public-key`. Raises UsageError."""
-    if not all(map(_is_key, texts)):
+    if not all(map(is_public, texts)):
         raise UsageError("--public-key is not 64 hex digits, as `station audit key` prints it")
     return frozenset(text.lower() for text in texts)
 
 
-def _is_key(text: str) -> bool:
-    try:
-        return len(bytes.fromhex(text)) == 32
-    except ValueError:
-        return False
+def _rows(found: Verified) -> str:
+    return f"{found.rows} rows in {found.links} links"
 
 
-def _good(found: Verified, trusted: frozenset[str]) -> list[str]:
-    lines = [f"{found.rows} rows in {found.links} links: all as they were written"]
+def _reach(found: Verified, trusted: frozenset[str]) -> Iterator[str]:
     for station, (seq, hash_) in sorted(found.heads.items()):
         signed, seen = found.signed.get(station, 0), found.witnessed.get(station, 0)
-        lines.append(
+        yield (
             f"{station}: link {seq}, {hash_[:16]}; signed up to link {signed}, "
             f"kept elsewhere up to link {seen}"
         )
     if not trusted:
-        lines.append("no key is known: name one with --public-key, else signatures prove nothing")
+        yield "no key is known: name one with --public-key, else signatures prove nothing"
     elif not found.witnessed:
-        lines.append("no checkpoint was kept elsewhere: who has disk and key could make all anew")
-    return lines
+        yield "no checkpoint was kept elsewhere: who has disk and key could make all anew"
 
 
 def _told(finding: Finding) -> str:

@@ -1,6 +1,8 @@
-"""The station's Ed25519 key: made once, where only the station's user can read it."""
+"""The station's Ed25519 key: made once, where only the station's user can read it. Its public half
+lies beside it, for whoever may read the record."""
 
 import os
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from station.durable import sync_folder
 from station.errors import NoSigningKey
 
 MODE = 0o600
+PUBLIC_MODE = 0o644
 _MAX_BYTES = 4096
 
 
@@ -83,6 +86,54 @@ def find_key(path: Path) -> PrivateKey | None:
         if not path.exists():
             return None
     return load_key(path)
+
+
+# --- public halves ----------------------------------------------------------------------------
+
+
+def public_file(path: Path) -> Path:
+    """Of the key in this file: `station.key.pub` beside `station.key`."""
+    return path.with_name(f"{path.name}.pub")
+
+
+def lay_out_public(key: PrivateKey, path: Path) -> None:
+    """The public half of the key in this file, where it can be read; what is there of another key
+    is replaced. Raises NoSigningKey."""
+    target = public_file(path)
+    if find_public(path) == key.public:
+        return
+    try:
+        number, made = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent)
+        try:
+            with os.fdopen(number, "w", encoding="ascii") as file:
+                file.write(f"{key.public}\n")
+                file.flush()
+                os.fchmod(file.fileno(), PUBLIC_MODE)
+                os.fsync(file.fileno())
+            Path(made).replace(target)
+        except OSError:
+            Path(made).unlink()
+            raise
+        sync_folder(target.parent)
+    except OSError as error:
+        raise NoSigningKey(f"{target}: {error.strerror}") from error
+
+
+def find_public(path: Path) -> str | None:
+    """What lies there as the public half of the key in this file, 64 hex digits; None if nothing
+    that is one can be read."""
+    with suppress(OSError, ValueError), public_file(path).open(encoding="ascii") as file:
+        text = file.read(_MAX_BYTES).strip().lower()
+        return text if is_public(text) else None
+    return None
+
+
+def is_public(text: str) -> bool:
+    """Whether these are 64 hex digits."""
+    try:
+        return len(bytes.fromhex(text)) == 32
+    except ValueError:
+        return False
 
 
 def is_signed(told: bytes, signature: str, public_key: str) -> bool:

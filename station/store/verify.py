@@ -23,12 +23,13 @@ from station.store.untouched import changed_schema, damage_outside, tables_as_ma
 @dataclass(slots=True)
 class Verified:
     """`findings`: the first ones by link. `heads`: station -> its last link and that one's hash.
-    `signed`: station -> up to which link a trusted checkpoint reaches; `witnessed`: one of those
-    that were kept elsewhere."""
+    `signatures`: how many there are, in the record and elsewhere. `signed`: station -> up to which
+    link a trusted checkpoint reaches; `witnessed`: one of those that were kept elsewhere."""
 
     findings: list[Finding]
     rows: int = 0
     links: int = 0
+    signatures: int = 0
     heads: dict[str, tuple[int, str]] = field(default_factory=dict)
     signed: dict[str, int] = field(default_factory=dict)
     witnessed: dict[str, int] = field(default_factory=dict)
@@ -73,13 +74,15 @@ class _Check:
         self._links = Links(connection)
         self._signed: dict[str, int] = {}
         self._witnessed: dict[str, int] = {}
-        self._rows = 0
+        self._rows = self._signatures = 0
 
     def told(self) -> Verified:
         heads = {name: (head.links, head.hash.hex()) for name, head in self._links.heads.items()}
         links = sum(seq for seq, _ in heads.values())
         found = self._findings.in_order()
-        return Verified(found, self._rows, links, heads, self._signed, self._witnessed)
+        return Verified(
+            found, self._rows, links, self._signatures, heads, self._signed, self._witnessed
+        )
 
     def look(self, processes: int) -> None:
         damage = damage_outside(self._connection)
@@ -123,6 +126,7 @@ class _Check:
     def _hold(self, checkpoint: Checkpoint, what: str, trusted: frozenset[str]) -> bool:
         """Whether the record leads to it, and it is signed by a station that is trusted."""
         station, seq = checkpoint.station, checkpoint.seq
+        self._signatures += 1
         if trusted and checkpoint.public_key not in trusted:
             self._findings.add(station, seq, what, "it was signed with a key that is not trusted")
             return False

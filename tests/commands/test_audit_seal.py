@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from station.commands.audit_seal import Witness
 from station.commands.exits import Exit
 from station.config import Settings, load_settings
 from station.errors import NoCheckpoint, NoSigningKey, UsageError
-from station.seal.keys import load_key
+from station.seal.keys import load_key, public_file
 from station.seal.published import publish
-from station.store.database import sqlite_path
+from station.store.database import sqlite_path, sqlite_url
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
 from tests.demo_line import demo_line
@@ -88,12 +89,91 @@ def test_an_auditor_elsewhere_needs_a_copy_and_the_public_key(settings: Settings
     assert "a key that is not trusted" in other.stdout
 
 
+def without_key(settings: Settings) -> None:
+    settings.key.unlink()
+    public_file(settings.key).unlink()
+
+
+def test_signatures_that_no_key_is_held_against_are_not_good(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key was taken away; a job that looks at the exit code alone must not be green."""
+    without_key(settings)
+    assert audit_seal.check(settings, Witness()) is Exit.STATION
+    told = capsys.readouterr()
+    assert "all fit their chain" in told.out
+    assert "as they were written" not in told.out
+    assert "S541 NO SIGNING KEY" in told.err
+    assert "--public-key" in told.err
+
+
+@pytest.mark.parametrize(("text", "mode"), [("no key", 0o600), (None, 0o640)])
+def test_nor_is_a_key_that_cannot_be_used(
+    settings: Settings, text: str | None, mode: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    public = load_key(settings.key).public
+    public_file(settings.key).unlink()
+    settings.key.write_text(text or settings.key.read_text())
+    settings.key.chmod(mode)
+    assert audit_seal.check(settings, Witness()) is Exit.STATION
+    assert "S541" in capsys.readouterr().err
+    assert audit_seal.check(settings, Witness(public_keys=(public,))) is Exit.GOOD
+    new = record_that_nobody_signed(settings)
+    assert audit_seal.check(new, Witness()) is Exit.STATION
+
+
+def record_that_nobody_signed(settings: Settings) -> Settings:
+    new = replace(settings, database=sqlite_url(settings.path.with_name("new.sqlite")))
+    create_if_missing(new.database)
+    flashed(new.database, attempt(station=new.station.name))
+    return new
+
+
 def test_without_a_key_it_says_what_that_means(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.key.unlink()
-    assert audit_seal.check(settings, Witness()) is Exit.GOOD
+    without_key(settings)
+    assert audit_seal.check(record_that_nobody_signed(settings), Witness()) is Exit.GOOD
     assert "signatures prove nothing" in capsys.readouterr().out
+
+
+def test_who_may_not_read_the_key_verifies_with_its_public_half(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the group does that may read the record."""
+    public = public_file(settings.key)
+    assert public.read_text() == f"{load_key(settings.key).public}\n"
+    assert public.stat().st_mode & 0o777 == 0o644
+    settings.key.write_text("as good as unreadable")
+    capsys.readouterr()
+    assert audit_seal.check(settings, Witness(seen(settings))) is Exit.GOOD
+    told = capsys.readouterr()
+    assert "kept elsewhere up to link" in told.out
+    assert f"its public half is taken from {public}" in told.err
+    public.write_text("ab" * 32)
+    assert audit_seal.check(settings, Witness(seen(settings))) is Exit.VERDICT
+    public.write_text("no key either")
+    assert audit_seal.check(settings, Witness(seen(settings))) is Exit.STATION
+
+
+def test_the_public_half_is_that_of_the_key(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a station from before there was such a file, too, and one that got another key."""
+    public = public_file(settings.key)
+    for text in (None, "ab" * 32, "nonsense"):
+        public.unlink()
+        if text is not None:
+            public.write_text(text)
+        audit_seal.new_key(settings)
+        assert public.read_text() == f"{load_key(settings.key).public}\n"
+    public.unlink()
+    public.mkdir()
+    capsys.readouterr()
+    audit_seal.new_key(settings)
+    told = capsys.readouterr()
+    assert told.out == f"{load_key(settings.key).public}\n"
+    assert f"only here: {public}" in told.err
 
 
 def test_another_key_is_trusted_when_it_is_named(settings: Settings) -> None:
@@ -113,6 +193,20 @@ def test_what_makes_no_sense_is_refused(settings: Settings) -> None:
         audit_seal.check(settings, Witness(public_keys=("ab",)))
     with pytest.raises(NoCheckpoint, match="No such file"):
         audit_seal.check(settings, Witness(settings.path.with_name("none")))
+
+
+@pytest.mark.parametrize("text", ["", "#!/bin/sh\nexit 0\n"])
+def test_a_file_without_a_checkpoint_is_none_of_checkpoints(settings: Settings, text: str) -> None:
+    other = settings.path.with_name("other")
+    other.write_text(text)
+    with pytest.raises(NoCheckpoint, match="no checkpoint in it"):
+        audit_seal.check(settings, Witness(other))
+    published = replace(settings, publish=other)
+    if text:
+        with pytest.raises(NoCheckpoint, match="no checkpoint in it"):
+            audit_seal.check(published, Witness())
+    else:  # one that was just begun
+        assert audit_seal.check(published, Witness()) is Exit.GOOD
 
 
 def test_a_key_that_is_there_is_told_again(

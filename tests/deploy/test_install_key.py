@@ -69,6 +69,9 @@ def test_the_key_is_made_once_for_its_owner_alone(root: Path) -> None:
     first = install(root)
     made = key.read_bytes()
     assert key.stat().st_mode & 0o777 == 0o600
+    public = key.with_name("station.key.pub")
+    assert public.read_text() == f"{load_key(key).public}\n"
+    assert public.stat().st_mode & 0o777 == 0o644
     told = f"its public half, for auditors: {load_key(key).public}\n"
     assert told in first
     again = install(root)
