@@ -128,7 +128,7 @@ def words_of(asked: Mapping[str, str | int]) -> str:
 
 def _utc(utc_us: int) -> str:
     moment = _EPOCH + timedelta(microseconds=utc_us)
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _good(path: Path, found: Checked) -> list[str]:

@@ -31,6 +31,7 @@ from station.store.backup import backup, file_of
 from station.store.database import shown, sqlite_path
 from station.store.origin import Proof
 from station.store.people import operators
+from station.store.reading import nothing_to_save
 from station.store.restore import By, Restored, restore
 from station.store.soundness import faults
 from station.store.verify import Verified
@@ -56,9 +57,11 @@ def upgrade_database(settings: Settings) -> Answer:
 
 
 def check_database(settings: Settings, *, deep: bool) -> Exit:
-    """Say what is not as it must be; `deep`: each row against the chain, too."""
+    """Say what is not as it must be; `deep`: each row against the chain, too. Raises as `reading`,
+    and with `deep` as `audit_seal.check`."""
     place = shown(settings.database)
-    revisions = revision.check(settings.database)
+    with nothing_to_save():
+        revisions = revision.check(settings.database)
     show(f"{place}: schema {revisions.current}, as it must be")
     found = faults(settings.database)
     if found:

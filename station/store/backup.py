@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.errors import NoBackup, RecordChanged, RecordDamaged
+from station.errors import (
+    DatabaseError,
+    NoBackup,
+    NoDatabase,
+    RecordChanged,
+    RecordDamaged,
+    WrittenMeanwhile,
+)
 from station.store.copying import copied, put, stamp
 from station.store.database import shown, sqlite_path, sqlite_url
 from station.store.revision import check
@@ -22,9 +29,18 @@ class Backup:
 def backup(url: str, out: Path | None = None, *, chain: bool = True) -> Backup:
     """One moment of the record in a new file, by default a dated one beside it.
 
-    Raises NoBackup, RecordChanged if the record is not what was written, and as `revision.check`;
-    then there is no file.
+    Raises NoBackup, RecordChanged or RecordDamaged if the record is not what was written,
+    NoDatabase, SchemaOutdated, SchemaTooNew, WrittenMeanwhile; then there is no file.
     """
+    try:
+        return _backup(url, out, chain=chain)
+    except (NoDatabase, RecordDamaged, WrittenMeanwhile):
+        raise
+    except DatabaseError as error:
+        raise NoBackup(error.cause) from error
+
+
+def _backup(url: str, out: Path | None, *, chain: bool) -> Backup:
     path = file_of(url)
     revision = check(url).current
     target = out or path.with_name(f"{path.name}.{revision}-{stamp()}.bak")

@@ -5,10 +5,10 @@ import threading
 
 import sqlalchemy as sa
 
-from station.errors import DatabaseError, HistoryTrouble, RecordDamaged, WrittenMeanwhile
+from station.errors import RecordDamaged
 from station.store import schema
 from station.store.database import reader, shown, sqlite_path
-from station.store.reading import reading
+from station.store.reading import nothing_to_save, reading
 from station.store.revision import require_there
 
 _MOST_PROBLEMS = 20
@@ -44,13 +44,8 @@ def damage(url: str, limit_s: float) -> list[str] | None:
     if sqlite_path(url) is None:
         return None
     require_there(url)
-    try:
-        with reader(url) as connection:
-            return _quick_check(connection, limit_s)
-    except (RecordDamaged, WrittenMeanwhile):
-        raise
-    except DatabaseError as error:
-        raise HistoryTrouble(error.cause) from error
+    with nothing_to_save(), reader(url) as connection:
+        return _quick_check(connection, limit_s)
 
 
 def require_whole(url: str, limit_s: float) -> None:

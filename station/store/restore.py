@@ -82,7 +82,8 @@ def restore(url: str, backup: Path, by: By, proof: Proof) -> Restored:
     with ExitStack() as held:
         with _not_restored(backup):
             copy = held.enter_context(copied(backup, path.parent, path.name, in_full=False))
-            checked, signed_to, signed = _make_ready(copy, backup, before, by, proof)
+            with _told_of(backup, copy):
+                checked, signed_to, signed = _make_ready(copy, backup, before, by, proof)
         with database_errors(url):
             if path.exists():
                 like(path, copy)
@@ -116,7 +117,17 @@ def _not_restored(backup: Path) -> Iterator[None]:
     except (NotRestored, SchemaTooNew):
         raise
     except StoreError as error:
-        raise NotRestored(f"{backup}: {error.cause}") from error
+        is_named = str(backup) in error.cause
+        raise NotRestored(error.cause if is_named else f"{backup}: {error.cause}") from error
+
+
+@contextmanager
+def _told_of(backup: Path, copy: Path) -> Iterator[None]:
+    """Nobody knows the copy, and when it is told of it is gone."""
+    try:
+        yield
+    except StoreError as error:
+        raise type(error)(error.cause.replace(str(copy), str(backup))) from error
 
 
 def _refuse_odd(backup: Path, path: Path) -> None:
@@ -124,6 +135,8 @@ def _refuse_odd(backup: Path, path: Path) -> None:
         raise NotRestored(f"there is no file {backup}")
     if path.exists() and backup.samefile(path):
         raise NotRestored(f"{backup} is the record itself")
+    if path.is_dir():
+        raise NotRestored(f"{path} is a folder, not a database")
     if not path.parent.is_dir():
         raise NotRestored(f"there is no folder {path.parent}")
 

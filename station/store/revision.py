@@ -37,6 +37,9 @@ def check(url: str) -> Revisions:
 
 def require_there(url: str) -> None:
     """Raises NoDatabase where there is no SQLite file."""
+    path = sqlite_path(url)
+    if path is not None and path.is_dir():
+        raise NoDatabase(f"{path} is a folder, not a database")
     if is_missing(url):
         raise NoDatabase(f"there is no database at {shown(url)}; `station db upgrade` creates it")
 

@@ -11,6 +11,7 @@ import pytest
 from station.commands import audit_export, audit_seal
 from station.commands.audit import MOST_CHARS, Question, check
 from station.commands.exits import Exit
+from station.commands.span import span_of
 from station.config import Settings, load_settings
 from station.errors import DiskTrouble, NoCheckpoint, NoSigningKey, RecordChanged, UsageError
 from station.model import Outcome
@@ -218,3 +219,11 @@ def test_an_empty_question_and_a_file_that_is_there(settings: Settings, tmp_path
     again = station("audit", "export", "--out", "a.zip", "--slot", "A1", *config, cwd=tmp_path)
     assert again.returncode == 2
     assert (tmp_path / "a.zip").read_text() == "mine"
+
+
+def test_the_question_tells_years_as_they_are_typed() -> None:
+    """The first one, too: the words are signed."""
+    asked = span_of("0001-01-01", "0999-01-01")._asdict()
+    assert audit_export.words_of(asked) == (
+        "since 0001-01-01T00:00:00Z, until 0999-01-01T00:00:00Z"
+    )

@@ -15,10 +15,13 @@ from station.config import Settings, load_settings
 from station.engine import lock
 from station.errors import (
     EngineRunning,
+    HistoryTrouble,
+    NoBackup,
     NoDatabase,
     NotRegistered,
     NotRestored,
     NotUpgraded,
+    SchemaTooNew,
     UsageError,
 )
 from station.model import RESTORED
@@ -30,8 +33,10 @@ from station.store.events import find_events
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
 from tests.demo_line import demo_line
+from tests.new_record import new_record
 from tests.store.fixtures import RELEASED, load
 from tests.store.samples import attempt, flashed, written
+from tests.strangers import as_owner, as_stranger, folder_for_all
 
 
 @pytest.fixture
@@ -281,3 +286,46 @@ def test_the_cause_names_the_file(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "text.bak").write_text("hello")
     with pytest.raises(NotRestored, match=r"text\.bak"):
         db.put_back(settings, tmp_path / "text.bak")
+
+
+def test_a_newer_one_is_named_as_it_was_given(settings: Settings, tmp_path: Path) -> None:
+    """Nobody knows the copy that it was looked at in."""
+    kept = tmp_path / "kept.bak"
+    db.back_up(settings, kept, chain=False)
+    spoil(kept, "UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(SchemaTooNew, match=rf"^database {kept} is at revision 0999"):
+        db.put_back(settings, kept)
+    spoil(kept, "DROP TABLE alembic_version")
+    with pytest.raises(NotRestored, match=rf"^{kept} is a database, but not one of"):
+        db.put_back(settings, kept)
+
+
+def test_a_folder_is_no_database_and_no_module_waits_for_it(
+    settings: Settings, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept.bak"
+    db.back_up(settings, kept, chain=False)
+    (tmp_path / "folder").mkdir()
+    folder = replace(settings, database=sqlite_url(tmp_path / "folder"))
+    with pytest.raises(NoDatabase, match="is a folder"):
+        db.check_database(folder, deep=False)
+    with pytest.raises(NoDatabase, match="is a folder"):
+        db.back_up(folder, None, chain=True)
+    with pytest.raises(NotRestored, match="is a folder"):
+        db.put_back(folder, kept)
+
+
+def test_nor_for_one_that_cannot_be_read_or_copied(settings: Settings) -> None:
+    with folder_for_all() as folder:
+        path = folder / "station.sqlite"
+        new_record(sqlite_url(path))
+        shut = replace(settings, database=sqlite_url(path))
+        with as_stranger(folder):
+            with pytest.raises(NoBackup, match="Permission denied"):
+                db.back_up(shut, None, chain=True)
+            with as_owner(folder):
+                path.chmod(0)
+            with pytest.raises(HistoryTrouble, match="cannot be opened"):
+                db.check_database(shut, deep=False)
+            with pytest.raises(NoBackup, match="cannot be opened"):
+                db.back_up(shut, None, chain=True)
