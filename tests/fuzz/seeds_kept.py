@@ -120,7 +120,7 @@ def _transcripts() -> Seeds:
     made.sent(firehose_xml.compose("erase", {"start_sector": 0, "num_partition_sectors": 640}))
     made.received(firehose_xml.compose_response(False, False))
     made.trouble(Timeout("silence"))
-    made.spanned(SendSpan(BytesSource("boot.mbn", bytes(64)), 0, 64, 64), 64, 1, 0.5)
+    made.spanned(SendSpan(BytesSource("boot.mbn", bytes(64)), 0, 64, 64), 64, 1, 0.018)
     made.received(bytes(5000))
     made.said("ended", "program FAILED")
     made.said("verdict", "FAIL P112")
