@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from station.errors import DatabaseError, RecordDamaged
@@ -212,6 +212,11 @@ def database_errors(url: str) -> Iterator[None]:
     except (SQLAlchemyError, sqlite3.Error, OSError, OverflowError, ImportError) as error:
         kind = RecordDamaged if _sqlite_code(error) in _DAMAGE else DatabaseError
         raise kind(f"database {shown(url)}: {_in_words(error)}") from error
+
+
+def is_refused(error: DatabaseError) -> bool:
+    """Whether it is about what was to be written, which no database takes at any time."""
+    return isinstance(error.__cause__, IntegrityError | OverflowError)
 
 
 def _sqlite_code(error: Exception) -> int:

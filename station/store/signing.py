@@ -74,7 +74,7 @@ def _check_leads_on(connection: sa.Connection, earlier: Checkpoint) -> None:
     table = schema.chain
     hash_ = connection.scalar(
         sa.select(table.c.hash).where(
-            table.c.station == earlier.station, table.c.seq == min(earlier.seq, MOST_LINKS)
+            table.c.station == earlier.station, table.c.seq == max(0, min(earlier.seq, MOST_LINKS))
         )
     )
     if not isinstance(hash_, bytes | memoryview) or bytes(hash_).hex() != earlier.hash:

@@ -27,7 +27,6 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 import trio
-from sqlalchemy.exc import IntegrityError
 
 from station.errors import DatabaseError, RecordDamaged, ResultSetAside
 from station.model import (
@@ -53,7 +52,7 @@ from station.store import (
 from station.store.asking import Asking
 from station.store.batch import Batch, batch_of
 from station.store.boots import Boot, insert_boot
-from station.store.database import SAVE_S, database_errors, writer_engine
+from station.store.database import SAVE_S, database_errors, is_refused, writer_engine
 from station.store.examine import newest_key, require_whole
 from station.store.facts import Facts
 from station.store.in_place import InPlace
@@ -339,7 +338,7 @@ class Store(Asking):
         try:
             self._commit_to_stay(lambda batch: insert_missing(batch, result))
         except DatabaseError as error:
-            if isinstance(error.__cause__, IntegrityError):
+            if is_refused(error):
                 raise ResultSetAside(error.cause) from error
             raise
         except (LookupError, ValueError) as error:

@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from zipfile import ZipFile
 
-from sqlalchemy.exc import IntegrityError
-
 from station.bundle.checking import check_bundle
 from station.bundle.manifest import LINES
 from station.commands.attempt_story import Story
@@ -24,7 +22,7 @@ from station.model import AttemptRecord
 from station.seal.checkpoint import parse_line
 from station.seal.published import last_published, read_published
 from station.store.batch import batch_of
-from station.store.database import database_errors, sqlite_url, writer_engine
+from station.store.database import database_errors, is_refused, sqlite_url, writer_engine
 from station.store.pending import Pending, Result
 from station.store.reading import reading
 from station.store.settle import insert_missing
@@ -117,7 +115,7 @@ def result_recorded(data: bytes) -> None:
     except (LookupError, ValueError) as error:
         raise ResultSetAside(str(error)) from error
     except DatabaseError as error:
-        if isinstance(error.__cause__, IntegrityError):
+        if is_refused(error):
             raise ResultSetAside(error.cause) from error
         raise
 

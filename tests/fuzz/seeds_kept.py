@@ -93,6 +93,7 @@ def _checkpoints() -> Seeds:
     return {
         "one": one,
         "of_others": b"".join(other.line().encode() + b"\n" for other in others),
+        "below_all": _checkpoint(-(1 << 70)).line().encode() + b"\n",
         "forged": forged.line().encode() + b"\n",
         "cut_off": one[:-40] + b"\n" + one,
         "empty": b"",

@@ -15,7 +15,6 @@ from station.errors import (
     BadBundle,
     ConfigError,
     Crashed,
-    DatabaseError,
     DiagError,
     EvidenceDamaged,
     FirehoseError,
@@ -114,7 +113,7 @@ def _accepted(target: Target, parser: Parser) -> list[bytes]:
 
 
 _LOADING = (SaharaError, ImageRefused, ProgrammerRejected, Crashed)
-_HELD = (NoCheckpoint, RecordChanged, DatabaseError)
+_HELD = (NoCheckpoint, RecordChanged)
 _FIREHOSE = (FirehoseError, FirehoseSilent, Nak, WrongProgrammer)
 TARGETS = (
     Target(
@@ -210,7 +209,7 @@ TARGETS = (
         "result",
         (
             Parser(kept.result_file, (ResultSetAside,), sealed.digested_result),
-            Parser(kept.result_recorded, (ResultSetAside, DatabaseError), sealed.digested_result),
+            Parser(kept.result_recorded, (ResultSetAside,), sealed.digested_result),
         ),
         words.JSON,
         trees.by_tree(sealed.result_tree, sealed.result_of_tree),

@@ -162,6 +162,17 @@ def test_a_row_that_no_record_takes_is_set_aside(url: str) -> None:
 
 
 @pytest.mark.sqlite
+def test_a_number_that_no_record_holds_keeps_nobody_waiting(url: str) -> None:
+    odd, good = result(), result()
+    assert odd.record.closed is not None
+    closed = replace(odd.record.closed, duration_us=1 << 63)
+    kept(url, Result(replace(odd.record, closed=closed)), good)
+    done = settled(url)
+    assert done.recorded == (good.record,)
+    assert "too large" in done.aside[0][1]
+
+
+@pytest.mark.sqlite
 def test_a_record_that_lost_the_start_takes_the_result_all_the_same(url: str) -> None:
     waits = result(boot_id=new_id())
     kept(url, waits)
