@@ -30,6 +30,7 @@ def line(tray: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Line:
     return make_line(tmp_path_factory.mktemp("line"), tray.slots)
 
 
+@pytest.mark.long
 def test_a_module_pulled_and_put_back_at_each_step(tray: Rehearsal, line: Line) -> None:
     """That of A1 when its first step begins, that of A2 at its second, and so on."""
     step_of = dict(PULLED)
