@@ -232,9 +232,8 @@ async def test_silence_in_a_span_is_a_timeout(bench: Bench) -> None:
 class Hanging:
     """An image on a disk that gives its first piece, and no more until it is `back`."""
 
-    name = "update/boot.mbn"
+    name, sha256 = "update/boot.mbn", "0" * 64
     length_bytes = 2 * SPAN_BYTES
-    sha256 = "0" * 64
 
     def __init__(self) -> None:
         self.back = threading.Event()
