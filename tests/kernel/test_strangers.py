@@ -15,6 +15,8 @@ from tests.kernel.kernel import DEVICES, read, until
 from tests.kernel.rehearsal import Line, Rehearsal, make_line, rehearsal
 from tests.programs import ran
 
+pytestmark = pytest.mark.long
+
 MODULE, HUNG = "A1", "A2"
 CODES = {
     "no-endpoints": "U112",
@@ -97,7 +99,6 @@ def test_a_module_that_hangs_is_cured_by_its_power(
     assert_flashed(tray, line, HUNG)
 
 
-@pytest.mark.long
 def test_an_engine_that_runs_tells_them_too(tray: Rehearsal, line: Line) -> None:
     """They arrive on an armed line, beside a module."""
     mouse, bare = SLOTS["mouse"], SLOTS["no-endpoints"]
@@ -133,7 +134,6 @@ def test_an_engine_that_runs_tells_them_too(tray: Rehearsal, line: Line) -> None
     ]
 
 
-@pytest.mark.long
 def test_those_that_keep_the_kernel_busy(tray: Rehearsal, line: Line) -> None:
     """Last: whoever is on the same hub waits for them."""
     for name in SLOW:
