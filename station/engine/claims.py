@@ -53,9 +53,11 @@ class Claims:
 
 def _names(unit: Unit) -> list[Name]:
     """An IMEI that is nobody's own tells no module from another."""
-    imei = unit.imei if unit.imei and imei_is_valid(unit.imei) else None
+    imei = unit.imei
+    if imei is not None and (imei_is_default(imei) or not imei_is_valid(imei)):
+        imei = None
     names = (
-        (IdKind.IMEI, None if imei is None or imei_is_default(imei) else imei),
+        (IdKind.IMEI, imei),
         (IdKind.SERIAL, unit.serial),
         (IdKind.CHIP, unit.chip_serial),
     )

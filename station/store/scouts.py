@@ -10,8 +10,9 @@ import re
 import sqlite3
 import sys
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 from typing import Any, cast
@@ -40,7 +41,7 @@ _NICENESS = 10
 _BOUNDS = re.compile(r" AND \w+>\? AND \w+<\?")
 """Of a stretch, in a line of a plan: an index is entered at one and left at the other."""
 
-_AGAIN_S = 0.05
+_AGAIN_S, _LEAVE_S = 0.05, 1.0
 
 _TROUBLE = (
     SQLAlchemyError,
@@ -112,22 +113,33 @@ def scouting(question: sa.Select[Any], stretch: Stretch) -> sa.Select[Any]:
 
 @contextmanager
 def _scout(url: str, question: sa.Select[Any], left: deque[Stretch]) -> Iterator[None]:
-    """One of them; it does not outlive this context, whatever it is at."""
-    with reader_engine(url).connect() as connection:
-        raw = cast("sqlite3.Connection", connection.connection.driver_connection)
-        scout = threading.Thread(target=_go, args=(connection, question, left), name="scout")
-        scout.start()
-        try:
-            yield
-        finally:
-            left.clear()
-            while scout.is_alive():
-                raw.interrupt()  # of what runs at this moment; it may be between two
-                scout.join(_AGAIN_S)
+    """One of them. It ends with this context, whatever it is at; one whose disk does not answer is
+    left alone with it."""
+    opened: list[sqlite3.Connection] = []
+    scout = threading.Thread(
+        target=_go, args=(url, question, left, opened.append), name="scout", daemon=True
+    )
+    scout.start()
+    try:
+        yield
+    finally:
+        left.clear()
+        until_s = time.monotonic() + _LEAVE_S
+        while scout.is_alive() and time.monotonic() < until_s:
+            for raw in opened:
+                with suppress(sqlite3.Error):  # it is closed by now
+                    raw.interrupt()  # of what runs at this moment; it may be between two
+            scout.join(_AGAIN_S)
 
 
-def _go(connection: sa.Connection, question: sa.Select[Any], left: deque[Stretch]) -> None:
-    with suppress(*_TROUBLE):
+def _go(
+    url: str,
+    question: sa.Select[Any],
+    left: deque[Stretch],
+    tell: Callable[[sqlite3.Connection], None],
+) -> None:
+    with suppress(*_TROUBLE), reader_engine(url).connect() as connection:
+        tell(cast("sqlite3.Connection", connection.connection.driver_connection))
         _give_way()
         connection.exec_driver_sql(_CACHE)
         while left:

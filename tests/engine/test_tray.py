@@ -11,6 +11,7 @@ from station.protocols.at import READS
 from station.sim.faults import FAULTS
 from station.sim.referee import OutEntry
 from tests.engine.tray import by_slot, code_of, make_line, no_breaches, step_named
+from tests.mock_time import time_passes
 
 EIGHT_FAULTS = {
     "A1": ("nak", "P112", Outcome.FAIL),
@@ -177,10 +178,10 @@ async def test_a_module_that_leaves_while_another_is_awaited_has_as_long_to_come
     line.unplug("A2")
 
     async def move() -> None:
-        await trio.sleep(1)
+        await time_passes(1)
         line.unplug("A1")
         for slot in ("A2", "A1"):
-            await trio.sleep(4)
+            await time_passes(4)
             line.backend.plug(line.tray.ports[slot], line.tray.modules[slot])
 
     async with trio.open_nursery() as nursery:

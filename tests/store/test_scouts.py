@@ -112,6 +112,31 @@ def test_whoever_leaves_the_question_does_not_wait_for_them(record: str) -> None
 
 
 @pytest.mark.sqlite
+def test_one_whose_disk_does_not_answer_holds_nobody(
+    record: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scouts, "_LEAVE_S", 0.1)
+    reached, answers = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        reached.set()
+        answers.wait(30)
+
+    def connected(raw: sqlite3.Connection, _: object) -> None:
+        raw.create_function("reached", 0, hang)
+
+    with heard(record, "connect", connected):
+        with scouts.scouted(record, _QUESTION.add_columns(_FOR_EVER)):
+            assert reached.wait(30)
+        left = at_work()
+        answers.set()
+    assert left
+    for one in left:
+        one.join(30)
+    assert not at_work()
+
+
+@pytest.mark.sqlite
 def test_a_question_needs_no_scouts(record: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
