@@ -8,6 +8,7 @@ from station.config import Settings
 from station.engine.feed import plain
 from station.errors import all_errors
 from station.store.never_had import KINDS, NeverHad, like, never_had
+from station.store.scope import LAST_SHIFT
 
 T = TypeVar("T")
 
@@ -65,9 +66,17 @@ def _is_code(kind: str, name: str) -> bool:
 def _words(one: NeverHad) -> str:
     if one.kind in _UNIT_BY:
         return f"no unit on this record goes by the {_UNIT_BY[one.kind]} {one.wanted}"
+    if one.kind == "shift":
+        return _words_of_shift(one.wanted)
     near, more = one.there_are[:_SHOWN], len(one.there_are) - _SHOWN
     there_are = f"there are: {', '.join(near)}" if near else "there is none"
     return (
         f"no {one.kind} on this record is called {one.wanted}; {there_are}"
         f"{f' and {more} more' if more > 0 else ''}"
     )
+
+
+def _words_of_shift(wanted: str) -> str:
+    if wanted == LAST_SHIFT:
+        return "there is no shift on this record"
+    return f"no shift on this record has the id {wanted}; `audit yield --by shift` tells all"

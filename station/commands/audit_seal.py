@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from station.commands.exits import Exit, complain, exit_of, say, show
+from station.commands.so_far import said_so_far
 from station.config import Settings
 from station.errors import NoCheckpoint, NoSigningKey, RecordChanged, UsageError
 from station.seal.keys import (
@@ -56,7 +57,7 @@ def check(settings: Settings, witness: Witness) -> Exit:
     trusted = _trusted(settings, witness)
     for strange in outside.strange:
         say(f"passed over: {strange}")
-    found = verify(settings.database, outside.checkpoints, trusted)
+    found = verify(settings.database, outside.checkpoints, trusted, came=said_so_far())
     if not found.is_untouched:
         complain(RecordChanged(_told(found.findings[0])))
         show("\n".join(map(_told, found.findings[:SHOWN])))
@@ -78,7 +79,7 @@ def check(settings: Settings, witness: Witness) -> Exit:
 def require_untouched(settings: Settings, held: Verify) -> None:
     """The same for whoever goes on with a record as it was written only. Raises RecordChanged."""
     outside, trusted = _outside(settings, Witness()), _trusted(settings, Witness())
-    found = held(outside.checkpoints, trusted)
+    found = held(outside.checkpoints, trusted, said_so_far())
     if not found.is_untouched:
         raise RecordChanged(f"{_told(found.findings[0])}; `station audit verify` tells more")
 

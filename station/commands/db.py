@@ -10,6 +10,7 @@ from station.commands.audit_seal import check as verify_record
 from station.commands.exits import Exit, complain, say, show
 from station.commands.inspect import Answer
 from station.commands.options import user_name
+from station.commands.so_far import said_so_far
 from station.config import Settings
 from station.engine import lock
 from station.engine.people import People
@@ -75,7 +76,7 @@ def check_database(settings: Settings, *, deep: bool) -> Exit:
 
 def back_up(settings: Settings, out: Path | None, *, chain: bool) -> Answer:
     """Copy the record while an engine runs or not, and look whether the copy is whole."""
-    made = backup(settings.database, out, chain=chain)
+    made = backup(settings.database, out, chain=chain, came=said_so_far())
     size = f"{made.path}: {made.length_bytes / 1e6:.1f} MB"
     if made.checked is None:
         return Answer(f"{size}; the file is whole, its chain was not looked at")
@@ -101,7 +102,8 @@ def put_back(
     who = By(settings.station.name, person, reason, os.getuid(), user_name(), now_us, key)
     trusted = frozenset(settings.audit.trusted) | ({key.public} if key else set())
     with lock.own(path, ()):
-        done = restore(settings.database, file, who, Proof(trusted, published, unsigned))
+        proof = Proof(trusted, published, unsigned)
+        done = restore(settings.database, file, who, proof, said_so_far())
     if key is None:
         say("the station has no key: nobody has signed that the record was restored")
     if done.signed is not None and settings.publish is not None:

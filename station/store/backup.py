@@ -13,6 +13,7 @@ from station.errors import (
 )
 from station.store.copying import copied, put, stamp
 from station.store.database import shown, sqlite_path, sqlite_url
+from station.store.far import Came, unheard
 from station.store.revision import check
 from station.store.verify import Verified, verify
 
@@ -26,21 +27,23 @@ class Backup:
     checked: Verified | None
 
 
-def backup(url: str, out: Path | None = None, *, chain: bool = True) -> Backup:
+def backup(
+    url: str, out: Path | None = None, *, chain: bool = True, came: Came = unheard
+) -> Backup:
     """One moment of the record in a new file, by default a dated one beside it.
 
     Raises NoBackup, RecordChanged or RecordDamaged if the record is not what was written,
     NoDatabase, SchemaOutdated, SchemaTooNew, WrittenMeanwhile; then there is no file.
     """
     try:
-        return _backup(url, out, chain=chain)
+        return _backup(url, out, came if chain else None)
     except (NoDatabase, RecordDamaged, WrittenMeanwhile):
         raise
     except DatabaseError as error:
         raise NoBackup(error.cause) from error
 
 
-def _backup(url: str, out: Path | None, *, chain: bool) -> Backup:
+def _backup(url: str, out: Path | None, came: Came | None) -> Backup:
     path = file_of(url)
     revision = check(url).current
     target = out or path.with_name(f"{path.name}.{revision}-{stamp()}.bak")
@@ -48,8 +51,8 @@ def _backup(url: str, out: Path | None, *, chain: bool) -> Backup:
         raise NoBackup(f"{target} is there already, and no file is replaced")
     if not target.parent.is_dir():
         raise NoBackup(f"there is no folder {target.parent}")
-    with copied(path, target.parent, target.name, in_full=not chain) as copy:
-        checked = whole(copy) if chain else None
+    with copied(path, target.parent, target.name, in_full=came is None) as copy:
+        checked = None if came is None else whole(copy, came)
         put(copy, target)
     return Backup(target, target.stat().st_size, checked)
 
@@ -62,9 +65,9 @@ def file_of(url: str) -> Path:
     return path
 
 
-def whole(copy: Path) -> Verified:
+def whole(copy: Path, came: Came) -> Verified:
     """What is in it, if its chain holds. Raises RecordChanged, and as `verify`."""
-    checked = verify(sqlite_url(copy))
+    checked = verify(sqlite_url(copy), came=came)
     if not checked.is_untouched:
         first = checked.findings[0]
         kind = RecordChanged if first.seq else RecordDamaged

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +11,7 @@ from station.model import AttemptRecord
 from station.seal.checkpoint import Checkpoint
 from station.store import schema
 from station.store.batch import heads
+from station.store.far import Came
 from station.store.queries import conditions
 from station.store.reading import reading
 from station.store.recall import recalled
@@ -24,7 +24,7 @@ from station.store.verify import Verified, verify_at
 _PAGE = 500
 """Attempts put together at a time."""
 
-Verify = Callable[[Sequence[Checkpoint], frozenset[str]], Verified]
+Verify = Callable[[Sequence[Checkpoint], frozenset[str], Came], Verified]
 """With checkpoints that were kept elsewhere, and trusted keys; see `station.store.verify`."""
 
 _id = schema.attempt_opened.c.id
@@ -57,7 +57,10 @@ def exporting(url: str, *, recall: bool = False, **asked: Any) -> Iterator[Expor
             of = {name: asked.get(name) for name in ("package", "firmware")}
             wanted.append(recalled(connection, **of))
         found = _attempts(connection, wanted)
-        held = partial(verify_at, url, connection)
+
+        def held(outside: Sequence[Checkpoint], trusted: frozenset[str], came: Came) -> Verified:
+            return verify_at(url, connection, outside, trusted, came=came)
+
         yield Export(found, last, tuple(filter(None, signed)), revision, held)
 
 

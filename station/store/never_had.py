@@ -14,7 +14,7 @@ from station.model import IdKind
 from station.store import schema
 from station.store.queries import units_asked
 from station.store.reading import reading
-from station.store.scope import is_meant, packages_called, values
+from station.store.scope import is_meant, packages_called, shifts, values
 
 _opened = schema.attempt_opened
 _closed = schema.attempt_closed
@@ -22,8 +22,9 @@ _code = _closed.c.failure_code
 
 
 class NeverHad(NamedTuple):
-    """`kind`: package, firmware, slot, station, operator, lot, code; of a unit name, imei, serial,
-    chip. `there_are`: all that are, what is most like it first; of units none is told."""
+    """`kind`: package, firmware, slot, station, operator, lot, code, shift; of a unit name, imei,
+    serial, chip. `there_are`: all that are, what is most like it first; none of units and shifts,
+    of which there are many."""
 
     kind: str
     wanted: str
@@ -33,7 +34,8 @@ class NeverHad(NamedTuple):
 def never_had(url: str, **asked: str | None) -> list[NeverHad]:
     """Which of these names, each by its kind, are not on record: a package by name or digits of its
     sha256, a version before or after (`prefix*` allowed), a person who neither flashed nor was
-    registered, a lot that was never armed, a code of a failure. Raises as `reading`."""
+    registered, a lot that was never armed, a code of a failure, a shift as `Scope`. Raises as
+    `reading`."""
     wanted = {kind: asked[kind] for kind in KINDS if asked.get(kind) is not None}
     with reading(url) as connection:
         return [
@@ -58,6 +60,8 @@ def there(kind: str, wanted: str) -> Sequence[sa.Select[Any]]:
             return [_with(_code, wanted.upper())]
         case "slot" | "station" | "operator" | "lot":
             return [_with(column, wanted) for column in _COLUMNS[kind]]
+        case "shift":
+            return [shifts(wanted)]
         case _:
             return [units_asked(kind, wanted)]
 
@@ -99,12 +103,12 @@ _NAMES: Mapping[str, Callable[[sa.Connection], Iterable[str]]] = {
     "lot": _few(schema.lot.c.name),
     "code": lambda connection: values(connection, _code, _code.is_not(None)),
 }
-KINDS = (*_NAMES, "name", *(kind.value for kind in IdKind))
+KINDS = (*_NAMES, "shift", "name", *(kind.value for kind in IdKind))
 """In this order they are told."""
 
 
 def _like(connection: sa.Connection, kind: str, wanted: str) -> tuple[str, ...]:
-    """Of units none: there may be millions."""
+    """Of units and shifts none."""
     return like(wanted, list(_NAMES[kind](connection))) if kind in _NAMES else ()
 
 

@@ -31,6 +31,7 @@ from station.store.database import (
     writer_engine,
 )
 from station.store.examine import newest_key
+from station.store.far import Came, unheard
 from station.store.migrate import upgrade_copy
 from station.store.origin import Proof, SignedTo, require_own
 from station.store.reading import reading
@@ -69,7 +70,7 @@ class Restored:
     signed: Checkpoint | None
 
 
-def restore(url: str, backup: Path, by: By, proof: Proof) -> Restored:
+def restore(url: str, backup: Path, by: By, proof: Proof, came: Came = unheard) -> Restored:
     """Whoever calls has the engine's lease, so that nobody else writes. `proof`: a backup that it
     speaks against is not signed with the station's key.
 
@@ -83,7 +84,7 @@ def restore(url: str, backup: Path, by: By, proof: Proof) -> Restored:
         with _not_restored(backup):
             copy = held.enter_context(copied(backup, path.parent, path.name, in_full=False))
             with _told_of(backup, copy):
-                checked, signed_to, signed = _make_ready(copy, backup, before, by, proof)
+                checked, signed_to, signed = _make_ready(copy, backup, before, by, proof, came)
         with database_errors(url):
             if path.exists():
                 like(path, copy)
@@ -95,13 +96,13 @@ def restore(url: str, backup: Path, by: By, proof: Proof) -> Restored:
 
 
 def _make_ready(
-    copy: Path, backup: Path, before: Heads | None, by: By, proof: Proof
+    copy: Path, backup: Path, before: Heads | None, by: By, proof: Proof, came: Came
 ) -> tuple[Verified, SignedTo, Checkpoint | None]:
     """The copy as it will be the record."""
     url = sqlite_url(copy)
     if upgrade_copy(url).before is None:
         raise NotRestored(f"{backup} is empty")
-    checked = whole(copy)
+    checked = whole(copy, came)
     signed_to = require_own(url, proof)
     ids.after(newest_key(url))
     signed = _tell(url, by, _detail(backup, before, checked.heads, signed_to))

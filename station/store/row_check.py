@@ -5,7 +5,7 @@ lie close together: they are read side by side, a stretch of keys at a time, and
 when all its rows have come by.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 from station.seal import chain
 from station.store import schema
-from station.store.ahead import Ahead
 from station.store.findings import MOST_FINDINGS, Findings
 from station.store.links import Link, Links
 from station.store.raw_rows import Values, columns_of, rows_of
@@ -87,13 +86,14 @@ class RowCheck:
         self._seen = {station: bytearray(1 + head.links) for station, head in links.heads.items()}
         self._seen_links = 0
 
-    def look(self, ahead: Ahead) -> None:
+    def look(self, came: Callable[[float], None]) -> None:
+        """`came`: is told the share of its links that have come by, 0 to 1, before each stretch."""
         for table in _FEW:
             self._take(table, sa.true(), {})
         counts = [head.links for head in self._links.heads.values()]
         all_links = max(1, sum(map(self._share.how_many, counts)))
         for stretch in stretches(self._connection):
-            ahead.at(self._seen_links / all_links)
+            came(self._seen_links / all_links)
             self._look_at(stretch)
         for (station, seq), pending in self._pending.items():
             missing = len(pending.left) - pending.strange  # a changed row leaves its own behind

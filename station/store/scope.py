@@ -48,7 +48,7 @@ class Scope:
             if (wanted := getattr(self, name)) is not None:
                 yield _opened.c[name] == wanted
         if self.shift is not None:
-            yield _opened.c.shift_id.in_(_shifts(self.shift, self.station))
+            yield _opened.c.shift_id.in_(shifts(self.shift, self.station))
 
 
 def is_shift(text: str) -> bool:
@@ -56,7 +56,8 @@ def is_shift(text: str) -> bool:
     return text == LAST_SHIFT or _SHIFT.fullmatch(text) is not None
 
 
-def _shifts(wanted: str, station: str | None) -> sa.Select[Any]:
+def shifts(wanted: str, station: str | None = None) -> sa.Select[Any]:
+    """The ids that are meant; as `Scope.shift`."""
     key, of = schema.shift_started.c.id, schema.shift_started.c.station
     if wanted == LAST_SHIFT:
         last = sa.select(sa.func.max(key))

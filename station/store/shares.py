@@ -8,10 +8,13 @@ are only added, so all see the same up to the links there were; the rest is left
 import multiprocessing
 import os
 import signal
+import statistics
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from ctypes import Array, c_double
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.sharedctypes import Synchronized
 
@@ -19,6 +22,7 @@ import sqlalchemy as sa
 
 from station.store.ahead import Ahead
 from station.store.database import sqlite_path
+from station.store.far import Came, Far, unheard
 from station.store.findings import Finding, Findings
 from station.store.links import Head, Links
 from station.store.raw_rows import read_any_text
@@ -31,6 +35,8 @@ WORTH_IT_BYTES = 64 << 20
 """From here on the rows take longer than the start of a process."""
 
 MOST_PROCESSES = 4
+
+_TOLD_S = 1.0
 
 _NICENESS = 10
 """A line may be at work on the same machine."""
@@ -68,36 +74,55 @@ class ProcessLost(Exception):
     """A process could not begin, or was ended from outside; what it has looked at is not known."""
 
 
-def looked_at(parts: Sequence[Part]) -> list[Looked]:
+def looked_at(parts: Sequence[Part], came: Came = unheard) -> list[Looked]:
     """In any order. Raises as `reading`, and ProcessLost."""
-    taken = multiprocessing.get_context("spawn").Value("i", 0)
+    spawn = multiprocessing.get_context("spawn")
+    taken, rows = spawn.Value("i", 0), spawn.RawArray("d", len(parts))
+    tables = len(parts[0].tables)
     looked: list[Looked] = []
     with ExitStack() as started:
-        answers = [started.enter_context(_process(part, taken)) for part in parts]
+        answers = [started.enter_context(_process(part, taken, rows)) for part in parts]
         while answers:
-            ready = wait(answers)
+            ready = wait(answers, _TOLD_S)
+            turns = taken.get_obj().value  # by no lock: who holds it may be gone
+            came(Far(statistics.fmean(rows), min(turns, tables), tables))
             for answer in [one for one in answers if one in ready]:
                 answers.remove(answer)
                 looked.append(_told(answer))
     return looked
 
 
-def look_at(part: Part, taken: "Synchronized[int]") -> Looked:
-    """`taken`: how many tables somebody has taken already. Raises as `reading`."""
+def look_at(
+    part: Part, taken: "Synchronized[int]", came: Callable[[float], None] = lambda _: None
+) -> Looked:
+    """`taken`: how many tables somebody has taken already. `came`: the share of its rows, 0 to 1.
+    Raises as `reading`."""
     with reading(part.url) as connection:
         read_any_text(connection)
         links = Links(connection, part.heads)
-        return look(part.url, connection, links, part.share, _not_taken(part.tables, taken))
+        tables = _not_taken(part.tables, taken)
+        return look(part.url, connection, links, part.share, tables, came)
 
 
 def look(
-    url: str, connection: sa.Connection, links: Links, share: Share, tables: Iterable[str]
+    url: str,
+    connection: sa.Connection,
+    links: Links,
+    share: Share,
+    tables: Iterable[str],
+    came: Callable[[float], None],
 ) -> Looked:
     """At the rows of these links, the pages and indexes of these tables. Raises as the database."""
     found = Findings()
     check = RowCheck(connection, links, found, share)
     with Ahead(sqlite_path(url)) as ahead:
-        check.look(ahead)
+
+        def at(so_far: float) -> None:
+            ahead.at(so_far)
+            came(so_far)
+
+        check.look(at)
+    came(1.0)
     for what, why in damage_in(connection, tables):
         found.add("", 0, what, why)
     return Looked(found.in_order(), check.rows)
@@ -116,11 +141,13 @@ def _not_taken(tables: Sequence[str], taken: "Synchronized[int]") -> Iterator[st
 
 
 @contextmanager
-def _process(part: Part, taken: "Synchronized[int]") -> Iterator[Connection]:
+def _process(
+    part: Part, taken: "Synchronized[int]", rows: "Array[c_double]"
+) -> Iterator[Connection]:
     """Where its answer comes; it is ended when nobody waits for that any more."""
     spawn = multiprocessing.get_context("spawn")
     answer, theirs = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_work, args=(part, taken, theirs), daemon=True)
+    process = spawn.Process(target=_work, args=(part, taken, rows, theirs), daemon=True)
     with answer:
         with theirs:
             process.start()
@@ -141,7 +168,12 @@ def _told(answer: Connection) -> Looked:
     return told
 
 
-def _work(part: Part, taken: "Synchronized[int]", answer: Connection) -> None:
+def _work(
+    part: Part,
+    taken: "Synchronized[int]",
+    rows: "Array[c_double]",
+    answer: Connection,
+) -> None:
     """The whole life of a process; of what goes wrong the other tells."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -149,7 +181,7 @@ def _work(part: Part, taken: "Synchronized[int]", answer: Connection) -> None:
         os.nice(_NICENESS)
     told: Looked | Exception
     try:
-        told = look_at(part, taken)
+        told = look_at(part, taken, partial(rows.__setitem__, part.share.number))
     except Exception as error:  # noqa: BLE001 - raised again where somebody sees it
         told = error
     with suppress(BrokenPipeError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from station.seal.checkpoint import Checkpoint
+from station.store.far import Came, Far, counted, unheard
 from station.store.findings import Finding, Findings
 from station.store.links import Links
 from station.store.raw_rows import read_any_text
@@ -44,11 +45,12 @@ def verify(
     outside: Sequence[Checkpoint] = (),
     trusted: frozenset[str] = frozenset(),
     processes: int | None = None,
+    came: Came = unheard,
 ) -> Verified:
     """`outside`: checkpoints that were kept elsewhere. `trusted`: public keys of the stations.
     `processes`: how many look at it, by default as many as it is worth. Raises as `reading`."""
     with reading(url) as connection:
-        return verify_at(url, connection, outside, trusted, processes)
+        return verify_at(url, connection, outside, trusted, processes, came)
 
 
 def verify_at(
@@ -57,11 +59,12 @@ def verify_at(
     outside: Sequence[Checkpoint] = (),
     trusted: frozenset[str] = frozenset(),
     processes: int | None = None,
+    came: Came = unheard,
 ) -> Verified:
     """The same of the moment that this connection sees, which reads any text from then on."""
     read_any_text(connection)
     check = _Check(url, connection)
-    check.look(processes or processes_for(url))
+    check.look(processes or processes_for(url), came)
     check.signatures(outside, trusted)
     return check.told()
 
@@ -84,7 +87,7 @@ class _Check:
             found, self._rows, links, self._signatures, heads, self._signed, self._witnessed
         )
 
-    def look(self, processes: int) -> None:
+    def look(self, processes: int, came: Came) -> None:
         damage = damage_outside(self._connection)
         for what, why in (*damage, *changed_schema(self._connection)):
             self._findings.add("", 0, what, why)
@@ -93,17 +96,22 @@ class _Check:
         for station, seq in self._links.gaps():
             self._findings.add_link(station, seq, "it is missing")
         tables = [] if damage else tables_as_made(self._connection)
-        for looked in self._looked_at(tables, processes):
+        for looked in self._looked_at(tables, processes, came):
             self._rows += looked.rows
             self._findings.add_all(looked.findings)
 
-    def _looked_at(self, tables: Sequence[str], processes: int) -> list[Looked]:
+    def _looked_at(self, tables: Sequence[str], processes: int, came: Came) -> list[Looked]:
         if processes > 1:
             shares = [Share(number, processes) for number in range(processes)]
             parts = [Part(self._url, self._links.heads, share, tables) for share in shares]
             with suppress(ProcessLost):
-                return looked_at(parts)
-        return [look(self._url, self._connection, self._links, WHOLE, tables)]
+                return looked_at(parts, came)
+
+        def rows(so_far: float) -> None:
+            came(Far(so_far, 0, len(tables)))
+
+        by_turns = counted(tables, came)
+        return [look(self._url, self._connection, self._links, WHOLE, by_turns, rows)]
 
     def signatures(self, outside: Sequence[Checkpoint], trusted: frozenset[str]) -> None:
         for checkpoint in checkpoints(self._connection):

@@ -141,6 +141,11 @@ def test_clashes_until(config: Path) -> None:
             ("yield", "--operator", "pau"),
             "no operator on this record is called pau; there are: paul, ",
         ),
+        (
+            ("find", "--shift", "0192aaaa-0000"),
+            "no shift on this record has the id 0192aaaa-0000; `audit ",
+        ),
+        (("yield", "--shift", "0192aaaa"), "no shift on this record has the id 0192aaaa; `audit y"),
         (("find", "--lot", "PO-4"), "no lot on this record is called PO-4; there are: PO-"),
         (("pareto", "--lot", "po-3"), "no lot on this record is called po-3; there are: PO-3, "),
         (("find", "--code", "D999"), "no code on this record is called D999; there are: D206, "),

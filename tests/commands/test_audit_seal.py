@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from station.commands import audit_seal
+from station.commands import audit_seal, so_far
 from station.commands.audit_seal import Witness
 from station.commands.exits import Exit
 from station.config import Settings, load_settings
@@ -15,6 +15,7 @@ from station.errors import NoCheckpoint, NoSigningKey, UsageError
 from station.seal.keys import load_key, public_file
 from station.seal.published import publish
 from station.store.database import sqlite_path, sqlite_url
+from station.store.far import Far
 from station.store.revision import create_if_missing
 from tests.commands.test_cli import station
 from tests.demo_line import demo_line
@@ -58,6 +59,29 @@ def test_it_is_as_it_was_written(settings: Settings, capsys: pytest.CaptureFixtu
     told = capsys.readouterr().out
     assert "all as they were written" in told
     assert "signed up to link" in told
+
+
+def test_a_long_look_says_how_far_it_has_come(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit_seal.check(settings, Witness()) is Exit.GOOD
+    assert "so far" not in capsys.readouterr().err
+    monkeypatch.setattr(so_far, "EVERY_S", 0.0)
+    assert audit_seal.check(settings, Witness()) is Exit.GOOD
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("so far")]
+    assert "the pages of 0 of " in said[0]
+    assert said[-1].startswith("so far: 100% of the rows")
+
+
+def test_it_is_said_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    now_s = 7.0
+    came = so_far.said_so_far(lambda: now_s)
+    for now_s in (7.0, 36.0, 37.5, 38.0, 67.0, 68.0):
+        came(Far(now_s / 100, 0, 3))
+    assert capsys.readouterr().err.splitlines() == [
+        "so far: 38% of the rows, the pages of 0 of 3 tables",
+        "so far: 68% of the rows, the pages of 0 of 3 tables",
+    ]
 
 
 def test_the_row_that_was_changed_is_named(

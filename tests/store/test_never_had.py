@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from station.model import Outcome
 from station.store import schema
 from station.store.never_had import KINDS, NeverHad, like, never_had, there
+from station.store.scope import LAST_SHIFT
 from station.store.writer import Store
 from tests.store.made import NEW, OLD, imei, line
 from tests.store.samples import attempt, flashed, person, plan, written
@@ -42,6 +43,7 @@ THERE = {
     "operator": "worker",
     "lot": "PO-1",
     "code": "p110",
+    "shift": LAST_SHIFT,
     "name": imei(1),
     "imei": imei(1),
     "chip": "1F0A2B3C",
@@ -58,6 +60,7 @@ def line_2(line_1: str) -> str:
 
     with line(line_1) as made:
         made.tried(3, Outcome.PASS, lot="PO-1")
+        made.shift("worker")
         made.tried(4, Outcome.FAIL, code="D206")
         lots = [row | {"id": name, "name": name} for name in ("PO-1", "PO-2")]
         made.batch.insert(schema.lot, lots)
@@ -77,6 +80,7 @@ def test_what_else_never_was(line_2: str) -> None:
         NeverHad("operator", "none", ("worker", "jan")),
         NeverHad("lot", "none", ("PO-1", "PO-2")),
         NeverHad("code", "none", ("D206", "P110")),
+        NeverHad("shift", "none", ()),
         NeverHad("name", "none", ()),
         NeverHad("imei", "none", ()),
         NeverHad("serial", imei(1), ()),
@@ -90,7 +94,7 @@ def test_each_is_looked_for_by_an_index(url: str, kind: str) -> None:
     """A record may have ten million attempts, but few people, lots and packages."""
     steps = [step for question in there(kind, "none") for step in plan(url, question)]
     scanned = {step.split()[1] for step in steps if step.startswith("SCAN")}
-    assert scanned <= {"operator", "lot", "package"}, steps
+    assert scanned <= {"operator", "lot", "package", "shift_started"}, steps
 
 
 @pytest.mark.sqlite
@@ -108,7 +112,10 @@ def test_what_there_is_is_found_value_by_value(url: str) -> None:
 
 
 def test_a_record_without_any(url: str) -> None:
-    assert never_had(url, package="R05") == [NeverHad("package", "R05", ())]
+    assert never_had(url, package="R05", shift=LAST_SHIFT) == [
+        NeverHad("package", "R05", ()),
+        NeverHad("shift", LAST_SHIFT, ()),
+    ]
 
 
 def test_what_begins_so_comes_first() -> None:

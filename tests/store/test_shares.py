@@ -22,6 +22,7 @@ from station.errors import NoDatabase
 from station.store import findings, schema, shares
 from station.store import verify as verifying
 from station.store.database import sqlite_url
+from station.store.far import Came, Far, unheard
 from station.store.links import Head
 from station.store.share import RUN, WHOLE, Share
 from station.store.shares import (
@@ -49,7 +50,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def by_turns(parts: Sequence[Part]) -> list[Looked]:
+def by_turns(parts: Sequence[Part], _: Came = unheard) -> list[Looked]:
     """As `looked_at`, without its processes; the last part is done first."""
     taken = multiprocessing.Value("i", 0)
     return [look_at(part, taken) for part in reversed(parts)]
@@ -92,6 +93,17 @@ def test_in_processes_of_their_own(record: Path) -> None:
         found = verify(url, processes=2)
         assert found.findings
         assert found == verify(url, processes=1)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.usefixtures("shared")
+def test_it_is_told_how_far_they_have_come(record: Path, processes: int) -> None:
+    came: list[Far] = []
+    verify(sqlite_url(record), processes=processes, came=came.append)
+    rows, tables = [far.rows for far in came], [far.tables for far in came]
+    assert rows == sorted(rows)
+    assert tables == sorted(tables)
+    assert came[-1] == Far(1.0, came[-1].of, came[-1].of)
 
 
 @pytest.mark.parametrize("share", [WHOLE, Share(0, 3, 4), Share(2, 3, 4), Share(1, 2)])
