@@ -23,6 +23,7 @@ from station.wire import cell
 T = TypeVar("T")
 
 _AT_ONCE = 500
+_WITH_PARTS = (dict, list)
 
 
 class Form(Enum):
@@ -77,7 +78,7 @@ def csv_lines(rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(fact: object) -> str:
-    return cell(json.dumps(fact) if isinstance(fact, Mapping | list) else fact)
+    return cell(json.dumps(fact) if isinstance(fact, _WITH_PARTS) else fact)
 
 
 def _print(some: Sequence[T], columns: Mapping[str, Callable[[T], str]]) -> None:

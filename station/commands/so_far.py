@@ -17,6 +17,6 @@ def said_so_far(clock_s: Callable[[], float] = time.monotonic) -> Came:
         nonlocal next_s
         if clock_s() >= next_s:
             next_s = clock_s() + EVERY_S
-            say(f"so far: {far.rows:.0%} of the rows, the pages of {far.tables} of {far.of} tables")
+            say(f"so far: {far.rows:.1%} of the rows, the pages of {far.tables} of {far.of} tables")
 
     return came

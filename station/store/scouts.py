@@ -28,7 +28,7 @@ from station.store.stretches import Stretch
 WORTH_IT_BYTES = 8 << 30
 """From here on a question can wait for the disk longer than it works."""
 
-SCOUTS = 8
+SCOUTS = 4
 _STRETCHES = 1024
 """Of a whole record: one in which there is much to read is not much behind the others."""
 

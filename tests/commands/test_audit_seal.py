@@ -70,7 +70,7 @@ def test_a_long_look_says_how_far_it_has_come(
     assert audit_seal.check(settings, Witness()) is Exit.GOOD
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("so far")]
     assert "the pages of 0 of " in said[0]
-    assert said[-1].startswith("so far: 100% of the rows")
+    assert said[-1].startswith("so far: 100.0% of the rows")
 
 
 def test_it_is_said_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,8 +79,8 @@ def test_it_is_said_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     for now_s in (7.0, 36.0, 37.5, 38.0, 67.0, 68.0):
         came(Far(now_s / 100, 0, 3))
     assert capsys.readouterr().err.splitlines() == [
-        "so far: 38% of the rows, the pages of 0 of 3 tables",
-        "so far: 68% of the rows, the pages of 0 of 3 tables",
+        "so far: 37.5% of the rows, the pages of 0 of 3 tables",
+        "so far: 68.0% of the rows, the pages of 0 of 3 tables",
     ]
 
 

@@ -9,6 +9,7 @@ from station.errors import NoDatabase
 from station.store import export
 from station.store.database import sqlite_url
 from station.store.export import exporting
+from station.store.far import unheard
 from station.store.queries import find_attempts
 from station.store.verify import verify
 from tests.store.samples import IMEI, a_key, attempt, begun, flashed, written
@@ -46,7 +47,7 @@ def test_that_moment_is_verified(record: str) -> None:
     before = verify(record)
     with exporting(record, slot="A1") as found:
         flashed(record, attempt(slot="A1"))
-        checked = found.verify((), frozenset())
+        checked = found.verify((), frozenset(), unheard)
         assert (checked.is_untouched, checked.heads) == (True, before.heads)
         assert checked.rows == before.rows
         assert len(list(found.attempts)) == 3

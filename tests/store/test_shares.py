@@ -197,14 +197,15 @@ def test_where_one_is_ended_from_outside_another_looks_at_everything(
     assert verify(url, processes=2) == verify(url, processes=1)
 
 
-def hangs(part: Part, taken: object) -> Looked:
+def hangs(part: Part, taken: object, came: object = None) -> Looked:
     threading.Event().wait(60)
-    raise AssertionError(part, taken)
+    raise AssertionError(part, taken, came)
 
 
 def works_for_ever(answer: Connection) -> None:
     shares.look_at = hangs
-    shares._work(Part("", {}, WHOLE, []), multiprocessing.Value("i", 0), answer)
+    taken, rows = multiprocessing.Value("i", 0), multiprocessing.RawArray("d", 1)
+    shares._work(Part("", {}, WHOLE, []), taken, rows, answer)
 
 
 PARENT = """
