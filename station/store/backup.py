@@ -33,17 +33,18 @@ def backup(
     """One moment of the record in a new file, by default a dated one beside it.
 
     Raises NoBackup, RecordChanged or RecordDamaged if the record is not what was written,
-    NoDatabase, SchemaOutdated, SchemaTooNew, WrittenMeanwhile; then there is no file.
+    NoDatabase, SchemaOutdated, SchemaTooNew, WrittenMeanwhile; then there is no file. `came`: as
+    `verify`.
     """
     try:
-        return _backup(url, out, came if chain else None)
+        return _backup(url, out, came, chain=chain)
     except (NoDatabase, RecordDamaged, WrittenMeanwhile):
         raise
     except DatabaseError as error:
         raise NoBackup(error.cause) from error
 
 
-def _backup(url: str, out: Path | None, came: Came | None) -> Backup:
+def _backup(url: str, out: Path | None, came: Came, *, chain: bool) -> Backup:
     path = file_of(url)
     revision = check(url).current
     target = out or path.with_name(f"{path.name}.{revision}-{stamp()}.bak")
@@ -51,8 +52,8 @@ def _backup(url: str, out: Path | None, came: Came | None) -> Backup:
         raise NoBackup(f"{target} is there already, and no file is replaced")
     if not target.parent.is_dir():
         raise NoBackup(f"there is no folder {target.parent}")
-    with copied(path, target.parent, target.name, in_full=came is None) as copy:
-        checked = None if came is None else whole(copy, came)
+    with copied(path, target.parent, target.name, in_full=not chain) as copy:
+        checked = whole(copy, came) if chain else None
         put(copy, target)
     return Backup(target, target.stat().st_size, checked)
 

@@ -72,7 +72,7 @@ class Restored:
 
 def restore(url: str, backup: Path, by: By, proof: Proof, came: Came = unheard) -> Restored:
     """Whoever calls has the engine's lease, so that nobody else writes. `proof`: a backup that it
-    speaks against is not signed with the station's key.
+    speaks against is not signed with the station's key. `came`: as `verify`.
 
     Raises NotRestored, SchemaTooNew, NoBackup for a database server, DatabaseError; then the
     record in place is as it was.

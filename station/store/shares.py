@@ -92,9 +92,7 @@ def looked_at(parts: Sequence[Part], came: Came = unheard) -> list[Looked]:
     return looked
 
 
-def look_at(
-    part: Part, taken: "Synchronized[int]", came: Callable[[float], None] = lambda _: None
-) -> Looked:
+def look_at(part: Part, taken: "Synchronized[int]", came: Callable[[float], None]) -> Looked:
     """`taken`: how many tables somebody has taken already. `came`: the share of its rows, 0 to 1.
     Raises as `reading`."""
     with reading(part.url) as connection:

@@ -48,7 +48,8 @@ def verify(
     came: Came = unheard,
 ) -> Verified:
     """`outside`: checkpoints that were kept elsewhere. `trusted`: public keys of the stations.
-    `processes`: how many look at it, by default as many as it is worth. Raises as `reading`."""
+    `processes`: how many look at it, by default as many as it is worth. `came`: is told how far
+    they have come. Raises as `reading`."""
     with reading(url) as connection:
         return verify_at(url, connection, outside, trusted, processes, came)
 

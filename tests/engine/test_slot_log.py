@@ -13,6 +13,7 @@ from station.store.slot_states import OFF, Interval, SlotChange, has_states, slo
 from station.store.writer import Store, open_store
 from tests.engine.line import running
 from tests.engine.tray import make_line
+from tests.mock_time import time_passes
 from tests.new_record import new_record
 
 
@@ -95,8 +96,8 @@ async def test_many_changes_are_one_transaction_a_second(autojump_clock: object)
         for _ in range(30):
             for state in (S.SETTLING, S.IDENTIFYING, S.EMPTY):
                 log.note("A1", state)
-            await trio.sleep(0.1)  # the mock clock's time, as below
-        await trio.sleep(2 * PACE_S)
+            await time_passes(0.1)
+        await time_passes(2 * PACE_S)
         nursery.cancel_scope.cancel()
     assert len(counting.batches) <= 5
     assert sum(map(len, counting.batches)) == 90
@@ -115,10 +116,10 @@ async def test_while_nothing_can_be_written_the_oldest_and_the_newest_are_kept(
             for _ in range(MAX_WAITING):
                 log.note("A1", S.SETTLING)
                 log.note("A1", S.EMPTY)
-            await trio.sleep(PACE_S)
+            await time_passes(PACE_S)
         log.note("A1", S.HELD)
         counting.refuses = False
-        await trio.sleep(3 * PACE_S)
+        await time_passes(3 * PACE_S)
         nursery.cancel_scope.cancel()
     told = [change.state for batch in counting.batches for change in batch]
     assert (told[0], told[-1], len(told)) == ("settling", "held", MAX_WAITING)

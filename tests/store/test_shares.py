@@ -53,7 +53,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def by_turns(parts: Sequence[Part], _: Came = unheard) -> list[Looked]:
     """As `looked_at`, without its processes; the last part is done first."""
     taken = multiprocessing.Value("i", 0)
-    return [look_at(part, taken) for part in reversed(parts)]
+    return [look_at(part, taken, lambda _: None) for part in reversed(parts)]
 
 
 @pytest.fixture
@@ -197,7 +197,8 @@ def test_where_one_is_ended_from_outside_another_looks_at_everything(
     assert verify(url, processes=2) == verify(url, processes=1)
 
 
-def hangs(part: Part, taken: object, came: object = None) -> Looked:
+def hangs(part: Part, taken: object, came: object) -> Looked:
+    os.write(1, b"at work\n")
     threading.Event().wait(60)
     raise AssertionError(part, taken, came)
 
@@ -224,5 +225,6 @@ def test_none_outlives_whoever_asked() -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     with parent, os.fdopen(os.pidfd_open(int(parent.stdout.readline()))) as process:
+        assert parent.stdout.readline() == "at work\n"
         parent.kill()
         assert select.select([process], [], [], 30)[0], "it has ended"
